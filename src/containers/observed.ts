@@ -1,0 +1,75 @@
+/**
+ * What is known of a container's objects in the cluster, cut down to what reads and the status rules use. Times are
+ * milliseconds since the epoch.
+ */
+
+export interface ObservedCondition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+  /** `lastTransitionTime`; absent where Kubernetes gave none. */
+  transitionedAt?: number;
+}
+
+export interface ObservedDeployment {
+  uid: string;
+  name: string;
+  resourceVersion: string;
+  /** Value of `dcm.project/dcm-instance-id`. */
+  containerId: string;
+  /** Value of `dcm.project/dcm-incarnation`; absent on Deployments of the reference provider. */
+  incarnation?: string;
+  createdAt: number;
+  /** Set while a finalizer keeps an object that was deleted. */
+  deletedAt?: number;
+  /** `spec.replicas`, 1 where the field is absent. */
+  replicas: number;
+  conditions: ObservedCondition[];
+}
+
+/** State of one container of a Pod: exactly one of `waiting`, `running`, `terminated`, or none before the kubelet reports. */
+export interface ObservedContainerState {
+  waiting?: { reason?: string; message?: string };
+  running?: { startedAt?: number };
+  terminated?: { exitCode: number; signal?: number; reason?: string; finishedAt?: number };
+}
+
+export interface ObservedContainer {
+  name: string;
+  restartCount: number;
+  ready: boolean;
+  state: ObservedContainerState;
+  lastState: ObservedContainerState;
+}
+
+export interface ObservedPod {
+  uid: string;
+  name: string;
+  resourceVersion: string;
+  containerId: string;
+  /** Value of `dcm.project/dcm-incarnation`; absent on Pods of the reference provider. */
+  incarnation?: string;
+  createdAt: number;
+  deletedAt?: number;
+  /** `status.phase`; `Pending` where it is absent. */
+  phase: string;
+  /** `status.reason`, such as `Evicted`. */
+  reason?: string;
+  message?: string;
+  podIp?: string;
+  nodeName?: string;
+  hasReadinessGates: boolean;
+  conditions: ObservedCondition[];
+  /** Our own container; absent until the kubelet reports on it. */
+  container?: ObservedContainer;
+  /** Those init containers that are waiting or have failed, in order. */
+  initContainers: ObservedContainer[];
+}
+
+/** A Deployment with the Pods of its incarnation: all that the status rules look at. */
+export interface ObservedContainerObjects {
+  /** Absent: the container is gone. */
+  deployment?: ObservedDeployment;
+  pods: ObservedPod[];
+}
