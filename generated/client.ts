@@ -1,0 +1,23 @@
+/** Made from openapi/openapi.yaml by `npm run generate`. Not to be edited. */
+
+import createFetchClient from 'openapi-fetch';
+import type { Client as FetchClient, ClientOptions as FetchClientOptions } from 'openapi-fetch';
+import type { components, paths } from './api.ts';
+
+export type Schemas = components['schemas'];
+export type Client = FetchClient<paths>;
+
+export interface ClientOptions extends FetchClientOptions {
+  /** URL of the provider without the path of the API: `http://127.0.0.1:8080`. */
+  baseUrl: string;
+}
+
+/**
+ * A client of the API of this document: Kubernetes container service provider v1alpha1.
+ *
+ * Every call resolves to `{ data, error, response }`: `data` on success, else `error` with the problem document. It
+ * rejects only when no answer came.
+ */
+export function createClient(options: ClientOptions): Client {
+  return createFetchClient<paths>({ ...options, baseUrl: options.baseUrl.replace(/\/+$/, '') + '/api/v1alpha1' });
+}

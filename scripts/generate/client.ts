@@ -1,0 +1,29 @@
+/** The client that is typed from the document. */
+import { basePath } from '../../src/http/document.ts';
+import type { OpenApiDocument } from '../../src/http/document.ts';
+
+export function generateClient(document: OpenApiDocument): string {
+  return `
+    import createFetchClient from 'openapi-fetch';
+    import type { Client as FetchClient, ClientOptions as FetchClientOptions } from 'openapi-fetch';
+    import type { components, paths } from './api.ts';
+
+    export type Schemas = components['schemas'];
+    export type Client = FetchClient<paths>;
+
+    export interface ClientOptions extends FetchClientOptions {
+      /** URL of the provider without the path of the API: \`http://127.0.0.1:8080\`. */
+      baseUrl: string;
+    }
+
+    /**
+     * A client of the API of this document: ${document.info.title} ${document.info.version}.
+     *
+     * Every call resolves to \`{ data, error, response }\`: \`data\` on success, else \`error\` with the problem document. It
+     * rejects only when no answer came.
+     */
+    export function createClient(options: ClientOptions): Client {
+      return createFetchClient<paths>({ ...options, baseUrl: options.baseUrl.replace(/\\/+$/, '') + ${JSON.stringify(basePath(document))} });
+    }
+  `;
+}
