@@ -1,0 +1,151 @@
+/** Where NATS is and how to sign in there, from one URL or a comma-separated list; the client itself understands only parts. */
+
+/** One way of signing in, or none; files are read again at each connection, so that renewed ones are used. */
+export interface NatsServers {
+  /** `host:port`, at least one; tried in random order. */
+  servers: string[];
+  user?: string;
+  password?: string;
+  token?: string;
+  /** Path of a credentials file: a JWT and its nkey seed. */
+  credentialsFile?: string;
+  /** Present: never in plain text. Absent: TLS only where a server demands or offers it. Files are PEM. */
+  tls?: { caFile?: string; certFile?: string; keyFile?: string };
+}
+
+export class NatsUrlError extends Error {
+  override readonly name = 'NatsUrlError';
+  /** Sentences without a subject, each with the place in the list; never a part of a URL. */
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('; '));
+    this.faults = faults;
+  }
+}
+
+/** Everything of one URL but its host: must be the same all through a list, since the client takes one set for all. */
+interface Access {
+  user?: string;
+  password?: string;
+  token?: string;
+  credentialsFile?: string;
+  tls?: { caFile?: string; certFile?: string; keyFile?: string };
+}
+
+const defaultPort = '4222';
+const fileParameters = ['credentials', 'ca', 'cert', 'key'] as const;
+
+/**
+ * Takes `nats://host:4222`, `tls://host`, `nats://user:password@host`, `nats://token@host`, and lists of them with commas.
+ * Files go into the query: `?credentials=/path` for a credentials file; `ca`, `cert` and `key` for TLS. What stands before
+ * the `@` and in the query is percent-encoded. In a list, what only some URLs have counts for all.
+ *
+ * @throws NatsUrlError with every fault there is
+ */
+export function parseNatsUrls(value: string): NatsServers {
+  const faults: string[] = [];
+  const servers: string[] = [];
+  const accesses: Access[] = [];
+  const urls = value.split(',').map((url) => url.trim());
+  for (const [index, url] of urls.entries()) {
+    const place = urls.length === 1 ? '' : `server ${index + 1} of the list `;
+    const parsed = parseOne(url, (fault) => faults.push(place + fault));
+    if (parsed === undefined) continue;
+    servers.push(parsed.server);
+    accesses.push(parsed.access);
+  }
+  const access = merge(accesses, (fault) => faults.push(fault));
+  if (faults.length > 0) throw new NatsUrlError(faults);
+  return { servers: [...new Set(servers)], ...access };
+}
+
+function parseOne(value: string, report: (fault: string) => void): { server: string; access: Access } | undefined {
+  const url = value.includes('://') ? URL.parse(value) : null;
+  if (url === null) {
+    report(value === '' ? 'is empty' : 'is not a URL such as nats://host:4222');
+    return undefined;
+  }
+  const faults = [...addressFaults(url), ...queryFaults(url.searchParams)];
+  const signIn = parseSignIn(url);
+  if (signIn === undefined) faults.push('has a user, password or token that is not percent-encoded as it must be');
+  for (const fault of faults) report(fault);
+  if (faults.length > 0) return undefined;
+  const file = (name: (typeof fileParameters)[number]) => url.searchParams.get(name) ?? undefined;
+  const tlsFiles = present({ caFile: file('ca'), certFile: file('cert'), keyFile: file('key') });
+  return {
+    server: `${url.hostname}:${url.port || defaultPort}`,
+    access: {
+      ...signIn,
+      ...present({ credentialsFile: file('credentials') }),
+      ...(url.protocol === 'tls:' && { tls: tlsFiles }),
+    },
+  };
+}
+
+function addressFaults(url: URL): string[] {
+  const faults: string[] = [];
+  const files = url.searchParams;
+  if (url.protocol !== 'nats:' && url.protocol !== 'tls:') faults.push('must begin with nats:// or tls://');
+  if (!/^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/.test(url.hostname)) faults.push('has no valid host');
+  if (url.port === '0') faults.push('has port 0');
+  if (url.pathname !== '' && url.pathname !== '/') faults.push('must not have a path');
+  if (url.hash !== '') faults.push('must not have a fragment');
+  if (url.protocol === 'nats:' && ['ca', 'cert', 'key'].some((name) => files.has(name))) {
+    faults.push('has files for TLS, but does not begin with tls://');
+  }
+  if (files.has('cert') !== files.has('key')) faults.push('needs both cert and key, or neither');
+  return faults;
+}
+
+function queryFaults(query: URLSearchParams): string[] {
+  const faults: string[] = [];
+  for (const name of new Set(query.keys())) {
+    if (!fileParameters.some((known) => known === name)) {
+      faults.push(`has an unknown parameter; ${fileParameters.join(', ')} are allowed`);
+    } else if (query.getAll(name).length > 1 || query.get(name) === '') {
+      faults.push(`must have one path for the parameter ${name}`);
+    }
+  }
+  return faults;
+}
+
+/** A user without a password is a token. Undefined: the encoding is broken. */
+function parseSignIn({ username, password }: URL): Access | undefined {
+  if (username === '' && password === '') return {};
+  try {
+    const [first, second] = [decodeURIComponent(username), decodeURIComponent(password)];
+    return second === '' ? { token: first } : { user: first, password: second };
+  } catch {
+    return undefined;
+  }
+}
+
+function merge(accesses: readonly Access[], report: (fault: string) => void): Access {
+  const merged = Object.assign({}, ...accesses) as Access;
+  for (const key of ['user', 'password', 'token', 'credentialsFile'] as const) {
+    if (accesses.some((access) => access[key] !== undefined && access[key] !== merged[key])) {
+      report(`must have the same ${words[key]} for all servers`);
+    }
+  }
+  const tls = accesses.filter((access) => access.tls !== undefined);
+  if (tls.length > 0 && tls.length < accesses.length) report('must not mix tls:// with nats://');
+  const files = tls.map((access) => JSON.stringify(access.tls)).filter((files) => files !== '{}');
+  if (new Set(files).size > 1) report('must have the same files for TLS for all servers');
+  if (tls.length > 0) merged.tls = Object.assign({}, ...tls.map((access) => access.tls)) as object;
+  const ways = [merged.user, merged.token, merged.credentialsFile].filter((way) => way !== undefined);
+  if (ways.length > 1) report('must have one of user and password, token, and credentials file');
+  return merged;
+}
+
+const words = {
+  user: 'user',
+  password: 'password',
+  token: 'token',
+  credentialsFile: 'credentials file',
+} as const;
+
+/** The object without its undefined properties. */
+function present<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
+}
