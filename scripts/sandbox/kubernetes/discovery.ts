@@ -1,0 +1,78 @@
+/** What clients ask to find out what the server has: versions, groups, resources. */
+import { allResources, type Resource } from './resources.ts';
+
+export const gitVersion = 'v1.36.0+sandbox';
+
+const methods = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+
+function resourceList(group: string, version: string): unknown {
+  return {
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion: group === '' ? version : `${group}/${version}`,
+    resources: allResources.filter((resource) => resource.group === group).flatMap(describe),
+  };
+}
+
+function describe(resource: Resource): unknown[] {
+  const { plural: name, singular: singularName, namespaced, kind, shortNames, categories, subresources } = resource;
+  return [
+    { name, singularName, namespaced, kind, verbs: methods, shortNames, categories },
+    ...subresources.map((subresource) => {
+      const scale = subresource === 'scale' ? { group: 'autoscaling', version: 'v1', kind: 'Scale' } : { kind };
+      return {
+        name: `${name}/${subresource}`,
+        singularName: '',
+        namespaced,
+        ...scale,
+        verbs: ['get', 'patch', 'update'],
+      };
+    }),
+  ];
+}
+
+const appsVersion = { groupVersion: 'apps/v1', version: 'v1' };
+const appsGroup = { name: 'apps', versions: [appsVersion], preferredVersion: appsVersion };
+
+/** Answers by path. */
+const documents = new Map<string, (serverAddress: string) => unknown>([
+  [
+    '/version',
+    () => ({
+      major: '1',
+      minor: '36',
+      gitVersion,
+      gitCommit: '',
+      gitTreeState: 'clean',
+      buildDate: '2026-01-01T00:00:00Z',
+      goVersion: '',
+      compiler: 'node',
+      platform: `${process.platform}/${process.arch}`,
+    }),
+  ],
+  [
+    '/api',
+    (serverAddress) => ({
+      kind: 'APIVersions',
+      versions: ['v1'],
+      serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
+    }),
+  ],
+  ['/apis', () => ({ kind: 'APIGroupList', apiVersion: 'v1', groups: [appsGroup] })],
+  ['/apis/apps', () => ({ kind: 'APIGroup', apiVersion: 'v1', ...appsGroup })],
+  ['/api/v1', () => resourceList('', 'v1')],
+  ['/apis/apps/v1', () => resourceList('apps', 'v1')],
+  [
+    '/',
+    () => ({
+      paths: ['/api', '/api/v1', '/apis', '/apis/apps', '/apis/apps/v1', '/healthz', '/livez', '/readyz', '/version'],
+    }),
+  ],
+]);
+
+export function discoveryDocument(path: string, serverAddress: string): unknown {
+  return documents.get(path.length > 1 ? path.replace(/\/$/, '') : path)?.(serverAddress);
+}
+
+/** Paths that answer with the bare word `ok`. */
+export const healthPaths: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz']);
