@@ -96,18 +96,18 @@ export function inlineReferences<T>(document: OpenApiDocument, part: T): T {
   if (Array.isArray(part)) return part.map((item: unknown) => inlineReferences(document, item)) as T;
   if (typeof part !== 'object' || part === null) return part;
   if ('$ref' in part && typeof part.$ref === 'string')
-    return inlineReferences(document, follow<T>(document, part.$ref));
+    return inlineReferences(document, follow(document, part.$ref)) as T;
   return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, inlineReferences(document, value)])) as T;
 }
 
-function follow<T>(document: OpenApiDocument, reference: string): T {
+function follow(document: OpenApiDocument, reference: string): unknown {
   let target: unknown = document;
   for (const segment of reference.replace(/^#\//, '').split('/')) {
     const key = segment.replaceAll('~1', '/').replaceAll('~0', '~');
     target = (target as Record<string, unknown> | undefined)?.[key];
   }
   if (target === undefined) throw new Error(`the document has no ${reference}`);
-  return target as T;
+  return target;
 }
 
 /** All operations, in the order of the document. */

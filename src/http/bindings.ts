@@ -1,0 +1,83 @@
+/** Binds each operation of the contract to its handler. */
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { fastifyOpenapiGlue } from 'fastify-openapi-glue';
+import type { Handlers } from '../../generated/routes.ts';
+import { basePath, inlineReferences, operationsOf } from './document.ts';
+import type { OpenApiDocument, Operation, ResolvedOperation } from './document.ts';
+import { compileRequestReader } from './request-reader.ts';
+import type { Rules } from './request-reader.ts';
+
+/** A handler of any operation: what the typed ones of `Handlers` have in common. */
+type Handler = (call: {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  signal: AbortSignal;
+}) => Promise<{ status: number; body?: unknown }>;
+
+/**
+ * Registers a route for every operation of the document.
+ *
+ * @param rules - what the schemas of operations cannot say, by operationId
+ * @throws Error that names every operation without a handler and every handler without an operation
+ */
+export async function bindOperations(
+  app: FastifyInstance,
+  document: OpenApiDocument,
+  handlers: Handlers,
+  rules: Partial<Record<string, Rules>>,
+): Promise<void> {
+  const operations = new Map(operationsOf(document).map((operation) => [operation.operationId, operation]));
+  const bound = new Map(Object.entries(handlers) as [string, Handler][]);
+  requireSameNames([...operations.keys()], [...bound.keys()]);
+
+  await app.register(fastifyOpenapiGlue, {
+    specification: withoutResponses(inlineReferences(document, document)),
+    prefix: basePath(document),
+    operationResolver: (operationId) =>
+      routeOf(operations.get(operationId)!, bound.get(operationId)!, rules[operationId]),
+  });
+}
+
+/** Answers go out as they are, and the plugin would warn that it finds no parsers for their media types. */
+function withoutResponses(document: OpenApiDocument): OpenApiDocument {
+  for (const { responses } of Object.values(document.paths).flatMap(
+    (item) => Object.values(item) as Partial<Operation>[],
+  )) {
+    for (const response of Object.values(responses ?? {})) delete response.content;
+  }
+  return document;
+}
+
+function requireSameNames(operationIds: readonly string[], names: readonly string[]): void {
+  const faults = [
+    ...operationIds.filter((id) => !names.includes(id)).map((id) => `operation ${id} has no handler`),
+    ...names.filter((name) => !operationIds.includes(name)).map((name) => `handler ${name} has no operation`),
+  ];
+  if (faults.length > 0) throw new Error(`The handlers are not those of the contract: ${faults.join(', ')}`);
+}
+
+/** The route's schemas are left to the reader, which, unlike Fastify's validation, reports all parts of a request at once. */
+function routeOf(operation: ResolvedOperation, handle: Handler, rules: Rules | undefined): RouteOptions {
+  const read = compileRequestReader(operation, rules);
+  const contentTypes = contentTypesOf(operation);
+  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { params, query, body } = read(request);
+    const answer = await handle({ params, query, body, signal: request.signal });
+    reply.code(answer.status);
+    if (answer.body === undefined) return reply.send();
+    // The serializer is named here because Fastify would otherwise add a charset to the content type.
+    reply.serializer(JSON.stringify).header('content-type', contentTypes.get(answer.status) ?? 'application/json');
+    return reply.send(answer.body);
+  };
+  // Method and path are the plugin's to set.
+  return { schema: {}, handler } as unknown as RouteOptions;
+}
+
+function contentTypesOf(operation: ResolvedOperation): Map<number, string> {
+  return new Map(
+    Object.entries(operation.responses).flatMap(([status, { content }]) =>
+      Object.keys(content ?? {}).map((contentType) => [Number(status), contentType] as const),
+    ),
+  );
+}

@@ -1,0 +1,39 @@
+/** The contract as others can read it: as a document, and as a page. */
+import { fastifySwagger } from '@fastify/swagger';
+import type { StaticDocumentSpec } from '@fastify/swagger';
+import { fastifySwaggerUi } from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import type { OpenApiDocument } from './document.ts';
+
+/**
+ * The page takes everything from this server, and may be served over plain HTTP under any host name: what the library would
+ * send, `upgrade-insecure-requests` among it, keeps browsers from loading the page's parts then.
+ */
+const contentSecurityPolicy = {
+  'default-src': "'self'",
+  'img-src': ["'self'", 'data:'],
+  'style-src': ["'self'", "'unsafe-inline'"],
+  'base-uri': "'self'",
+  'object-src': "'none'",
+  'frame-ancestors': "'self'",
+};
+
+/**
+ * Serves the document under /openapi.json and /openapi.yaml, the latter exactly as it was written, and a page under /docs.
+ *
+ * @param text - the document in YAML
+ */
+export async function serveDocumentation(app: FastifyInstance, document: OpenApiDocument, text: string): Promise<void> {
+  await app.register(fastifySwagger, {
+    mode: 'static',
+    specification: { document: document as unknown as StaticDocumentSpec['document'] },
+  });
+  app.get('/openapi.json', () => app.swagger());
+  app.get('/openapi.yaml', (_request, reply) => reply.type('application/yaml').send(text));
+  await app.register(fastifySwaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: contentSecurityPolicy,
+    theme: { title: document.info.title },
+    uiConfig: { deepLinking: true, displayRequestDuration: true },
+  });
+}

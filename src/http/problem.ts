@@ -1,0 +1,127 @@
+/** Problem documents (RFC 9457): the one place where errors become answers. */
+import { STATUS_CODES } from 'node:http';
+import type { components } from '../../generated/api.ts';
+import {
+  ConflictError,
+  ContainerError,
+  InvalidArgumentError,
+  NotFoundError,
+  UnavailableError,
+} from '../containers/errors.ts';
+import type { Fault } from '../containers/errors.ts';
+
+export type Problem = components['schemas']['Problem'];
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** Seconds until another try makes sense where nothing better is known. */
+export const RETRY_AFTER_SECONDS = 5;
+
+export interface ProblemAnswer {
+  problem: Problem;
+  /** Beside `content-type`. */
+  headers: Record<string, string>;
+}
+
+/** A request that HTTP itself forbids, or that cannot be served now. The message is for the client. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  readonly status: number;
+  readonly headers: Record<string, string>;
+
+  constructor(status: number, message: string, headers: Record<string, string> = {}) {
+    super(message);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** The answer to a request that failed with `error`, which may be anything; what is not known is told without details. */
+export function problemAnswer(error: unknown, uri: string | undefined): ProblemAnswer {
+  const { status, detail, headers = {}, faults = [], type = typeOf(status) } = describe(error);
+  return {
+    problem: {
+      type,
+      title: titles[type],
+      status,
+      detail,
+      ...(uri !== undefined && { instance: uriReference(uri) }),
+      ...(faults.length > 0 && { errors: [...faults] }),
+    },
+    headers,
+  };
+}
+
+const titles: Record<Problem['type'], string> = {
+  INVALID_ARGUMENT: 'Invalid argument',
+  NOT_FOUND: 'Not found',
+  ALREADY_EXISTS: 'Already exists',
+  UNAUTHENTICATED: 'Unauthenticated',
+  PERMISSION_DENIED: 'Permission denied',
+  INTERNAL: 'Internal error',
+};
+
+function typeOf(status: number): Problem['type'] {
+  if (status >= 500) return 'INTERNAL';
+  return status === 404 ? 'NOT_FOUND' : 'INVALID_ARGUMENT';
+}
+
+interface Description {
+  status: number;
+  detail: string;
+  type?: Problem['type'];
+  headers?: Record<string, string>;
+  faults?: readonly Fault[];
+}
+
+function describe(error: unknown): Description {
+  if (error instanceof ContainerError) return describeContainerError(error);
+  if (error instanceof RequestError) return { status: error.status, detail: error.message, headers: error.headers };
+  return describeFrameworkError(error) ?? { status: 500, detail: 'The provider could not handle the request.' };
+}
+
+function describeContainerError(error: ContainerError): Description {
+  const detail = error.message;
+  if (error instanceof InvalidArgumentError) return { status: 400, detail, faults: error.faults };
+  if (error instanceof NotFoundError) return { status: 404, detail };
+  if (error instanceof ConflictError) return { status: 409, detail, type: 'ALREADY_EXISTS' };
+  if (error instanceof UnavailableError) return unavailable(detail, error.retryAfterSeconds);
+  return { status: 500, detail };
+}
+
+function unavailable(detail: string, retryAfterSeconds: number): Description {
+  return { status: 503, detail, headers: { 'retry-after': String(retryAfterSeconds) } };
+}
+
+/** Fastify's errors by code. Its messages are not repeated: some hold parts of the request. */
+const frameworkErrors: Record<string, Description> = {
+  FST_ERR_BAD_URL: { status: 400, detail: 'The URL is malformed.' },
+  FST_ERR_MAX_PARAM_LENGTH: { status: 414, detail: 'The URL is too long.' },
+  FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, detail: 'The body is too large.' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: {
+    status: 400,
+    detail: 'The request has no body.',
+    faults: [{ detail: 'is required', pointer: '' }],
+  },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { status: 400, detail: 'The body has not the length that the request gives.' },
+  FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, detail: 'The body is not valid JSON.' },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, detail: 'The body must be application/json.' },
+  FST_ERR_HANDLER_TIMEOUT: unavailable('The time for the request is up.', RETRY_AFTER_SECONDS),
+};
+
+function describeFrameworkError(error: unknown): Description | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const { code, statusCode: status } = error as { code: unknown; statusCode?: unknown };
+  if (typeof code !== 'string') return undefined;
+  const known = frameworkErrors[code];
+  if (known) return known;
+  if (!code.startsWith('FST_') || typeof status !== 'number' || status < 400 || status > 499) return undefined;
+  return { status, detail: `${STATUS_CODES[status] ?? 'Bad Request'}.` };
+}
+
+/** A request target as a URI reference: what must not stand in one is escaped, such as a lone percent sign. */
+function uriReference(target: string): string {
+  return target
+    .replace(/%(?![0-9A-Fa-f]{2})/g, '%25')
+    .replace(/[^!#$%&'()*+,\-./0-9:;=?@A-Z[\]_a-z~]/gu, (character) => encodeURIComponent(character.toWellFormed()));
+}
