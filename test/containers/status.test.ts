@@ -3,52 +3,13 @@ import t from 'tap';
 import type {
   ObservedCondition,
   ObservedContainer,
-  ObservedContainerState,
   ObservedDeployment,
   ObservedPod,
 } from '../../src/containers/observed.ts';
 import { containerStatus, decidingPod, recoveryMs } from '../../src/containers/status.ts';
+import { container, createdAt, deployment, pod, terminated } from '../support/observed.ts';
 
-const now = Date.parse('2026-01-21T10:00:00Z');
-const createdAt = now - 3_600_000;
-
-function deployment(changes: Partial<ObservedDeployment> = {}): ObservedDeployment {
-  return {
-    uid: 'deployment-uid',
-    name: 'dcm-web',
-    resourceVersion: '1',
-    containerId: 'web',
-    incarnation: 'k3x9',
-    createdAt,
-    replicas: 1,
-    conditions: [],
-    ...changes,
-  };
-}
-
-function pod(changes: Partial<ObservedPod> = {}): ObservedPod {
-  return {
-    uid: 'pod-uid',
-    name: 'dcm-web-7d4b9c6f5-x7k2p',
-    resourceVersion: '2',
-    containerId: 'web',
-    incarnation: 'k3x9',
-    createdAt,
-    phase: 'Running',
-    hasReadinessGates: false,
-    conditions: [],
-    initContainers: [],
-    ...changes,
-  };
-}
-
-function container(state: ObservedContainerState, changes: Partial<ObservedContainer> = {}): ObservedContainer {
-  return { name: 'container', restartCount: 0, ready: false, state, lastState: {}, ...changes };
-}
-
-function terminated(exitCode: number, reason = 'Error'): ObservedContainerState {
-  return { terminated: { exitCode, reason } };
-}
+const now = createdAt + 3_600_000;
 
 const lostNode: ObservedCondition[] = [
   { type: 'Ready', status: 'False' },

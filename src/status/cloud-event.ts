@@ -1,0 +1,34 @@
+/** What a status event says: a CloudEvent in structured JSON. How it travels is the publisher's business. */
+import { CloudEvent } from 'cloudevents';
+import type { ContainerStatus } from '../containers/container.ts';
+import type { EventMessage } from './publisher.ts';
+
+/** The subject of the broker that all status events go to; the events repeat it. */
+export const statusSubject = 'dcm.container';
+
+export interface StatusChange {
+  containerId: string;
+  status: ContainerStatus;
+  message: string;
+}
+
+export interface StatusEvent extends StatusChange {
+  /** Unique among the events of this provider; a UUID. */
+  id: string;
+  /** When the provider saw this status, in milliseconds since the epoch. */
+  seenAt: number;
+}
+
+/** @param providerName - letters, digits, `.`, `_` and `-`: it becomes part of a URI reference */
+export function encodeStatusEvent(event: StatusEvent, providerName: string): EventMessage {
+  const cloudEvent = new CloudEvent({
+    id: event.id,
+    source: `dcm/providers/${providerName}`,
+    type: 'dcm.status.container',
+    subject: statusSubject,
+    time: new Date(event.seenAt).toISOString(),
+    datacontenttype: 'application/json',
+    data: { id: event.containerId, status: event.status, message: event.message },
+  });
+  return { id: event.id, contentType: 'application/cloudevents+json', body: JSON.stringify(cloudEvent) };
+}
