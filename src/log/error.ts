@@ -1,0 +1,43 @@
+/** What the log shows of an error. */
+
+const MAX_MESSAGE_LENGTH = 1_000;
+const MAX_CAUSES = 5;
+
+export interface ErrorDescription {
+  type: string;
+  message: string;
+  /** Only the frames: what stands before them repeats the message. */
+  stack?: string;
+  code?: string | number;
+  cause?: ErrorDescription;
+}
+
+/**
+ * Properties other than `code` and `cause` are left out, since clients' errors carry request and response headers and
+ * bodies there; the message of one that does repeats them, and only its first line is shown. Credentials in URLs are
+ * left out of messages.
+ */
+export function describeError(error: unknown): ErrorDescription {
+  return describe(error, MAX_CAUSES);
+}
+
+function describe(error: unknown, causesLeft: number): ErrorDescription {
+  if (!(error instanceof Error)) return { type: typeof error, message: safeMessage(String(error)) };
+  const { code } = error as { code?: unknown };
+  const carriesResponse = 'headers' in error || 'body' in error;
+  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line));
+  return {
+    type: error.name,
+    message: safeMessage(carriesResponse ? error.message.split('\n', 1)[0]! : error.message),
+    ...(frames !== undefined && { stack: frames.join('\n') }),
+    ...((typeof code === 'string' || typeof code === 'number') && { code }),
+    ...(error.cause !== undefined && causesLeft > 0 && { cause: describe(error.cause, causesLeft - 1) }),
+  };
+}
+
+function safeMessage(message: string): string {
+  const withoutCredentials = message.replace(/\/\/[^\s/@]*@/g, '//');
+  return withoutCredentials.length > MAX_MESSAGE_LENGTH
+    ? `${withoutCredentials.slice(0, MAX_MESSAGE_LENGTH)}…`
+    : withoutCredentials;
+}

@@ -1,0 +1,100 @@
+/** Lines to a file descriptor, for a writer who must neither wait for them nor fail with them. */
+import { constants, fstatSync, openSync, write } from 'node:fs';
+
+/** How long a descriptor that takes nothing now is left alone. */
+const RETRY_MS = 50;
+
+export interface LineOutputOptions {
+  fd: number;
+  /** What is kept while the descriptor takes nothing, in bytes; past that, lines are lost. */
+  maxBufferedBytes: number;
+  /** Told how many lines were lost once a line was written again. */
+  onLost: (lines: number) => void;
+}
+
+/**
+ * Writes asynchronously, one write at a time. Lines that the descriptor refuses (a closed pipe, a full disk) are lost,
+ * not tried again; each later line is an attempt of its own, so that output goes on once there is room.
+ */
+export class LineOutput {
+  readonly #options: LineOutputOptions;
+  #waiting: string[] = [];
+  #bufferedBytes = 0;
+  #writing = false;
+  #lost = 0;
+  #idle = Promise.withResolvers<undefined>();
+
+  constructor(options: LineOutputOptions) {
+    this.#options = options;
+  }
+
+  write(line: string): void {
+    const bytes = Buffer.byteLength(line);
+    if (this.#bufferedBytes + bytes > this.#options.maxBufferedBytes) {
+      this.#lost += 1;
+      return;
+    }
+    this.#bufferedBytes += bytes;
+    this.#waiting.push(line);
+    if (!this.#writing) this.#writeWaiting();
+  }
+
+  /** Resolves when nothing waits to be written; never, while the descriptor takes nothing. */
+  async flush(): Promise<void> {
+    if (this.#writing) await this.#idle.promise;
+  }
+
+  #writeWaiting(): void {
+    const lines = this.#waiting;
+    this.#waiting = [];
+    this.#writing = true;
+    this.#writeChunk(Buffer.from(lines.join('')), lines.length);
+  }
+
+  #writeChunk(chunk: Buffer, lines: number): void {
+    write(this.#options.fd, chunk, (error, written) => {
+      if (error?.code === 'EAGAIN' || error?.code === 'EBUSY') {
+        setTimeout(() => this.#writeChunk(chunk, lines), RETRY_MS);
+      } else if (error !== null) {
+        this.#lost += lines;
+        this.#finishChunk(chunk.length);
+      } else if (written < chunk.length) {
+        this.#bufferedBytes -= written;
+        this.#writeChunk(chunk.subarray(written), lines);
+      } else {
+        this.#finishChunk(chunk.length);
+        this.#reportLost();
+      }
+    });
+  }
+
+  #finishChunk(bytes: number): void {
+    this.#bufferedBytes -= bytes;
+    if (this.#waiting.length > 0) {
+      this.#writeWaiting();
+      return;
+    }
+    this.#writing = false;
+    this.#idle.resolve(undefined);
+    this.#idle = Promise.withResolvers();
+  }
+
+  #reportLost(): void {
+    const lost = this.#lost;
+    if (lost === 0) return;
+    this.#lost = 0;
+    this.#options.onLost(lost);
+  }
+}
+
+/**
+ * A descriptor of the same pipe whose writes never block, so that a reader who has stopped reading cannot hold up the
+ * exit of the process, which waits for writes under way. What is no pipe, or cannot be opened again, stays as it is.
+ */
+export function openNonBlocking(fd: number): number {
+  try {
+    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : fd;
+  } catch {
+    return fd;
+  }
+}

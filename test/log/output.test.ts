@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+
+import { test } from 'tap';
+
+import { LineOutput, openNonBlocking } from '../../src/log/output.ts';
+
+interface Pipe extends Disposable {
+  readEnd: number;
+  writeEnd: number;
+}
+
+/** A named pipe whose writes would block, as those of a process's standard output do. */
+function makePipe(): Pipe {
+  const folder = mkdtempSync(join(tmpdir(), 'pipe-'));
+  const path = join(folder, 'pipe');
+  execFileSync('mkfifo', [path]);
+  const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writeEnd = openSync(path, constants.O_WRONLY);
+  return {
+    readEnd,
+    writeEnd,
+    [Symbol.dispose]: () => {
+      for (const fd of [readEnd, writeEnd]) {
+        try {
+          closeSync(fd);
+        } catch {
+          // The test has closed it.
+        }
+      }
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function readWhatIsThere(fd: number): string {
+  const buffer = Buffer.alloc(1024 * 1024);
+  try {
+    return buffer.toString('utf8', 0, readSync(fd, buffer));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return '';
+    throw error;
+  }
+}
+
+test('writes lines in order', async (t) => {
+  const path = join(t.testdir({}), 'lines');
+  const fd = openSync(path, 'w');
+  t.teardown(() => closeSync(fd));
+  const output = new LineOutput({ fd, maxBufferedBytes: 1_000, onLost: () => t.fail('nothing is lost') });
+  for (let n = 0; n < 100; n += 1) output.write(`${n}\n`);
+  await output.flush();
+  output.write('last\n');
+  await output.flush();
+  t.equal(readFileSync(path, 'utf8'), [...Array(100).keys(), 'last', ''].join('\n'));
+});
+
+test('a full disk loses lines and nothing else', async (t) => {
+  const fd = openSync('/dev/full', 'w');
+  t.teardown(() => closeSync(fd));
+  const output = new LineOutput({ fd, maxBufferedBytes: 10_000, onLost: () => t.fail('no line gets through') });
+  for (let n = 0; n < 10_000; n += 1) output.write(`${n}\n`);
+  await output.flush();
+  output.write('and on\n');
+  await output.flush();
+});
+
+test('a closed pipe loses lines and nothing else', async () => {
+  using pipe = makePipe();
+  closeSync(pipe.readEnd);
+  const output = new LineOutput({ fd: pipe.writeEnd, maxBufferedBytes: 10_000, onLost: () => undefined });
+  output.write('nobody reads this\n');
+  await output.flush();
+});
+
+test('keeps a bounded number of lines while nobody reads, and says how many were lost once somebody does', async (t) => {
+  using pipe = makePipe();
+  const fd = openNonBlocking(pipe.writeEnd);
+  t.teardown(() => closeSync(fd));
+  const reports: number[] = [];
+  const output = new LineOutput({ fd, maxBufferedBytes: 500_000, onLost: (lines) => reports.push(lines) });
+  const line = `${'x'.repeat(999)}\n`;
+  for (let n = 0; n < 2_000; n += 1) output.write(line);
+
+  let flushed = false;
+  void output.flush().then(() => (flushed = true));
+  let text = '';
+  while (!flushed) {
+    text += readWhatIsThere(pipe.readEnd);
+    await setImmediate();
+  }
+  text += readWhatIsThere(pipe.readEnd);
+  const kept = text.length / line.length;
+  t.equal(kept, 500);
+  t.strictSame(reports, [1_500]);
+});
+
+test('leaves a descriptor that is no pipe as it is', (t) => {
+  const fd = openSync('/dev/null', 'w');
+  t.teardown(() => closeSync(fd));
+  t.equal(openNonBlocking(fd), fd);
+  t.end();
+});
