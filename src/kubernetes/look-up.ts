@@ -1,0 +1,55 @@
+/** Finds the objects of one container: in memory, and in the cluster itself where memory does not know it or is too old. */
+import { ConflictError, NotFoundError } from '../containers/errors.ts';
+import type { CallLimits } from './client.ts';
+import type { ClusterContext } from './cluster-context.ts';
+import { oneContainer } from './labels.ts';
+import { currentDeployments } from './match-objects.ts';
+import type { ContainerObjects } from './match-objects.ts';
+import { projectDeployment } from './project-deployment.ts';
+import { projectPod } from './project-pod.ts';
+import { projectService } from './project-service.ts';
+import type { DeploymentRecord } from './records.ts';
+
+type Access = Pick<ClusterContext, 'api' | 'caches'>;
+
+/** One call: the Deployments that carry the id, those that are being deleted too. */
+export async function lookUpDeployments({ api }: Access, id: string, limits: CallLimits): Promise<DeploymentRecord[]> {
+  const deployments = await api.listAll('deployments', oneContainer(id), limits);
+  return deployments.map(projectDeployment).filter((record) => record !== undefined);
+}
+
+/** Three calls, or one where the id has no Deployment. What this process has deleted is left out. */
+export async function lookUpObjects(access: Access, id: string, limits: CallLimits): Promise<ContainerObjects> {
+  const { api, caches } = access;
+  const all = await lookUpDeployments(access, id, limits);
+  const deployments = all.filter(({ uid }) => !caches.isHidden('deployments', uid));
+  if (currentDeployments({ deployments }).length === 0) return { deployments, services: [], pods: [] };
+  const [services, pods] = await Promise.all([
+    api.listAll('services', oneContainer(id), limits),
+    api.listAll('pods', oneContainer(id), limits),
+  ]);
+  return {
+    deployments,
+    services: services.map(projectService).filter((record) => record !== undefined),
+    pods: pods.map(projectPod).filter((record) => record !== undefined),
+  };
+}
+
+/** The objects of the id as memory has them; absent where memory is too old, or knows no container of this id. */
+export function remembered({ caches }: Pick<Access, 'caches'>, id: string): ContainerObjects | undefined {
+  if (!caches.isLive) return undefined;
+  const objects = caches.index.objects(id);
+  return currentDeployments(objects).length > 0 ? objects : undefined;
+}
+
+/**
+ * The Deployment that the id means.
+ *
+ * @throws NotFoundError; ConflictError when two carry the id
+ */
+export function theDeployment(id: string, objects: ContainerObjects): DeploymentRecord {
+  const [deployment, ...others] = currentDeployments(objects);
+  if (deployment === undefined) throw new NotFoundError(`There is no container ${id}.`);
+  if (others.length > 0) throw new ConflictError(`More than one Deployment carries the id ${id}.`);
+  return deployment;
+}

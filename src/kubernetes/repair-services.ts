@@ -1,0 +1,80 @@
+/** Gives containers the Service that their ports ask for, where whoever created them died or was cut off before it did. */
+import { UnavailableError } from '../containers/errors.ts';
+import { isKubernetesError } from './api-error.ts';
+import { reachablePorts } from './build-service.ts';
+import { specOf } from './build-container.ts';
+import type { ClusterContext } from './cluster-context.ts';
+import { ensureService } from './ensure-service.ts';
+import { lookUpObjects } from './look-up.ts';
+import { currentDeployments, serviceOf } from './match-objects.ts';
+import { deploymentName } from './names.ts';
+import type { DeploymentRecord } from './records.ts';
+import { translateError } from './translate-error.ts';
+
+/** What a repair left for later. */
+export interface RepairResult {
+  /** When the youngest Deployment without its Service is old enough, in milliseconds since the epoch; absent: all is well. */
+  lookAgainAt?: number;
+}
+
+/**
+ * Looks at every container that memory knows, and asks the cluster itself before it makes anything. Younger Deployments
+ * are left alone: their creation may still be going on, here or in another replica.
+ *
+ * @param minAgeMs - longer than any create can last
+ */
+export async function repairServices(
+  context: ClusterContext,
+  minAgeMs: number,
+  signal: AbortSignal,
+): Promise<RepairResult> {
+  let lookAgainAt: number | undefined;
+  for (const deployment of incompleteDeployments(context)) {
+    if (signal.aborted) break;
+    const oldEnoughAt = deployment.createdAt + minAgeMs;
+    if (oldEnoughAt > Date.now()) {
+      lookAgainAt = Math.max(lookAgainAt ?? 0, oldEnoughAt);
+      continue;
+    }
+    const error = await repairService(context, deployment, signal).catch((reason: unknown) => reason);
+    if (isKubernetesError(error)) {
+      const { namespace, log } = context;
+      const err = translateError(error, { namespace, log });
+      log.warn({ err, containerId: deployment.containerId }, 'a missing Service could not be made');
+      if (err instanceof UnavailableError) break;
+    }
+  }
+  return { ...(lookAgainAt !== undefined && { lookAgainAt }) };
+}
+
+/** Ours alone: of others it is not known what their ports are to be. */
+function incompleteDeployments({ caches: { index } }: ClusterContext): DeploymentRecord[] {
+  const incomplete: DeploymentRecord[] = [];
+  for (const id of index.ids) {
+    const objects = index.objects(id);
+    const [deployment, ...others] = currentDeployments(objects);
+    if (deployment && others.length === 0 && lacksService(deployment, objects)) incomplete.push(deployment);
+  }
+  return incomplete;
+}
+
+function lacksService(deployment: DeploymentRecord, objects: Parameters<typeof serviceOf>[1]): boolean {
+  const isOurs = deployment.incarnation !== undefined && deployment.name === deploymentName(deployment.containerId);
+  if (!isOurs || typeof deployment.spec !== 'string' || serviceOf(deployment, objects)) return false;
+  return reachablePorts(specOf(deployment, undefined)).length > 0;
+}
+
+async function repairService(
+  context: ClusterContext,
+  deployment: DeploymentRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, bounds, log } = context;
+  const { containerId: id, incarnation = '', uid, name } = deployment;
+  const objects = await lookUpObjects(context, id, { signal });
+  const [current, ...others] = currentDeployments(objects);
+  if (current?.uid !== uid || others.length > 0 || !lacksService(current, objects)) return;
+  const request = { identity: { id, incarnation, namespace }, spec: specOf(current, undefined), owner: { name, uid } };
+  await ensureService(context, request, Date.now() + bounds.writeMs);
+  log.info({ containerId: id }, 'a missing Service was made');
+}

@@ -1,0 +1,148 @@
+/** From what the Kubernetes API answers to the errors of the API that we offer. The only place that knows both. */
+import type { Logger } from 'pino';
+
+import type { ContainerSpec } from '../containers/container.ts';
+import { InternalError, InvalidArgumentError, UnavailableError } from '../containers/errors.ts';
+import type { ContainerError } from '../containers/errors.ts';
+import { KubernetesApiError, KubernetesConnectionError } from './api-error.ts';
+import { faultsOf } from './error-fields.ts';
+
+export interface TranslationContext {
+  log: Logger;
+  namespace: string;
+  /** What was being created, for pointers to what is wrong with it. */
+  spec?: ContainerSpec;
+}
+
+/** When to come back after an outage of which nothing says how long it takes, in seconds. */
+const defaultRetryAfterSeconds = 5;
+/** For what somebody has to free or mend first. */
+const longRetryAfterSeconds = 30;
+
+type Translation = (error: KubernetesApiError, context: TranslationContext) => ContainerError | undefined;
+
+/** The first that knows the refusal translates it. */
+const translations: readonly Translation[] = [
+  throttled,
+  policyRefused,
+  namespaceGone,
+  namespaceTerminating,
+  permissionMissing,
+  credentialsRefused,
+  quotaExceeded,
+  rangeUsedUp,
+  serverFailed,
+  invalid,
+  admissionRefused,
+];
+
+/** An error of ours; what is one already, or is no error of the Kubernetes API (as a signal's reason), comes back as it is. */
+export function translateError(error: unknown, context: TranslationContext): unknown {
+  if (error instanceof KubernetesConnectionError) {
+    context.log.warn({ err: error }, 'the Kubernetes API server does not answer');
+    return unavailable('The Kubernetes API server cannot be reached.', error, defaultRetryAfterSeconds);
+  }
+  if (!(error instanceof KubernetesApiError)) return error;
+  for (const translate of translations) {
+    const translated = translate(error, context);
+    if (translated !== undefined) return translated;
+  }
+  context.log.error({ err: error, ...error.call, namespace: context.namespace }, 'the cluster refused a call');
+  return new InternalError('The cluster refused a call of the provider.', { cause: error });
+}
+
+function unavailable(message: string, error: KubernetesApiError | KubernetesConnectionError, seconds: number) {
+  const asked = error instanceof KubernetesApiError ? error.retryAfterSeconds : undefined;
+  return new UnavailableError(message, asked ?? seconds, { cause: error });
+}
+
+function throttled(error: KubernetesApiError): ContainerError | undefined {
+  if (error.status !== 429) return undefined;
+  return unavailable('The Kubernetes API server has too many requests.', error, 1);
+}
+
+function namespaceGone(error: KubernetesApiError, { log, namespace }: TranslationContext): ContainerError | undefined {
+  if (error.status !== 404 || error.detailsKind !== 'namespaces') return undefined;
+  log.error({ err: error, namespace }, 'the namespace does not exist');
+  return unavailable('The namespace of the containers does not exist.', error, longRetryAfterSeconds);
+}
+
+function namespaceTerminating(error: KubernetesApiError): ContainerError | undefined {
+  const terminating =
+    error.causes.some(({ reason }) => reason === 'NamespaceTerminating') ||
+    (error.status === 403 && error.statusMessage.includes('because it is being terminated'));
+  if (!terminating) return undefined;
+  return unavailable('The namespace of the containers is being removed.', error, longRetryAfterSeconds);
+}
+
+function permissionMissing(error: KubernetesApiError, context: TranslationContext): ContainerError | undefined {
+  if (error.status !== 403 || !isPermissionMissing(error)) return undefined;
+  const { log, namespace } = context;
+  log.error({ err: error, ...error.call, namespace }, 'a permission in the cluster is missing');
+  return new InternalError('The provider lacks a permission in the cluster.', { cause: error });
+}
+
+/** RBAC says `User "…" cannot create resource "…"`; a policy that refuses an object has words of its own. */
+export function isPermissionMissing(error: KubernetesApiError): boolean {
+  return (
+    error.status === 403 &&
+    (error.statusMessage === '' || /\bcannot [a-z]+ (resource|path) "/.test(error.statusMessage))
+  );
+}
+
+function credentialsRefused(error: KubernetesApiError, { log }: TranslationContext): ContainerError | undefined {
+  if (error.status !== 401) return undefined;
+  log.error({ err: error }, 'the cluster does not accept the credentials');
+  return new InternalError('The cluster does not accept the credentials of the provider.', { cause: error });
+}
+
+function quotaExceeded(error: KubernetesApiError): ContainerError | undefined {
+  if (error.status !== 403 || !error.statusMessage.includes('exceeded quota')) return undefined;
+  return unavailable(`The cluster refuses more: ${withoutPrefix(error.statusMessage)}`, error, longRetryAfterSeconds);
+}
+
+function rangeUsedUp(error: KubernetesApiError): ContainerError | undefined {
+  if (!/range is full/.test(error.statusMessage)) return undefined;
+  const what = /node ?port/i.test(error.statusMessage) ? 'node port' : 'address for Services';
+  return unavailable(`The cluster has no free ${what} left.`, error, longRetryAfterSeconds);
+}
+
+function serverFailed(error: KubernetesApiError, { log }: TranslationContext): ContainerError | undefined {
+  if (error.status < 500) return undefined;
+  log.warn({ err: error }, 'the Kubernetes API server failed');
+  return unavailable('The Kubernetes API server cannot do it now.', error, defaultRetryAfterSeconds);
+}
+
+function policyRefused(error: KubernetesApiError): ContainerError | undefined {
+  const match = /(?:admission webhook "[^"]*"|ValidatingAdmissionPolicy '[^']*'.*?) denied (?:the )?request(.*)$/s.exec(
+    error.statusMessage,
+  );
+  if (!match) return undefined;
+  const words = match[1]!.replace(/^[:\s]+/, '');
+  return refused(words === '' ? 'without an explanation' : words, error);
+}
+
+function invalid(error: KubernetesApiError, { spec }: TranslationContext): ContainerError | undefined {
+  if (error.status !== 422 || spec === undefined) return undefined;
+  const faults = faultsOf(error.causes, spec);
+  const message = 'The cluster finds the specification invalid.';
+  if (faults.length > 0) return new InvalidArgumentError(message, faults, { cause: error });
+  return new InvalidArgumentError(message, [{ detail: withoutPrefix(error.statusMessage), pointer: '/spec' }], {
+    cause: error,
+  });
+}
+
+/** Any other plugin of the API server: Kubernetes says `is forbidden` and then its words. */
+function admissionRefused(error: KubernetesApiError): ContainerError | undefined {
+  if (error.status !== 403) return undefined;
+  return refused(withoutPrefix(error.statusMessage), error);
+}
+
+function refused(words: string, cause: KubernetesApiError): ContainerError {
+  return new InvalidArgumentError(`A policy of the cluster refuses the container: ${words}`, [], { cause });
+}
+
+/** `deployments.apps "dcm-web" is forbidden: …` without the names of our objects. */
+function withoutPrefix(message: string): string {
+  return message.replace(/^\S+ "[^"]*" is (forbidden|invalid): /, '');
+}
