@@ -85,10 +85,10 @@ test('keeps a bounded number of lines while nobody reads, and says how many were
   const line = `${'x'.repeat(999)}\n`;
   for (let n = 0; n < 2_000; n += 1) output.write(line);
 
-  let flushed = false;
-  void output.flush().then(() => (flushed = true));
+  const progress = { flushed: false };
+  void output.flush().then(() => (progress.flushed = true));
   let text = '';
-  while (!flushed) {
+  while (!progress.flushed) {
     text += readWhatIsThere(pipe.readEnd);
     await setImmediate();
   }
