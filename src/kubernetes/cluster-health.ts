@@ -2,8 +2,8 @@
 import type { Logger } from 'pino';
 
 import type { ClusterHealth } from '../containers/repository.ts';
-import type { KubernetesApi } from './client.ts';
-import type { WatchCaches } from './watch-caches.ts';
+import type { KubernetesApi } from './api/client.ts';
+import type { WatchCaches } from './cache/watch-caches.ts';
 
 /** How long one probe may take, in milliseconds: less than those who poll are ready to wait. */
 const probeMs = 1_500;

@@ -3,17 +3,17 @@ import type { Logger } from 'pino';
 
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import type { ContainerSource } from '../containers/source.ts';
-import type { ExternalServiceType } from './build-service.ts';
-import { KubernetesClient } from './client.ts';
-import type { ClusterContext, WriteBounds } from './cluster-context.ts';
+import type { ExternalServiceType } from './objects/build-service.ts';
+import { KubernetesClient } from './api/client.ts';
+import type { ClusterContext, WriteBounds } from './operations/cluster-context.ts';
 import { clusterHealth } from './cluster-health.ts';
-import { openConnection } from './connection.ts';
+import { openConnection } from './api/connection.ts';
 import { ClusterContainerRepository } from './container-repository.ts';
 import { containerSource } from './container-source.ts';
-import { defaultReflectorBounds } from './reflector.ts';
-import type { ReflectorBounds } from './reflector.ts';
-import { Repairer } from './repairer.ts';
-import { WatchCaches } from './watch-caches.ts';
+import { defaultReflectorBounds } from './cache/reflector.ts';
+import type { ReflectorBounds } from './cache/reflector.ts';
+import { Repairer } from './operations/repairer.ts';
+import { WatchCaches } from './cache/watch-caches.ts';
 
 export interface ClusterBounds {
   /** For how long a cache that is cut off still answers, in milliseconds. Default 60 s. */

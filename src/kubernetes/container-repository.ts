@@ -4,13 +4,13 @@ import { randomContainerId } from '../containers/container-id.ts';
 import { NotFoundError, UnavailableError } from '../containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../containers/page-token.ts';
 import type { CallOptions, ContainerPage, ContainerRepository } from '../containers/repository.ts';
-import { orAborted } from './abort.ts';
-import { buildContainer } from './build-container.ts';
-import type { ClusterContext } from './cluster-context.ts';
-import { createContainer, refuseTakenId } from './create-container.ts';
-import { deleteContainer } from './delete-container.ts';
-import { lookUpObjects, remembered, theDeployment } from './look-up.ts';
-import { translateError } from './translate-error.ts';
+import { orAborted } from './api/abort.ts';
+import { buildContainer } from './objects/build-container.ts';
+import type { ClusterContext } from './operations/cluster-context.ts';
+import { createContainer, refuseTakenId } from './operations/create-container.ts';
+import { deleteContainer } from './operations/delete-container.ts';
+import { lookUpObjects, remembered, theDeployment } from './operations/look-up.ts';
+import { translateError } from './api/translate-error.ts';
 
 /** When to ask again for a list that memory cannot give now, in seconds. */
 const listRetryAfterSeconds = 5;

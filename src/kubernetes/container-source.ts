@@ -1,7 +1,7 @@
 /** The cluster's containers as the status events see them. */
 import type { ContainerSource } from '../containers/source.ts';
-import { observeObjects } from './match-objects.ts';
-import type { WatchCaches } from './watch-caches.ts';
+import { observeObjects } from './objects/match-objects.ts';
+import type { WatchCaches } from './cache/watch-caches.ts';
 
 /**
  * @param resync - compares memory with the cluster and repairs what is missing

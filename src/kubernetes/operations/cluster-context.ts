@@ -1,9 +1,9 @@
 /** What the operations on containers share. */
 import type { Logger } from 'pino';
 
-import type { ExternalServiceType } from './build-service.ts';
-import type { KubernetesApi } from './client.ts';
-import type { WatchCaches } from './watch-caches.ts';
+import type { ExternalServiceType } from '../objects/build-service.ts';
+import type { KubernetesApi } from '../api/client.ts';
+import type { WatchCaches } from '../cache/watch-caches.ts';
 
 /** How long writes may take, in milliseconds. */
 export interface WriteBounds {

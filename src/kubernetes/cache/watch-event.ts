@@ -1,5 +1,5 @@
 /** One line of a watch. */
-import type { Status } from './objects.ts';
+import type { Status } from '../api/resources.ts';
 
 export type WatchEvent<Item> =
   | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: Item; uid: string; resourceVersion: string }

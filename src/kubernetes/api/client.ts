@@ -7,8 +7,8 @@ import { orAborted } from './abort.ts';
 import { KubernetesApiError, KubernetesConnectionError, isKubernetesError } from './api-error.ts';
 import type { CallDescription } from './api-error.ts';
 import type { Access, ClusterConnection } from './connection.ts';
-import { apiPaths } from './objects.ts';
-import type { Resource, Resources, Status } from './objects.ts';
+import { apiPaths } from './resources.ts';
+import type { Resource, Resources, Status } from './resources.ts';
 import { readLines } from './read-lines.ts';
 
 /** Limits of one call. */

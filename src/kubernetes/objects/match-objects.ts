@@ -1,5 +1,5 @@
 /** Which objects belong together: those of one incarnation, so that what is left of an earlier one with the same id does not count. */
-import type { ObservedContainerObjects, ObservedPod } from '../containers/observed.ts';
+import type { ObservedContainerObjects, ObservedPod } from '../../containers/observed.ts';
 import type { DeploymentRecord, PodRecord, ServiceRecord } from './records.ts';
 
 /** The objects that carry one container id. */

@@ -1,9 +1,9 @@
 /** The Deployment that a container is. */
-import type { ContainerSpec } from '../containers/container.ts';
-import { memoryToQuantity } from '../containers/units.ts';
+import type { ContainerSpec } from '../../containers/container.ts';
+import { memoryToQuantity } from '../../containers/units.ts';
 import { SPEC_ANNOTATION, identityLabels } from './labels.ts';
 import { deploymentName } from './names.ts';
-import type { Deployment } from './objects.ts';
+import type { Deployment } from '../api/resources.ts';
 import { encodeSpec } from './spec-annotation.ts';
 
 export interface ContainerIdentity {

@@ -1,11 +1,11 @@
 /** All cached objects by the container that they belong to, and the containers in the order of their ids. */
-import type { Container } from '../containers/container.ts';
-import { buildContainer } from './build-container.ts';
-import type { ContainerView } from './build-container.ts';
-import { currentDeployments, noObjects } from './match-objects.ts';
-import type { ContainerObjects } from './match-objects.ts';
-import type { Resource } from './objects.ts';
-import type { DeploymentRecord, ObjectRecord, PodRecord, Records, ServiceRecord } from './records.ts';
+import type { Container } from '../../containers/container.ts';
+import { buildContainer } from '../objects/build-container.ts';
+import type { ContainerView } from '../objects/build-container.ts';
+import { currentDeployments, noObjects } from '../objects/match-objects.ts';
+import type { ContainerObjects } from '../objects/match-objects.ts';
+import type { Resource } from '../api/resources.ts';
+import type { DeploymentRecord, ObjectRecord, PodRecord, Records, ServiceRecord } from '../objects/records.ts';
 import { SortedIds } from './sorted-ids.ts';
 
 interface Entry extends ContainerObjects {

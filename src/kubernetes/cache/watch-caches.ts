@@ -1,15 +1,15 @@
 /** The cluster as memory has it: one store a kind, each kept up to date by its watch, and the index over all of them. */
 import type { Logger } from 'pino';
 
-import { orAborted } from './abort.ts';
-import type { KubernetesApi } from './client.ts';
+import { orAborted } from '../api/abort.ts';
+import type { KubernetesApi } from '../api/client.ts';
 import { ContainerIndex } from './container-index.ts';
 import { ObjectStore } from './object-store.ts';
-import type { Resource, Resources } from './objects.ts';
-import { projectDeployment } from './project-deployment.ts';
-import { projectPod } from './project-pod.ts';
-import { projectService } from './project-service.ts';
-import type { Records } from './records.ts';
+import type { Resource, Resources } from '../api/resources.ts';
+import { projectDeployment } from '../objects/project-deployment.ts';
+import { projectPod } from '../objects/project-pod.ts';
+import { projectService } from '../objects/project-service.ts';
+import type { Records } from '../objects/records.ts';
 import { Reflector } from './reflector.ts';
 import type { ReflectorBounds } from './reflector.ts';
 

@@ -1,5 +1,5 @@
 import { SPEC_ANNOTATION, isReservedLabel } from './labels.ts';
-import type { Deployment } from './objects.ts';
+import type { Deployment } from '../api/resources.ts';
 import { projectConditions, projectMetadata } from './project-object.ts';
 import type { DeploymentRecord, Workload } from './records.ts';
 import { decodeSpec } from './spec-annotation.ts';

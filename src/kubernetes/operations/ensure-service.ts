@@ -1,13 +1,13 @@
 /** Makes the Service of a container that is to have one. */
-import type { ContainerSpec } from '../containers/container.ts';
-import { alreadyExists, isKubernetesError } from './api-error.ts';
-import type { ContainerIdentity } from './build-deployment.ts';
-import { buildService } from './build-service.ts';
-import type { ServiceOwner } from './build-service.ts';
+import type { ContainerSpec } from '../../containers/container.ts';
+import { alreadyExists, isKubernetesError } from '../api/api-error.ts';
+import type { ContainerIdentity } from '../objects/build-deployment.ts';
+import { buildService } from '../objects/build-service.ts';
+import type { ServiceOwner } from '../objects/build-service.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { oneIncarnation } from './labels.ts';
-import { projectService } from './project-service.ts';
-import type { ServiceRecord } from './records.ts';
+import { oneIncarnation } from '../objects/labels.ts';
+import { projectService } from '../objects/project-service.ts';
+import type { ServiceRecord } from '../objects/records.ts';
 
 /**
  * Creates the Service, unless no port asks for one: then absent. One that the Deployment owns already is as good, whoever

@@ -1,5 +1,5 @@
-import type { ObservedContainer, ObservedContainerState } from '../containers/observed.ts';
-import type { Pod } from './objects.ts';
+import type { ObservedContainer, ObservedContainerState } from '../../containers/observed.ts';
+import type { Pod } from '../api/resources.ts';
 import { milliseconds, projectConditions, projectMetadata } from './project-object.ts';
 import type { PodRecord } from './records.ts';
 

@@ -2,7 +2,7 @@
  * The spec as the client sent it, kept with the Deployment so that reads are lossless. The values of environment
  * variables stay out: annotations are copied to every ReplicaSet, and the Pod template has them anyway.
  */
-import type { ContainerSpec } from '../containers/container.ts';
+import type { ContainerSpec } from '../../containers/container.ts';
 
 export function encodeSpec(spec: ContainerSpec): string {
   const { metadata, network, process, ...rest } = spec;

@@ -1,13 +1,13 @@
 /** Deletes a container: its Deployment, whose ReplicaSets and Pods follow, and its Service. */
-import { reachablePorts } from './build-service.ts';
-import { specOf } from './build-container.ts';
+import { reachablePorts } from '../objects/build-service.ts';
+import { specOf } from '../objects/build-container.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { deleteSurely } from './delete-surely.ts';
-import type { DeleteOutcome } from './delete-surely.ts';
-import { servicesOf } from './match-objects.ts';
-import type { ContainerObjects } from './match-objects.ts';
-import { serviceName } from './names.ts';
-import type { DeploymentRecord } from './records.ts';
+import { deleteSurely } from '../api/delete-surely.ts';
+import type { DeleteOutcome } from '../api/delete-surely.ts';
+import { servicesOf } from '../objects/match-objects.ts';
+import type { ContainerObjects } from '../objects/match-objects.ts';
+import { serviceName } from '../objects/names.ts';
+import type { DeploymentRecord } from '../objects/records.ts';
 
 interface Service {
   name: string;

@@ -1,20 +1,20 @@
 /** Creates a container: its Deployment, then its Service, and the Deployment goes again where that fails. */
-import type { Container, ContainerSpec } from '../containers/container.ts';
-import { ConflictError, UnavailableError } from '../containers/errors.ts';
-import { KubernetesApiError, alreadyExists, isKubernetesError } from './api-error.ts';
-import type { KubernetesError } from './api-error.ts';
-import { buildContainer } from './build-container.ts';
-import { buildDeployment } from './build-deployment.ts';
-import type { ContainerIdentity } from './build-deployment.ts';
+import type { Container, ContainerSpec } from '../../containers/container.ts';
+import { ConflictError, UnavailableError } from '../../containers/errors.ts';
+import { KubernetesApiError, alreadyExists, isKubernetesError } from '../api/api-error.ts';
+import type { KubernetesError } from '../api/api-error.ts';
+import { buildContainer } from '../objects/build-container.ts';
+import { buildDeployment } from '../objects/build-deployment.ts';
+import type { ContainerIdentity } from '../objects/build-deployment.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { deleteSurely } from './delete-surely.ts';
+import { deleteSurely } from '../api/delete-surely.ts';
 import { ensureService } from './ensure-service.ts';
-import { oneIncarnation } from './labels.ts';
+import { oneIncarnation } from '../objects/labels.ts';
 import { lookUpDeployments } from './look-up.ts';
-import { currentDeployments } from './match-objects.ts';
-import { deploymentName, randomIncarnation } from './names.ts';
-import { projectDeployment } from './project-deployment.ts';
-import type { DeploymentRecord } from './records.ts';
+import { currentDeployments } from '../objects/match-objects.ts';
+import { deploymentName, randomIncarnation } from '../objects/names.ts';
+import { projectDeployment } from '../objects/project-deployment.ts';
+import type { DeploymentRecord } from '../objects/records.ts';
 
 /** When to try again with an id whose former container still has to go, in seconds. */
 const removalRetryAfterSeconds = 5;

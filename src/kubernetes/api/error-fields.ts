@@ -1,8 +1,8 @@
 /** From the fields of Kubernetes objects, as errors name them, to pointers into the request. */
-import type { Fault } from '../containers/errors.ts';
-import type { ContainerSpec } from '../containers/container.ts';
-import { reachablePorts } from './build-service.ts';
-import type { StatusCause } from './objects.ts';
+import type { Fault } from '../../containers/errors.ts';
+import type { ContainerSpec } from '../../containers/container.ts';
+import { reachablePorts } from '../objects/build-service.ts';
+import type { StatusCause } from './resources.ts';
 
 type Pointer = (match: RegExpExecArray, spec: ContainerSpec) => string;
 

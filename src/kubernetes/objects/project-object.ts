@@ -1,7 +1,7 @@
 /** From what all Kubernetes objects have to what the caches keep of it. */
-import type { ObservedCondition } from '../containers/observed.ts';
+import type { ObservedCondition } from '../../containers/observed.ts';
 import { INCARNATION_LABEL, INSTANCE_ID_LABEL } from './labels.ts';
-import type { Resources } from './objects.ts';
+import type { Resources } from '../api/resources.ts';
 import type { ObjectRecord } from './records.ts';
 
 type Metadata = NonNullable<Resources['deployments']['metadata']>;

@@ -1,9 +1,9 @@
 /** From what the Kubernetes API answers to the errors of the API that we offer. The only place that knows both. */
 import type { Logger } from 'pino';
 
-import type { ContainerSpec } from '../containers/container.ts';
-import { InternalError, InvalidArgumentError, UnavailableError } from '../containers/errors.ts';
-import type { ContainerError } from '../containers/errors.ts';
+import type { ContainerSpec } from '../../containers/container.ts';
+import { InternalError, InvalidArgumentError, UnavailableError } from '../../containers/errors.ts';
+import type { ContainerError } from '../../containers/errors.ts';
 import { KubernetesApiError, KubernetesConnectionError } from './api-error.ts';
 import { faultsOf } from './error-fields.ts';
 

@@ -2,7 +2,7 @@
  * The objects of one kind as a watch tells of them, with what this process wrote itself put in between, so that it sees
  * its own writes at once.
  */
-import type { ObjectRecord } from './records.ts';
+import type { ObjectRecord } from '../objects/records.ts';
 import { isNewer } from './resource-version.ts';
 
 /** How long an own delete or write counts when the watch never speaks of it. */

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { KubernetesApiError, KubernetesConnectionError, hasStatus } from './api-error.ts';
 import { backoffMs } from './backoff.ts';
 import type { KubernetesApi } from './client.ts';
-import type { Resource } from './objects.ts';
+import type { Resource } from './resources.ts';
 
 const backoff = { firstMs: 200, maxMs: 2_000 };
 

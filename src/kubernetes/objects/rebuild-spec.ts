@@ -1,6 +1,6 @@
 /** The spec of a container that was made without keeping what its client sent: the reference provider's. */
-import type { ContainerService, ContainerSpec } from '../containers/container.ts';
-import { coresFromQuantity, memoryFromQuantity } from '../containers/units.ts';
+import type { ContainerService, ContainerSpec } from '../../containers/container.ts';
+import { coresFromQuantity, memoryFromQuantity } from '../../containers/units.ts';
 import type { Workload } from './records.ts';
 
 /** As near to what was sent as the objects tell. Values that the contract cannot say are rounded up to one that it can. */

@@ -1,7 +1,7 @@
 /** From cached objects to the resource that clients see. */
-import type { Container, ContainerSpec } from '../containers/container.ts';
-import { containerPath } from '../containers/container-id.ts';
-import { containerStatus, decidingPod } from '../containers/status.ts';
+import type { Container, ContainerSpec } from '../../containers/container.ts';
+import { containerPath } from '../../containers/container-id.ts';
+import { containerStatus, decidingPod } from '../../containers/status.ts';
 import { currentDeployments, observeObjects, serviceOf } from './match-objects.ts';
 import type { ContainerObjects } from './match-objects.ts';
 import type { DeploymentRecord, ServiceRecord } from './records.ts';

@@ -1,14 +1,14 @@
 /** Finds the objects of one container: in memory, and in the cluster itself where memory does not know it or is too old. */
-import { ConflictError, NotFoundError } from '../containers/errors.ts';
-import type { CallLimits } from './client.ts';
+import { ConflictError, NotFoundError } from '../../containers/errors.ts';
+import type { CallLimits } from '../api/client.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { oneContainer } from './labels.ts';
-import { currentDeployments } from './match-objects.ts';
-import type { ContainerObjects } from './match-objects.ts';
-import { projectDeployment } from './project-deployment.ts';
-import { projectPod } from './project-pod.ts';
-import { projectService } from './project-service.ts';
-import type { DeploymentRecord } from './records.ts';
+import { oneContainer } from '../objects/labels.ts';
+import { currentDeployments } from '../objects/match-objects.ts';
+import type { ContainerObjects } from '../objects/match-objects.ts';
+import { projectDeployment } from '../objects/project-deployment.ts';
+import { projectPod } from '../objects/project-pod.ts';
+import { projectService } from '../objects/project-service.ts';
+import type { DeploymentRecord } from '../objects/records.ts';
 
 type Access = Pick<ClusterContext, 'api' | 'caches'>;
 

@@ -1,5 +1,5 @@
-import type { ContainerService } from '../containers/container.ts';
-import type { Service } from './objects.ts';
+import type { ContainerService } from '../../containers/container.ts';
+import type { Service } from '../api/resources.ts';
 import { projectMetadata } from './project-object.ts';
 import type { ServiceRecord } from './records.ts';
 

@@ -1,15 +1,15 @@
 /** Gives containers the Service that their ports ask for, where whoever created them died or was cut off before it did. */
-import { UnavailableError } from '../containers/errors.ts';
-import { isKubernetesError } from './api-error.ts';
-import { reachablePorts } from './build-service.ts';
-import { specOf } from './build-container.ts';
+import { UnavailableError } from '../../containers/errors.ts';
+import { isKubernetesError } from '../api/api-error.ts';
+import { reachablePorts } from '../objects/build-service.ts';
+import { specOf } from '../objects/build-container.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { ensureService } from './ensure-service.ts';
 import { lookUpObjects } from './look-up.ts';
-import { currentDeployments, serviceOf } from './match-objects.ts';
-import { deploymentName } from './names.ts';
-import type { DeploymentRecord } from './records.ts';
-import { translateError } from './translate-error.ts';
+import { currentDeployments, serviceOf } from '../objects/match-objects.ts';
+import { deploymentName } from '../objects/names.ts';
+import type { DeploymentRecord } from '../objects/records.ts';
+import { translateError } from '../api/translate-error.ts';
 
 /** What a repair left for later. */
 export interface RepairResult {

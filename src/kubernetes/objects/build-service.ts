@@ -1,9 +1,9 @@
 /** The Service of a container whose ports can be reached. */
-import type { ContainerSpec } from '../containers/container.ts';
+import type { ContainerSpec } from '../../containers/container.ts';
 import type { ContainerIdentity } from './build-deployment.ts';
 import { identityLabels } from './labels.ts';
 import { serviceName } from './names.ts';
-import type { Service } from './objects.ts';
+import type { Service } from '../api/resources.ts';
 
 /** How ports with external visibility are published. */
 export type ExternalServiceType = 'LoadBalancer' | 'NodePort';

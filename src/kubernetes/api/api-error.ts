@@ -1,5 +1,5 @@
 /** What a call to the Kubernetes API can end in, other than its answer. */
-import type { Status, StatusCause } from './objects.ts';
+import type { Status, StatusCause } from './resources.ts';
 
 /** What was asked, in the words of RBAC. */
 export interface CallDescription {

@@ -1,6 +1,6 @@
 /** What the caches keep of each object: enough for reads, status and repair, and no more, since there may be 10,000. */
-import type { ContainerService } from '../containers/container.ts';
-import type { ObservedContainer, ObservedDeployment, ObservedPod } from '../containers/observed.ts';
+import type { ContainerService } from '../../containers/container.ts';
+import type { ObservedContainer, ObservedDeployment, ObservedPod } from '../../containers/observed.ts';
 
 /** What every record has. */
 export interface ObjectRecord {

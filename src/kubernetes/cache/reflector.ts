@@ -5,16 +5,16 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
-import { KubernetesApiError, isExpired } from './api-error.ts';
-import { backoffMs } from './backoff.ts';
-import type { BackoffBounds } from './backoff.ts';
-import type { KubernetesApi } from './client.ts';
-import { everyContainer } from './labels.ts';
+import { KubernetesApiError, isExpired } from '../api/api-error.ts';
+import { backoffMs } from '../api/backoff.ts';
+import type { BackoffBounds } from '../api/backoff.ts';
+import type { KubernetesApi } from '../api/client.ts';
+import { everyContainer } from '../objects/labels.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { Resource, Resources } from './objects.ts';
+import type { Resource, Resources } from '../api/resources.ts';
 import { nextPageSize } from './page-size.ts';
-import type { Records } from './records.ts';
-import { isPermissionMissing } from './translate-error.ts';
+import type { Records } from '../objects/records.ts';
+import { isPermissionMissing } from '../api/translate-error.ts';
 import { parseWatchEvent } from './watch-event.ts';
 
 export interface ReflectorBounds {
