@@ -18,8 +18,8 @@ export const componentNames = [
 
 export type ComponentName = (typeof componentNames)[number];
 
-/** Absolute path of each executable. */
-export type Binaries = Record<ComponentName, string>;
+/** Absolute path of each executable; kubectl is a help for people, and may be missing. */
+export type Binaries = Record<Exclude<ComponentName, 'kubectl'>, string> & { kubectl?: string };
 
 const moduleFolder = import.meta.dirname;
 const cacheFolder = join(moduleFolder, '..', '..', '.cache', 'control-plane');

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Where the process ids are told that must not outlive this process. */
@@ -64,9 +64,16 @@ export class Component {
     await exit;
   }
 
-  /** SIGSTOP: connections stay open and nothing answers any more. */
-  pause(): void {
+  /**
+   * SIGSTOP: connections stay open and nothing answers any more. Waits until every thread stands still, where /proc
+   * tells; the signal alone leaves a busy process some milliseconds.
+   */
+  async pause(): Promise<void> {
     this.#process?.kill('SIGSTOP');
+    const threads = `/proc/${String(this.processId)}/task`;
+    while (existsSync(threads) && !readdirSync(threads).every((thread) => isStopped(`${threads}/${thread}/stat`))) {
+      await delay(1);
+    }
   }
 
   /** SIGCONT. */
@@ -119,6 +126,15 @@ export class Component {
       }
       await delay(pollIntervalMs);
     }
+  }
+}
+
+/** The state follows the name of the program, which stands in brackets. A thread that is gone does nothing either. */
+function isStopped(statFile: string): boolean {
+  try {
+    return /\) T /.test(readFileSync(statFile, 'utf8'));
+  } catch {
+    return true;
   }
 }
 

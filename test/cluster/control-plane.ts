@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError, ClusterApi } from './api.ts';
 import type { KubernetesObject } from './api.ts';
 import { findBinaries } from './binaries.ts';
-import type { Binaries } from './binaries.ts';
+import type { Binaries, ComponentName } from './binaries.ts';
 import { createCertificates } from './certificates.ts';
 import type { Certificate, Certificates } from './certificates.ts';
 import { Component } from './component.ts';
@@ -88,6 +88,7 @@ interface StartedProcesses {
   api: ClusterApi;
   components: Components;
   etcdUrl: string;
+  kubectl: string | undefined;
   stopReaper: () => Promise<void>;
 }
 
@@ -96,6 +97,8 @@ export class ControlPlane implements AsyncDisposable {
   readonly kubeconfig: string;
   /** Requests with that kubeconfig. */
   readonly api: ClusterApi;
+  /** Path of a kubectl of the same version, where there is one. */
+  readonly kubectl: string | undefined;
   readonly #folder: string;
   readonly #components: Components | undefined;
   readonly #etcdUrl: string | undefined;
@@ -105,6 +108,7 @@ export class ControlPlane implements AsyncDisposable {
   constructor(parts: { folder: string } & Pick<StartedProcesses, 'kubeconfig' | 'api'> & Partial<StartedProcesses>) {
     this.kubeconfig = parts.kubeconfig;
     this.api = parts.api;
+    this.kubectl = parts.kubectl;
     this.#folder = parts.folder;
     this.#components = parts.components;
     this.#etcdUrl = parts.etcdUrl;
@@ -264,7 +268,11 @@ async function startProcesses(
     await writeFile(kwokConfiguration, stages.map((stage) => JSON.stringify(stage)).join('\n---\n'));
     const api = await ClusterApi.fromKubeconfig(kubeconfigs.admin);
 
-    const component = (name: keyof Binaries, commandLine: string[], isReady?: () => Promise<boolean>): Component =>
+    const component = (
+      name: Exclude<ComponentName, 'kubectl'>,
+      commandLine: string[],
+      isReady?: () => Promise<boolean>,
+    ): Component =>
       new Component({
         name,
         executable: binaries[name],
@@ -292,7 +300,14 @@ async function startProcesses(
     };
     for (const started of Object.values(components) as Component[]) await started.start();
     for (let index = 1; index <= (options.nodes ?? 3); index++) await api.create('/api/v1/nodes', buildNode(index));
-    return { kubeconfig: kubeconfigs.admin, api, components, etcdUrl, stopReaper: reaper.stop };
+    return {
+      kubeconfig: kubeconfigs.admin,
+      api,
+      components,
+      etcdUrl,
+      kubectl: binaries.kubectl,
+      stopReaper: reaper.stop,
+    };
   } catch (error) {
     await reaper.stop();
     throw error;
@@ -370,6 +385,7 @@ function kwokFlags(kubeconfig: string, configuration: string): string[] {
     '--cidr=10.128.0.1/10',
     '--node-ip=10.0.0.1',
     '--server-address=',
+    '--v=WARN',
   ];
 }
 

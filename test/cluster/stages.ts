@@ -86,8 +86,8 @@ function readiness(ready: boolean): string {
 }
 
 /**
- * Statuses of all containers: the first is in `state`, the others run (before the start they wait like the first).
- * `restarts` is a Go template expression over `$old`, the first container's former status.
+ * Statuses of all containers: the first is in `state`, the others run (or are in `others`) and then stay as they are.
+ * Go template expressions in the options may use `$old`, the first container's former status, and `$now`.
  */
 function containerStatuses(
   state: string,
@@ -96,29 +96,37 @@ function containerStatuses(
   const running = options.running ?? false;
   return `
 {{ $now := Now }}
+{{ $statuses := .status.containerStatuses | default list }}
 {{ $old := dict }}
-{{ with .status.containerStatuses }}{{ $old = index . 0 }}{{ end }}
+{{ if $statuses }}{{ $old = index $statuses 0 }}{{ end }}
 containerStatuses:
 {{ range $index, $container := .spec.containers }}
+{{ if eq $index 0 }}
 - name: {{ $container.name | Quote }}
   image: {{ $container.image | Quote }}
   imageID: ""
-  {{ if eq $index 0 }}
   ready: ${String(running)}
   started: ${String(running)}
   restartCount: ${options.restarts ?? '{{ $old.restartCount | default 0 }}'}
   state: ${state}
   lastState: ${options.lastState ?? '{{ $old.lastState | default dict | toJson }}'}
-  {{ else }}
+{{ else if and $statuses (index $statuses $index).ready }}
+- {{ index $statuses $index | toJson }}
+{{ else }}
+- name: {{ $container.name | Quote }}
+  image: {{ $container.image | Quote }}
+  imageID: ""
   ready: ${String(options.others === undefined)}
   started: ${String(options.others === undefined)}
   restartCount: 0
   state: ${options.others ?? '{ running: { startedAt: {{ $now | Quote }} } }'}
-  {{ end }}
+{{ end }}
 {{ end }}`;
 }
 
 const runningState = '{ running: { startedAt: {{ $now | Quote }} } }';
+const lastEnd =
+  '{{ if hasKey $old.state "terminated" }}{{ $old.state | toJson }}{{ else }}{{ $old.lastState | default dict | toJson }}{{ end }}';
 const oneMoreRestart = '{{ add1 (atoi (toString ($old.restartCount | default 0))) }}';
 const waitingState = (reason: string, message: string): string =>
   `{ waiting: { reason: ${reason}, message: ${JSON.stringify(message)} } }`;
@@ -159,7 +167,7 @@ ${containerStatuses(runningState, { running: true })}`;
 const restarted = `
 conditions:
 ${readiness(true)}
-${containerStatuses(runningState, { running: true, restarts: oneMoreRestart, lastState: '{{ $old.state | toJson }}' })}`;
+${containerStatuses(runningState, { running: true, restarts: oneMoreRestart, lastState: lastEnd })}`;
 
 const crashed = `
 conditions:
