@@ -55,9 +55,13 @@ export async function startKubernetesApi(options: KubernetesApiOptions = {}): Pr
   const faults = new Faults();
   const requests = new RequestLog();
   const closing = new AbortController();
+  const log = options.log ?? (() => undefined);
+  const controllers = startControllers(registry, faults, {
+    times: typeof options.controllers === 'object' ? options.controllers : {},
+    workloads: options.controllers !== false,
+    log,
+  });
   for (const name of ['default', 'kube-system']) createNamespace(registry, name);
-  const times = typeof options.controllers === 'object' ? options.controllers : {};
-  const controllers = startControllers(registry, faults, times, options.controllers !== false);
 
   const certificate = options.tls ? createCertificate() : undefined;
   const listener = requestListener({
@@ -66,7 +70,7 @@ export async function startKubernetesApi(options: KubernetesApiOptions = {}): Pr
     faults,
     requests,
     bookmarkMilliseconds: options.bookmarkMilliseconds ?? 10_000,
-    log: options.log ?? (() => undefined),
+    log,
     closing: closing.signal,
   });
   const server = certificate

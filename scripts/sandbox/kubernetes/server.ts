@@ -6,6 +6,7 @@ import { ApiError, badRequest, internalError, methodNotAllowed, noSuchPath } fro
 import { discoveryDocument, healthPaths } from './discovery.ts';
 import { refusalError, type FaultAction, type Faults } from './faults.ts';
 import { handle, isTrue, type ApiRequest, type HandlerParts } from './handlers.ts';
+import { openApiDocument } from './openapi.ts';
 import { parseResourcePath, type ResourcePath } from './paths.ts';
 import type { RequestInfo, RequestLog, Verb } from './requests.ts';
 import { startWatch } from './watch-stream.ts';
@@ -205,7 +206,7 @@ function answerOther(request: IncomingMessage, response: ServerResponse, path: s
     send(response, 200, 'ok', 'text/plain; charset=utf-8');
     return;
   }
-  const document = discoveryDocument(path, request.headers.host ?? '');
+  const document = discoveryDocument(path, request.headers.host ?? '') ?? openApiDocument(path);
   if (document === undefined) throw noSuchPath();
   if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
   send(response, 200, JSON.stringify(document));

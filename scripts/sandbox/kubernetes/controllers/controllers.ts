@@ -1,22 +1,89 @@
 /** The controllers of the sandbox, and how fast they are. */
 import type { Faults } from '../faults.ts';
 import type { Registry } from '../registry.ts';
+import type { ControllerContext } from './context.ts';
+import { startDeploymentController } from './deployments.ts';
+import { startGarbageCollector } from './garbage-collector.ts';
+import { startNamespaceController } from './namespaces.ts';
+import { startPodController } from './pods.ts';
+import { startReplicaSetController } from './replica-sets.ts';
+import { startServiceController } from './services.ts';
+import { Timers } from './timers.ts';
 
 /** Milliseconds, all of them. */
 export interface ControllerTimes {
   /** From a Pod's creation to its running. */
   podStart: number;
+  /** The same for images named `slow`. */
+  slowPodStart: number;
+  /** From a Pod's deletion to its end, where its grace period is not shorter. */
+  termination: number;
+  /** From the first failed pull to its being called a back-off, and the shortest wait until the next. */
+  imagePullRetry: number;
+  /** How long an image named `crash` runs before it does. */
+  crash: number;
+  /** The first wait of a crash loop; it doubles. */
+  crashBackOff: number;
+  /** The longest wait between two pulls or two restarts. */
+  backOffMaximum: number;
+  /** Until a load balancer has an address. */
+  loadBalancer: number;
+  /** How long the cloud keeps a deleted load balancer's Service. */
+  loadBalancerCleanup: number;
+  /** From an owner's end to that of its dependents. */
+  garbageCollection: number;
 }
+
+/** Quick enough to watch, slow enough to see. */
+export const watchableTimes: ControllerTimes = {
+  podStart: 1000,
+  slowPodStart: 10_000,
+  termination: 1000,
+  imagePullRetry: 3000,
+  crash: 1500,
+  crashBackOff: 3000,
+  backOffMaximum: 60_000,
+  loadBalancer: 2000,
+  loadBalancerCleanup: 3000,
+  garbageCollection: 100,
+};
+
+/** For tests that wait for what comes of it. */
+export const quickTimes: ControllerTimes = {
+  podStart: 10,
+  slowPodStart: 500,
+  termination: 10,
+  imagePullRetry: 20,
+  crash: 20,
+  crashBackOff: 20,
+  backOffMaximum: 200,
+  loadBalancer: 20,
+  loadBalancerCleanup: 50,
+  garbageCollection: 0,
+};
 
 export interface Controllers {
   stop(): void;
 }
 
-export function startControllers(
-  _registry: Registry,
-  _faults: Faults,
-  _times: Partial<ControllerTimes>,
-  _workloads: boolean,
-): Controllers {
-  return { stop: () => undefined };
+export interface ControllerOptions {
+  times: Partial<ControllerTimes>;
+  /** Whether anything but namespaces is looked after. */
+  workloads: boolean;
+  log: (message: string, fields: Record<string, unknown>) => void;
+}
+
+export function startControllers(registry: Registry, faults: Faults, options: ControllerOptions): Controllers {
+  const timers = new Timers();
+  const times = { ...watchableTimes, ...options.times };
+  const context: ControllerContext = { registry, faults, times, timers, log: options.log };
+  startNamespaceController(context);
+  if (options.workloads) {
+    startDeploymentController(context);
+    startReplicaSetController(context);
+    startPodController(context);
+    startServiceController(context);
+    startGarbageCollector(context);
+  }
+  return { stop: () => timers.stop() };
 }
