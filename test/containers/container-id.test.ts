@@ -1,0 +1,11 @@
+import t from 'tap';
+
+import { containerPath, randomContainerId } from '../../src/containers/container-id.ts';
+
+t.test('a random id is a UUID', async (t) => {
+  const id = randomContainerId();
+  t.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  t.not(randomContainerId(), id);
+});
+
+t.test('a path has no slash in front', async (t) => t.equal(containerPath('web'), 'containers/web'));

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import t from 'tap';
+
+import { InvalidArgumentError } from '../../src/containers/errors.ts';
+import { decodePageToken, encodePageToken } from '../../src/containers/page-token.ts';
+
+const id = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+
+t.test('a token gives back the id that it was made of', async () => {
+  fc.assert(fc.property(id, (lastId) => decodePageToken(encodePageToken(lastId)) === lastId));
+});
+
+t.test('an id that another provider made may hold what labels may', async (t) => {
+  t.equal(decodePageToken(encodePageToken('Web_1.a')), 'Web_1.a');
+});
+
+t.test('a token can stand in a URL as it is', async () => {
+  fc.assert(fc.property(id, (lastId) => encodeURIComponent(encodePageToken(lastId)) === encodePageToken(lastId)));
+});
+
+t.test('nothing but what was made as a token parses', async (t) => {
+  const made = encodePageToken('web-1');
+  const token = (text: string) => Buffer.from(text).toString('base64url');
+  for (const wrong of [
+    '',
+    ' ',
+    'web-1',
+    `${made}=`,
+    `${made}A`,
+    ` ${made}`,
+    token('2:web'),
+    token('1:'),
+    token('1:-'),
+  ]) {
+    t.throws(() => decodePageToken(wrong), InvalidArgumentError, JSON.stringify(wrong));
+  }
+  try {
+    decodePageToken('nonsense');
+  } catch (error) {
+    t.match(error, { faults: [{ parameter: 'page_token', detail: String }] });
+  }
+});
+
+t.test('any text either parses to what makes it again or is refused', async () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      try {
+        return encodePageToken(decodePageToken(text)) === text;
+      } catch (error) {
+        return error instanceof InvalidArgumentError;
+      }
+    }),
+  );
+});

@@ -1,0 +1,171 @@
+import t from 'tap';
+
+import { InternalError, InvalidArgumentError, UnavailableError } from '../../../src/containers/errors.ts';
+import { KubernetesApiError, KubernetesConnectionError } from '../../../src/kubernetes/api/api-error.ts';
+import type { Status, StatusCause } from '../../../src/kubernetes/api/resources.ts';
+import { translateError } from '../../../src/kubernetes/api/translate-error.ts';
+import { withPorts } from '../../support/container-spec.ts';
+import { captureLog } from '../../support/log-lines.ts';
+
+const call = { verb: 'create', resource: 'deployments' } as const;
+const spec = withPorts({ 80: 'none', 81: 'internal', 82: 'external' });
+
+function refusal(status: number, body: Partial<Status> = {}, retryAfterSeconds?: number) {
+  return new KubernetesApiError(call, status, { kind: 'Status', ...body }, retryAfterSeconds);
+}
+
+function translate(error: unknown) {
+  const { log, lines } = captureLog();
+  const translated = translateError(error, { log, namespace: 'containers', spec });
+  return { error: translated as Error, lines };
+}
+
+t.test('what may pass is 503, with the time to wait', async (t) => {
+  const terminating = 'unable to create new content in namespace containers because it is being terminated';
+  const quota =
+    'deployments.apps "dcm-web" is forbidden: exceeded quota: small, requested: count/deployments.apps=1, used: 5, limited: 5';
+  const cases: [name: string, error: unknown, message: RegExp, seconds: number][] = [
+    ['throttled', refusal(429, {}, 7), /too many requests/, 7],
+    ['throttled, by the Status', refusal(429, { details: { retryAfterSeconds: 3 } }), /too many requests/, 3],
+    ['a failing server', refusal(500, { message: 'etcdserver: leader changed' }), /cannot do it now/, 5],
+    ['a proxy without a server', new KubernetesApiError(call, 502, undefined), /cannot do it now/, 5],
+    ['a missing namespace', refusal(404, { details: { kind: 'namespaces' } }), /namespace .* does not exist/, 30],
+    ['a terminating namespace', refusal(403, { message: terminating }), /namespace .* is being removed/, 30],
+    [
+      'a terminating namespace, by its cause',
+      refusal(403, { message: 'no', details: { causes: [{ reason: 'NamespaceTerminating' }] } }),
+      /namespace .* is being removed/,
+      30,
+    ],
+    ['a quota', refusal(403, { message: quota }), /refuses more: exceeded quota: small, .*limited: 5$/, 30],
+    [
+      'used up node ports',
+      refusal(500, { message: 'Internal error occurred: failed to allocate a nodePort: range is full' }),
+      /no free node port left/,
+      30,
+    ],
+    [
+      'used up addresses',
+      refusal(500, { message: 'Internal error occurred: failed to allocate a serviceIP: range is full' }),
+      /no free address for Services left/,
+      30,
+    ],
+    ['no connection', new KubernetesConnectionError(call, 'no answer'), /cannot be reached/, 5],
+  ];
+  for (const [name, error, message, seconds] of cases) {
+    const translated = translate(error).error;
+    t.type(translated, UnavailableError, name);
+    t.match(translated, { message, retryAfterSeconds: seconds, cause: error }, name);
+  }
+});
+
+t.test('what a policy refuses is 400, in its words', async (t) => {
+  const cases: [error: unknown, words: string][] = [
+    [
+      refusal(400, { message: 'admission webhook "policy.example" denied the request: no latest tags' }),
+      'no latest tags',
+    ],
+    [
+      refusal(403, { message: 'admission webhook "gate" denied the request: [rule] team label\nmissing' }),
+      '[rule] team label\nmissing',
+    ],
+    [
+      refusal(400, { message: 'admission webhook "gate" denied the request without explanation' }),
+      'without explanation',
+    ],
+    [
+      refusal(403, { message: 'services "dcm-a-b" is forbidden: external names are not wanted' }),
+      'external names are not wanted',
+    ],
+    [
+      refusal(422, {
+        message: `deployments.apps "dcm-web" is forbidden: ValidatingAdmissionPolicy 'small' with binding 'all' denied request: too large`,
+      }),
+      'too large',
+    ],
+  ];
+  for (const [error, words] of cases) {
+    const { error: translated } = translate(error);
+    t.type(translated, InvalidArgumentError);
+    t.equal(translated.message, `A policy of the cluster refuses the container: ${words}`);
+  }
+});
+
+t.test('a missing permission is 500 and names verb, resource and namespace in the log', async (t) => {
+  const message =
+    'deployments.apps is forbidden: User "system:serviceaccount:a:b" cannot create resource "deployments" in API group "apps" in the namespace "containers"';
+  const { error, lines } = translate(refusal(403, { message }));
+  t.type(error, InternalError);
+  t.notMatch(error.message, /serviceaccount|deployments/);
+  t.match(lines, [{ level: 'error', verb: 'create', resource: 'deployments', namespace: 'containers' }]);
+});
+
+t.test('what an operator must mend says nothing of the cluster and logs an error', async (t) => {
+  for (const status of [401, 400, 404, 409]) {
+    const { error, lines } = translate(refusal(status, { message: 'secret of 10.0.0.1', reason: 'Odd' }));
+    t.type(error, InternalError, `${status}`);
+    t.notMatch(error.message, /10\.0\.0\.1|Odd/);
+    t.match(lines, [{ level: 'error' }]);
+  }
+});
+
+t.test('what Kubernetes finds invalid is told in the fields of the API', async (t) => {
+  const container = 'spec.template.spec.containers[0]';
+  const cases: [field: string, pointer: string][] = [
+    [`${container}.image`, '/spec/image/reference'],
+    [`${container}.name`, '/spec/metadata/name'],
+    [`${container}.command[1]`, '/spec/process/command/1'],
+    [`${container}.args`, '/spec/process/args'],
+    [`${container}.env[2].name`, '/spec/process/env/2/name'],
+    [`${container}.env[2].value`, '/spec/process/env/2/value'],
+    [`${container}.env[2].valueFrom`, '/spec/process/env/2'],
+    [`${container}.ports[1].containerPort`, '/spec/network/ports/1/container_port'],
+    [`${container}.ports[1].name`, '/spec/network/ports/1'],
+    [`${container}.resources.requests`, '/spec/resources'],
+    [`${container}.resources.requests[cpu]`, '/spec/resources/cpu/min'],
+    [`${container}.resources.limits.memory`, '/spec/resources/memory/max'],
+    [`${container}.resources.limits[memory]`, '/spec/resources/memory/max'],
+    ['metadata.labels', '/spec/metadata/labels'],
+    ['spec.template.metadata.labels', '/spec/metadata/labels'],
+    ['metadata.annotations', '/spec'],
+    ['spec.ports[0].port', '/spec/network/ports/1'],
+    ['spec.ports[1].nodePort', '/spec/network/ports/2'],
+    ['spec.ports', '/spec/network/ports'],
+  ];
+  for (const [field, pointer] of cases) {
+    const { error } = translate(refusal(422, { details: { causes: [{ field, message: 'Invalid value: "x": no' }] } }));
+    t.type(error, InvalidArgumentError);
+    t.same((error as InvalidArgumentError).faults, [{ pointer, detail: 'Invalid value: "x": no' }], field);
+  }
+});
+
+t.test('all faults are told once each, those of unknown fields by their Kubernetes name', async (t) => {
+  const causes: StatusCause[] = [
+    { field: 'metadata.labels', message: 'bad' },
+    { field: 'spec.template.metadata.labels', message: 'bad' },
+    { field: 'spec.template.spec.containers[1].image', message: 'odd' },
+    { message: 'nowhere' },
+  ];
+  const { error } = translate(refusal(422, { details: { causes } }));
+  t.same((error as InvalidArgumentError).faults, [
+    { pointer: '/spec/metadata/labels', detail: 'bad' },
+    { detail: 'spec.template.spec.containers[1].image: odd' },
+    { detail: 'nowhere' },
+  ]);
+});
+
+t.test('an invalid object without causes keeps what Kubernetes said', async (t) => {
+  const { error } = translate(refusal(422, { message: 'Deployment.apps "dcm-web" is invalid: something' }));
+  t.same((error as InvalidArgumentError).faults, [{ detail: 'something', pointer: '/spec' }]);
+});
+
+t.test('values that Kubernetes repeats do not reach the log', async (t) => {
+  const error = refusal(422, { message: 'env[0]: Invalid value: "hunter2"', reason: 'Invalid' });
+  t.notMatch(error.message, 'hunter2');
+  t.match(error.message, 'create deployments: 422 Invalid');
+});
+
+t.test('other errors stay what they are', async (t) => {
+  const error = new TypeError('ours');
+  t.equal(translate(error).error, error);
+});

@@ -1,0 +1,126 @@
+import t from 'tap';
+
+import { ObjectStore } from '../../../src/kubernetes/cache/object-store.ts';
+import { isNewer } from '../../../src/kubernetes/cache/resource-version.ts';
+import type { ObjectRecord } from '../../../src/kubernetes/objects/records.ts';
+
+function object(uid: string, resourceVersion: string): ObjectRecord {
+  return { uid, resourceVersion, name: uid, containerId: uid, createdAt: 0 };
+}
+
+/** A store and what it told, as `uid:version before>version after`. */
+function store() {
+  const told: string[] = [];
+  const items = new ObjectStore<ObjectRecord>((before, after) => {
+    const { uid } = (before ?? after)!;
+    told.push(`${uid}:${before?.resourceVersion ?? ''}>${after?.resourceVersion ?? ''}`);
+  });
+  return { items, told: () => told.splice(0) };
+}
+
+t.test('versions are compared as the numbers that they are', async (t) => {
+  t.ok(isNewer('10', '9'));
+  t.notOk(isNewer('9', '10'));
+  t.notOk(isNewer('10', '10'));
+  t.ok(isNewer('20000000000000000001', '20000000000000000000'));
+});
+
+t.test('a list tells what appeared, changed and went since the last', async (t) => {
+  const { items, told } = store();
+  items.replace([object('a', '1'), object('b', '2')], '2');
+  t.same(told(), ['a:>1', 'b:>2']);
+  items.replace([object('b', '2'), object('c', '4')], '5');
+  t.same(told(), ['a:1>', 'c:>4']);
+  items.replace([object('b', '6')], '6');
+  t.same(told(), ['c:4>', 'b:2>6']);
+});
+
+t.test('a watch tells each change once', async (t) => {
+  const { items, told } = store();
+  items.replace([], '1');
+  items.apply(object('a', '2'));
+  items.apply(object('a', '2'));
+  items.apply(object('a', '3'));
+  items.delete('a', '4');
+  items.delete('a', '4');
+  t.same(told(), ['a:>2', 'a:2>3', 'a:3>']);
+});
+
+t.test('an own write shows at once, and not again when the watch tells of it', async (t) => {
+  const { items, told } = store();
+  items.replace([], '1');
+  items.write(object('a', '5'));
+  items.apply(object('a', '5'));
+  t.same(told(), ['a:>5']);
+});
+
+t.test('an own write is not undone by older news', async (t) => {
+  const { items, told } = store();
+  items.replace([], '1');
+  items.write(object('a', '5'));
+  items.replace([], '4');
+  items.apply(object('a', '4'));
+  t.equal(items.get('a')?.resourceVersion, '5');
+  t.same(told(), ['a:>5']);
+});
+
+t.test('an own write of which a later list does not know is gone', async (t) => {
+  const { items } = store();
+  items.replace([], '1');
+  items.write(object('a', '5'));
+  items.replace([], '6');
+  t.notOk(items.get('a'));
+});
+
+t.test('an answer that comes after the watch told of the deletion brings nothing back', async (t) => {
+  const { items, told } = store();
+  items.replace([], '1');
+  items.apply(object('a', '5'));
+  items.delete('a', '6');
+  told();
+  items.write(object('a', '5'));
+  t.same(told(), []);
+  t.notOk(items.get('a'));
+});
+
+t.test('an answer that comes after a list without the object brings nothing back', async (t) => {
+  const { items } = store();
+  items.replace([], '9');
+  items.write(object('a', '5'));
+  t.notOk(items.get('a'));
+});
+
+t.test('an own delete hides the object whatever the watch still says of it', async (t) => {
+  const { items, told } = store();
+  items.replace([object('a', '1')], '1');
+  told();
+  items.hide('a');
+  t.same(told(), ['a:1>']);
+  items.apply(object('a', '2'));
+  items.replace([object('a', '2')], '2');
+  items.write(object('a', '3'));
+  t.ok(items.isHidden('a'));
+  t.notOk(items.get('a'));
+  items.delete('a', '4');
+  t.notOk(items.isHidden('a'));
+  t.same(told(), []);
+});
+
+t.test('an object that was deleted before the watch told of it never shows', async (t) => {
+  const { items, told } = store();
+  items.replace([], '1');
+  items.hide('a');
+  items.replace([], '2');
+  items.apply(object('a', '3'));
+  items.delete('a', '4');
+  t.same(told(), []);
+});
+
+t.test('versions that start over, as after a restore, are taken as they come', async (t) => {
+  const { items } = store();
+  items.replace([object('a', '900')], '900');
+  items.replace([object('a', '40'), object('b', '41')], '50');
+  items.apply(object('a', '51'));
+  t.equal(items.get('a')?.resourceVersion, '51');
+  t.equal(items.size, 2);
+});

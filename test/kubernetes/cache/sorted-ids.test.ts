@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import t from 'tap';
+
+import { SortedIds } from '../../../src/kubernetes/cache/sorted-ids.ts';
+
+const id = fc.stringMatching(/^[a-z0-9-]{1,4}$/);
+
+t.test('holds what a set holds, in the order of the code points', async (t) => {
+  const step = fc.record({ add: fc.boolean(), id });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const ids = new SortedIds();
+      const expected = new Set<string>();
+      for (const each of steps) {
+        if (each.add) ids.add(each.id);
+        else ids.delete(each.id);
+        if (each.add) expected.add(each.id);
+        else expected.delete(each.id);
+      }
+      t.same([...ids], [...expected].sort());
+      t.equal(ids.size, expected.size);
+      for (const { id: asked } of steps) t.equal(ids.has(asked), expected.has(asked));
+    }),
+  );
+});
+
+t.test('gives what comes after an id, whether or not that id is there', async (t) => {
+  fc.assert(
+    fc.property(fc.uniqueArray(id), id, fc.integer({ min: 1, max: 5 }), (all, asked, count) => {
+      const ids = new SortedIds();
+      for (const each of all) ids.add(each);
+      const sorted = [...all].sort();
+      t.same(ids.after(asked, count), sorted.filter((each) => each > asked).slice(0, count));
+      t.same(ids.after(undefined, count), sorted.slice(0, count));
+    }),
+  );
+});
+
+t.test('hyphens come before digits, and digits before letters', async (t) => {
+  const ids = new SortedIds();
+  for (const each of ['ab', 'a1', 'a-b', 'a', 'b']) ids.add(each);
+  t.same([...ids], ['a', 'a-b', 'a1', 'ab', 'b']);
+});

@@ -1,0 +1,121 @@
+import t from 'tap';
+
+import type { Pod } from '../../../src/kubernetes/api/resources.ts';
+import { projectPod } from '../../../src/kubernetes/objects/project-pod.ts';
+
+const metadata = {
+  uid: 'p-1',
+  name: 'dcm-web-77b-abcde',
+  resourceVersion: '9',
+  creationTimestamp: '2026-01-21T10:00:00Z',
+  labels: { 'dcm.project/dcm-instance-id': 'web', 'dcm.project/dcm-incarnation': 'now', 'pod-template-hash': '77b' },
+  ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'dcm-web-77b', uid: 'r-1', controller: true }],
+};
+const second = (count: number) => Date.parse('2026-01-21T10:00:00Z') + count * 1000;
+
+t.test('keeps what the status rules look at', async (t) => {
+  const pod: Pod = {
+    metadata: { ...metadata, deletionTimestamp: '2026-01-21T10:00:30Z' },
+    spec: { nodeName: 'node-1', readinessGates: [{ conditionType: 'x' }], containers: [] },
+    status: {
+      phase: 'Running',
+      reason: 'Odd',
+      message: 'words',
+      podIP: '10.1.2.3',
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'False',
+          reason: 'Why',
+          message: 'because',
+          lastTransitionTime: '2026-01-21T10:00:05Z',
+        },
+        { type: 'PodScheduled', status: 'True' },
+      ],
+      containerStatuses: [
+        {
+          name: 'web',
+          restartCount: 3,
+          ready: false,
+          image: 'web:1',
+          imageID: '',
+          state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off' } },
+          lastState: {
+            terminated: { exitCode: 137, signal: 9, reason: 'OOMKilled', finishedAt: '2026-01-21T10:00:04Z' },
+          },
+        },
+        {
+          name: 'proxy',
+          restartCount: 0,
+          ready: true,
+          image: '',
+          imageID: '',
+          state: { running: { startedAt: '2026-01-21T10:00:01Z' } },
+        },
+      ],
+    },
+  };
+  t.same(projectPod(pod), {
+    uid: 'p-1',
+    name: 'dcm-web-77b-abcde',
+    resourceVersion: '9',
+    containerId: 'web',
+    incarnation: 'now',
+    createdAt: second(0),
+    deletedAt: second(30),
+    phase: 'Running',
+    reason: 'Odd',
+    message: 'words',
+    podIp: '10.1.2.3',
+    nodeName: 'node-1',
+    hasReadinessGates: true,
+    conditions: [
+      { type: 'Ready', status: 'False', reason: 'Why', message: 'because', transitionedAt: second(5) },
+      { type: 'PodScheduled', status: 'True' },
+    ],
+    containers: [
+      {
+        name: 'web',
+        restartCount: 3,
+        ready: false,
+        state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off' } },
+        lastState: { terminated: { exitCode: 137, signal: 9, reason: 'OOMKilled', finishedAt: second(4) } },
+      },
+      { name: 'proxy', restartCount: 0, ready: true, state: { running: { startedAt: second(1) } }, lastState: {} },
+    ],
+    initContainers: [],
+    ownerName: 'dcm-web-77b',
+    templateHash: '77b',
+  });
+});
+
+t.test('a Pod that no kubelet has seen is pending', async (t) => {
+  t.match(projectPod({ metadata }), { phase: 'Pending', containers: [], conditions: [], hasReadinessGates: false });
+});
+
+t.test('of the init containers those count that wait or have failed', async (t) => {
+  const status = (name: string, state: object) => ({
+    name,
+    restartCount: 0,
+    ready: false,
+    image: '',
+    imageID: '',
+    state,
+  });
+  const initContainerStatuses = [
+    status('done', { terminated: { exitCode: 0 } }),
+    status('failed', { terminated: { exitCode: 1 } }),
+    status('running', { running: {} }),
+    status('waiting', { waiting: {} }),
+  ];
+  const pod = projectPod({ metadata, status: { initContainerStatuses } });
+  t.same(
+    pod!.initContainers.map(({ name }) => name),
+    ['failed', 'waiting'],
+  );
+});
+
+t.test('what carries no container id is not kept', async (t) => {
+  t.notOk(projectPod({ metadata: { ...metadata, labels: {} } }));
+  t.notOk(projectPod({}));
+});

@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import t from 'tap';
+
+import type { ContainerSpec } from '../../../src/containers/container.ts';
+import { buildContainer } from '../../../src/kubernetes/objects/build-container.ts';
+import { buildDeployment } from '../../../src/kubernetes/objects/build-deployment.ts';
+import { SPEC_ANNOTATION } from '../../../src/kubernetes/objects/labels.ts';
+import { projectDeployment } from '../../../src/kubernetes/objects/project-deployment.ts';
+import { containerSpec } from '../../support/container-spec.ts';
+import { anySpec } from '../../support/specs.ts';
+
+const identity = { id: 'web', incarnation: 'bcdfghjklm', namespace: 'containers' };
+
+/** What a client reads after the Deployment was sent, stored and seen by the cache. */
+function read(spec: ContainerSpec, change: (deployment: ReturnType<typeof buildDeployment>) => void = () => undefined) {
+  const deployment = JSON.parse(JSON.stringify(buildDeployment(identity, spec))) as ReturnType<typeof buildDeployment>;
+  Object.assign(deployment.metadata!, { uid: 'u-1', resourceVersion: '7', creationTimestamp: '2026-01-21T10:00:00Z' });
+  change(deployment);
+  const record = projectDeployment(deployment)!;
+  const objects = { deployments: [record], services: [], pods: [] };
+  return buildContainer(objects, { namespace: 'containers', now: Date.parse('2026-01-21T10:00:00Z') })!.container;
+}
+
+t.test('any spec comes back as it was sent, with the namespace', async (t) => {
+  fc.assert(
+    fc.property(anySpec, (spec) => {
+      t.same(read(spec).spec, { ...spec, metadata: { ...spec.metadata, namespace: 'containers' } });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+t.test('read-only fields in a spec are not kept', async (t) => {
+  const spec = containerSpec({ metadata: { name: 'web', namespace: 'elsewhere' }, network: { ip: '192.0.2.1' } });
+  t.same(read(spec).spec, { ...containerSpec(), metadata: { name: 'web', namespace: 'containers' }, network: {} });
+});
+
+t.test('the annotation holds no value of an environment variable', async (t) => {
+  const spec = containerSpec({ process: { env: [{ name: 'PASSWORD', value: 'hunter2', comment: 'kept' }] } });
+  const annotation = buildDeployment(identity, spec).metadata!.annotations![SPEC_ANNOTATION]!;
+  t.notMatch(annotation, 'hunter2');
+  t.match(annotation, 'PASSWORD');
+  t.match(read(spec).spec, spec);
+});
+
+t.test('an annotation that was edited by hand is not trusted', async (t) => {
+  const broken = [
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"metadata":{}}',
+    '{"metadata":{"name":"a"},"image":{},"resources":{},"process":{"env":1}}',
+  ];
+  for (const annotation of broken) {
+    const { spec } = read(containerSpec(), (deployment) => {
+      deployment.metadata!.annotations![SPEC_ANNOTATION] = annotation;
+    });
+    t.same(spec, { ...containerSpec(), metadata: { name: 'web', namespace: 'containers' } }, annotation);
+  }
+});
+
+t.test('a container is PENDING and equally old as changed when it is fresh', async (t) => {
+  t.match(read(containerSpec()), {
+    id: 'web',
+    path: 'containers/web',
+    status: 'PENDING',
+    create_time: '2026-01-21T10:00:00.000Z',
+    update_time: '2026-01-21T10:00:00.000Z',
+  });
+});

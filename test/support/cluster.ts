@@ -1,0 +1,67 @@
+/** The cluster adapter, connected to a cluster of the tests, with bounds short enough to see them pass. */
+import { connectCluster } from '../../src/kubernetes/cluster.ts';
+import type { Cluster, ClusterBounds } from '../../src/kubernetes/cluster.ts';
+import { openCluster } from './kubernetes.ts';
+import type { TestCluster } from './kubernetes.ts';
+import type { SandboxKubernetes } from '../../scripts/sandbox/kubernetes/api.ts';
+import { captureLog } from './log-lines.ts';
+import type { LogLine } from './log-lines.ts';
+
+export interface ConnectedCluster extends Cluster, AsyncDisposable {
+  /** What the adapter has logged. */
+  lines: LogLine[];
+}
+
+export interface ConnectOptions {
+  kubeconfig?: string;
+  externalServiceType?: 'LoadBalancer' | 'NodePort';
+  bounds?: Partial<ClusterBounds>;
+  /** Whether the watches are begun and the caches filled before it is given back; they are where this is absent. */
+  start?: boolean;
+}
+
+/** Retries within tens of milliseconds; watches and silences as long as in production. */
+export const quickReflector: ClusterBounds['reflector'] = {
+  pageSize: 500,
+  pageDeadlineMs: 10_000,
+  watchTimeoutSeconds: 30,
+  stallMs: 40_000,
+  backoff: { firstMs: 10, maxMs: 50 },
+};
+
+/** Connects to the test cluster's namespace; disposing of it stops it. */
+export async function connect(
+  { kubeconfig, namespace }: Pick<TestCluster, 'kubeconfig' | 'namespace'>,
+  options: ConnectOptions = {},
+): Promise<ConnectedCluster> {
+  const { log, lines } = captureLog();
+  const cluster = connectCluster({
+    kubeconfig: options.kubeconfig ?? kubeconfig,
+    namespace,
+    externalServiceType: options.externalServiceType ?? 'LoadBalancer',
+    log,
+    bounds: { reflector: quickReflector, ...options.bounds },
+  });
+  if (options.start !== false) {
+    cluster.start();
+    await cluster.source.ready;
+  }
+  return { ...cluster, lines, [Symbol.asyncDispose]: () => cluster.stop() };
+}
+
+export interface SandboxCluster extends TestCluster {
+  sandbox: SandboxKubernetes;
+}
+
+/** The sandbox's API, for tests that switch faults on or count requests. */
+export async function openSandbox(options: Parameters<typeof openCluster>[0] = {}): Promise<SandboxCluster> {
+  const cluster = await openCluster(options);
+  if (cluster.sandbox) return { ...cluster, sandbox: cluster.sandbox };
+  await cluster[Symbol.asyncDispose]();
+  throw new Error('this test needs the sandbox: unset SP_TEST_KUBECONFIG');
+}
+
+/** A signal that is never aborted, for calls that nobody cancels. */
+export function unhurried(): { signal: AbortSignal } {
+  return { signal: new AbortController().signal };
+}
