@@ -1,0 +1,57 @@
+/** Where the sandbox's provider listens. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+
+import { formatAddress, parseListenAddress } from '../../src/config/address.ts';
+
+export interface ProviderAddress {
+  /** As `SP_SERVER_ADDRESS` takes it. */
+  listen: string;
+  /** URL at which this machine reaches it. */
+  url: string;
+  /** The port that was wanted and is taken; absent where the wanted one is used. */
+  takenPort?: number;
+}
+
+const DEFAULT_PORT = 8080;
+
+/** @param configured - the value of `SP_SERVER_ADDRESS`, kept but for a port of 0; absent: 127.0.0.1:8080 or another port */
+export async function chooseAddress(configured: string | undefined): Promise<ProviderAddress> {
+  if (configured === undefined) {
+    const port = (await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : await freePort();
+    const address = `127.0.0.1:${port}`;
+    return { listen: address, url: `http://${address}`, ...(port !== DEFAULT_PORT && { takenPort: DEFAULT_PORT }) };
+  }
+  // What is no address is the provider's to refuse.
+  const { host, port } = parseListenAddress(configured) ?? { host: '', port: DEFAULT_PORT };
+  const certainPort = port === 0 ? await freePort() : port;
+  const everyInterface = ['', '0.0.0.0', '::'].includes(host);
+  return {
+    listen: port === 0 ? formatAddress({ address: host, port: certainPort }) : configured,
+    url: `http://${formatAddress({ address: everyInterface ? '127.0.0.1' : host, port: certainPort })}`,
+  };
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

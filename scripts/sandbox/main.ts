@@ -1,0 +1,117 @@
+/**
+ * `npm run sandbox`: the provider with everything that it needs, on this machine and in memory. Every variable of the
+ * configuration that is set in the environment is used as it is; what it names is then not started here. `--log` shows
+ * all of the provider's log, not only warnings and errors.
+ */
+import { chooseAddress } from './address.ts';
+import { formatBanner, formatEvent, formatHealth, formatLogLine, formatRegistration } from './banner.ts';
+import { followEvents } from './events.ts';
+import { startKubernetesApi } from './kubernetes/api.ts';
+import { startNatsServer } from './nats/start.ts';
+import { startProvider } from './provider.ts';
+import { startRegistry } from './registry.ts';
+
+/** npm passes a terminal's SIGINT on to us, who have it already: only a signal after this time means hurry. */
+const SAME_SIGNAL_MS = 500;
+
+const showWholeLog = process.argv.includes('--log');
+/** Kept back until the banner is out. */
+let early: string[] | undefined = [];
+let stopping = false;
+
+await run(untilSignal());
+// A connection to somebody else's NATS may still be waited for.
+process.exit();
+
+async function run(stop: Promise<void>): Promise<void> {
+  await using parts = new AsyncDisposableStack();
+  const natsUrl = configured('SP_NATS_URL');
+  const nats = natsUrl === undefined ? parts.use(await startNatsServer()) : { url: natsUrl, description: natsUrl };
+  const ownKubeconfig = configured('SP_K8S_KUBECONFIG') === undefined;
+  const kubeconfig = configured('SP_K8S_KUBECONFIG') ?? (await parts.use(await startKubernetesApi()).writeKubeconfig());
+  const registryUrl = configured('DCM_REGISTRATION_URL') ?? parts.use(await startOwnRegistry()).url;
+  const address = await chooseAddress(configured('SP_SERVER_ADDRESS'));
+  const following = followEvents(nats.url, (event) => say(formatEvent(event)));
+  if (natsUrl === undefined) parts.use(await following);
+  else following.catch((error: unknown) => say(`Status events cannot be shown: ${String(error)}`));
+
+  const provider = parts.use(
+    startProvider({
+      env: {
+        ...process.env,
+        SP_NATS_URL: nats.url,
+        SP_K8S_KUBECONFIG: kubeconfig,
+        DCM_REGISTRATION_URL: registryUrl,
+        SP_SERVER_ADDRESS: address.listen,
+        ...defaults(address.url),
+      },
+      onLine(line) {
+        const shown = formatLogLine(line, showWholeLog);
+        if (shown !== undefined) say(shown);
+      },
+    }),
+  );
+  try {
+    await Promise.race([provider.listening, stop]);
+  } catch (error) {
+    sayAll();
+    console.error((error as Error).message);
+    process.exitCode = 1;
+    return;
+  }
+  const natsShown = natsUrl === undefined ? `${nats.url}, ${nats.description}` : 'as SP_NATS_URL says';
+  console.log(formatBanner({ ...address, nats: natsShown, kubeconfig, ownCluster: ownKubeconfig }));
+  sayAll();
+  await Promise.race([stop, provider.ended.then(() => (process.exitCode = 1))]);
+  stopping = true;
+}
+
+function startOwnRegistry() {
+  return startRegistry({
+    onRegistration: (registration) => say(formatRegistration(registration)),
+    onHealth: (name, status) => say(formatHealth(name, status)),
+  });
+}
+
+/** Those of the variables that have a value of the sandbox's own and are not set. */
+function defaults(url: string): Record<string, string> {
+  const values = {
+    SP_NAME: 'sandbox',
+    SP_ENDPOINT: url,
+    SP_DISPLAY_NAME: 'Containers in the sandbox',
+    SP_REGION: 'local',
+    SP_ZONE: 'local-1',
+    SP_K8S_EXTERNAL_SVC_TYPE: 'LoadBalancer',
+    SP_SERVER_SHUTDOWN_TIMEOUT: '1s',
+  };
+  return Object.fromEntries(Object.entries(values).filter(([variable]) => configured(variable) === undefined));
+}
+
+function configured(variable: string): string | undefined {
+  return process.env[variable] || undefined;
+}
+
+/** Resolves at the first signal that asks for the end; a later one ends everything at once. */
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let first: number | undefined;
+    const receive = () => {
+      if (first !== undefined && performance.now() - first > SAME_SIGNAL_MS) process.exit(1);
+      first ??= performance.now();
+      resolve();
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, receive);
+  });
+}
+
+/** Parts that miss each other while all of them end are no news. */
+function say(line: string): void {
+  if (stopping) return;
+  if (early === undefined) console.log(line);
+  else early.push(line);
+}
+
+function sayAll(): void {
+  for (const line of early ?? []) console.log(line);
+  early = undefined;
+}

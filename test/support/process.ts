@@ -1,0 +1,89 @@
+/** A process that a test starts, watches and ends. */
+import { spawn } from 'node:child_process';
+import type { ChildProcessByStdio, SpawnOptions } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+
+export interface ProcessOptions {
+  /** All of its environment besides what it takes to run Node and npm. */
+  env?: Record<string, string>;
+  cwd?: string;
+  /** A process group of its own, as a shell gives it to what is typed at a terminal. */
+  ownGroup?: boolean;
+  uid?: number;
+}
+
+export interface ProcessEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface TestProcess extends AsyncDisposable {
+  child: ChildProcessByStdio<null, Readable, Readable>;
+  /** All of its standard output so far. */
+  stdout(): string;
+  stderr(): string;
+  /** Resolves to the match once the standard output has it; rejects when the process ends or 60 s pass before. */
+  printed(pattern: RegExp): Promise<RegExpExecArray>;
+  ended: Promise<ProcessEnd>;
+  /** Sends a signal, with `ownGroup` to the whole group, as a terminal does. */
+  signal(signal: NodeJS.Signals): void;
+}
+
+const PATIENCE_MS = 60_000;
+
+export function startProcess(command: string, args: string[], options: ProcessOptions = {}): TestProcess {
+  const { env = {}, cwd, ownGroup = false, uid } = options;
+  const spawnOptions: SpawnOptions = { cwd, detached: ownGroup, uid, env: { ...neededToRun(), ...env } };
+  const child = spawn(command, args, { ...spawnOptions, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }) as ProcessEnd);
+  const signal = (name: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (ownGroup) process.kill(-child.pid!, name);
+    else child.kill(name);
+  };
+  return {
+    child,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    ended,
+    signal,
+    printed: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const match = pattern.exec(stdout);
+          if (match === null) return;
+          settle();
+          resolve(match);
+        };
+        const fail = (why: string) => {
+          settle();
+          reject(new Error(`${why} before it printed ${String(pattern)}:\n${stdout}\n${stderr}`));
+        };
+        const end = () => fail('the process ended');
+        const timer = setTimeout(fail, PATIENCE_MS, 'too much time passed');
+        const settle = () => {
+          clearTimeout(timer);
+          child.stdout.off('data', look);
+          child.off('close', end);
+        };
+        child.stdout.on('data', look);
+        child.once('close', end);
+        look();
+      }),
+    [Symbol.asyncDispose]: async () => {
+      signal('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** Of the tests' own environment neither npm's variables, nor what configures a provider. */
+function neededToRun(): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(npm|SP|DCM)_/.test(name));
+  return Object.fromEntries(inherited);
+}
