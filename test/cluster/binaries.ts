@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -48,23 +48,25 @@ export async function findBinaries(assets = process.env['KUBEBUILDER_ASSETS']): 
 
 /** The folder with the executables, built unless they are there; two processes do not build at once. */
 async function buildOnce(missing: readonly string[]): Promise<string> {
-  const goVersion = readGoVersion(missing);
-  const { kubernetesVersion, digest } = await readModule(goVersion);
+  const { kubernetesVersion, digest } = await readModule();
   const folder = join(cacheFolder, `${kubernetesVersion}-${digest}`);
   if (existsSync(folder)) return folder;
+  const goVersion = readGoVersion(missing);
   await mkdir(cacheFolder, { recursive: true });
   await using _lock = await takeLock(`${folder}.lock`);
   if (existsSync(folder)) return folder;
 
-  const unfinished = `${folder}.unfinished`;
-  await rm(unfinished, { recursive: true, force: true });
-  await mkdir(unfinished);
-  console.error(`building Kubernetes ${kubernetesVersion}, etcd and KWOK with ${goVersion}: about ten minutes, once`);
-  const startedAt = Date.now();
-  await build(join(unfinished, 'control-plane'), kubernetesVersion);
-  for (const name of componentNames) await symlink('control-plane', join(unfinished, name));
-  await rename(unfinished, folder);
-  console.error(`built in ${Math.round((Date.now() - startedAt) / 1000)} s: ${folder}`);
+  const unfinished = await mkdtemp(`${folder}.unfinished-`);
+  try {
+    console.error(`building Kubernetes ${kubernetesVersion}, etcd and KWOK with ${goVersion}: about ten minutes, once`);
+    const startedAt = Date.now();
+    await build(join(unfinished, 'control-plane'), kubernetesVersion);
+    for (const name of componentNames) await symlink('control-plane', join(unfinished, name));
+    await rename(unfinished, folder);
+    console.error(`built in ${Math.round((Date.now() - startedAt) / 1000)} s: ${folder}`);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
   return folder;
 }
 
@@ -85,8 +87,8 @@ function readGoVersion(missing: readonly string[]): string {
 }
 
 /** The version of Kubernetes, and a digest of all that the executable depends on. */
-async function readModule(goVersion: string): Promise<{ kubernetesVersion: string; digest: string }> {
-  const hash = createHash('sha256').update(`${goVersion} ${process.platform} ${process.arch}`);
+async function readModule(): Promise<{ kubernetesVersion: string; digest: string }> {
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch}`);
   let kubernetesVersion = '';
   for (const file of (await readdir(moduleFolder)).sort()) {
     if (!file.endsWith('.go') && file !== 'go.mod' && file !== 'go.sum') continue;

@@ -44,7 +44,7 @@ export interface Access {
   /** Path of a kubeconfig that holds its token. */
   kubeconfig: string;
   /** Replaces the rules of its Role; the API server heeds that within about a second. */
-  setRules: (rules: PolicyRule[]) => Promise<void>;
+  setRules: (rules: readonly PolicyRule[]) => Promise<void>;
 }
 
 /** The processes, in the order in which they start. */
@@ -120,6 +120,11 @@ export class ControlPlane implements AsyncDisposable {
     return this.#components !== undefined;
   }
 
+  /** Whether KWOK plays the nodes, so that images steer Pods and nodes can be lost; also of a cluster that is not ours. */
+  async isSimulated(): Promise<boolean> {
+    return (await this.api.list(`/api/v1/nodes?labelSelector=${encodeURIComponent(managedNodeLabel)}`)).length > 0;
+  }
+
   /** Throws for a cluster that SP_TEST_KUBECONFIG names: its processes are not ours. */
   get components(): Components {
     if (!this.#components)
@@ -168,7 +173,7 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   /** Makes a ServiceAccount that may do in `namespace` what the rules say, and nothing else. */
-  async createAccess(namespace: string, rules: PolicyRule[], name = 'provider'): Promise<Access> {
+  async createAccess(namespace: string, rules: readonly PolicyRule[], name = 'provider'): Promise<Access> {
     const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
     const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
     await this.api.create(accounts, { metadata: { name } });
@@ -359,6 +364,8 @@ function controllerManagerFlags(kubeconfig: string, certificates: Certificates, 
     '--secure-port=0',
     '--node-monitor-period=1s',
     `--node-monitor-grace-period=${nodeGraceSeconds}s`,
+    '--concurrent-deployment-syncs=20',
+    '--concurrent-replicaset-syncs=20',
     '--kube-api-qps=500',
     '--kube-api-burst=1000',
   ];

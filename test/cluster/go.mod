@@ -1,4 +1,4 @@
-// The control plane that the tests start when no cluster is at hand: see README.md.
+// The control plane that the tests start when no cluster is at hand: see control-plane.ts.
 module control-plane
 
 go 1.26.0

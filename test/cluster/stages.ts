@@ -178,8 +178,12 @@ const backsOff = containerStatuses(waitingState('CrashLoopBackOff', 'back-off re
   lastState: '{{ $old.state | toJson }}',
 });
 
-const pullFails = containerStatuses(waitingState('ErrImagePull', 'failed to pull and unpack image: not found'));
-const pullBacksOff = containerStatuses(waitingState('ImagePullBackOff', 'Back-off pulling image: not found'));
+const pullFails = containerStatuses(
+  waitingState('ErrImagePull', 'failed to pull image "{{ $container.image }}": not found'),
+);
+const pullBacksOff = containerStatuses(
+  waitingState('ImagePullBackOff', 'Back-off pulling image "{{ $container.image }}"'),
+);
 
 /** A Pod that KWOK looks after: the stages below are for these alone. */
 const alive = [isAbsent(isDeleted), isAbsent(isManual), isNotIn('.status.phase', 'Failed', 'Succeeded')];
