@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { KubeConfig } from '@kubernetes/client-node';
-import { Agent, request as send, type Dispatcher } from 'undici';
+import { Agent, request as send } from 'undici';
 import {
   startKubernetesApi,
   type KubernetesApiOptions,
@@ -62,7 +62,7 @@ export async function openCluster(options: KubernetesApiOptions = {}): Promise<T
     extra: Record<string, string> = {},
   ): Promise<ClusterResponse> => {
     const response = await send(`${server}${path}`, {
-      method: method as Dispatcher.HttpMethod,
+      method: method,
       dispatcher: agent,
       headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...extra },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),

@@ -51,7 +51,7 @@ export class ApiError extends Error {
       metadata: this.continueToken === undefined ? {} : { continue: this.continueToken },
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
+      ...(this.reason === '' ? {} : { reason: this.reason }),
       ...(this.details === undefined ? {} : { details: this.details }),
       code: this.code,
     };
@@ -75,14 +75,27 @@ export function noSuchPath(): ApiError {
   return new ApiError(404, 'NotFound', 'the server could not find the requested resource', {});
 }
 
-export function alreadyExists(resource: Resource, name: string): ApiError {
-  const message = `${qualifiedResource(resource)} "${name}" already exists`;
+/** @param isBeingDeleted - whether the object that is there is on its way out */
+export function alreadyExists(resource: Resource, name: string, isBeingDeleted: boolean): ApiError {
+  const exists = `${qualifiedResource(resource)} "${name}" already exists`;
+  const message = isBeingDeleted ? `object is being deleted: ${exists}` : exists;
   return new ApiError(409, 'AlreadyExists', message, detailsOf(resource, name));
 }
 
 export function conflict(resource: Resource, name: string, cause: string): ApiError {
   const message = `Operation cannot be fulfilled on ${qualifiedResource(resource)} "${name}": ${cause}`;
   return new ApiError(409, 'Conflict', message, detailsOf(resource, name));
+}
+
+/** The answer to a deletion whose precondition does not hold: it names the kind where other conflicts name the resource. */
+export function failedPrecondition(resource: Resource, name: string, cause: string): ApiError {
+  const message = `Operation cannot be fulfilled on ${qualifiedKind(resource)} "${name}": ${cause}`;
+  return new ApiError(409, 'Conflict', message, { ...detailsOf(resource, name), kind: resource.kind });
+}
+
+/** An error that the API server did not think of: it has no reason. */
+export function unexpectedError(message: string): ApiError {
+  return new ApiError(500, '', message);
 }
 
 /** @param causes - what says more than the message, such as that the namespace is terminating */
@@ -95,11 +108,22 @@ export function invalid(resource: Resource, name: string, errors: readonly Field
   const lines = [...new Set(errors.map((error) => `${error.field}: ${fieldErrorBody(error)}`))];
   const what = lines.length === 1 ? (lines[0] ?? '') : `[${lines.join(', ')}]`;
   return new ApiError(422, 'Invalid', `${qualifiedKind(resource)} "${name}" is invalid: ${what}`, {
-    name,
+    ...(name === '' ? {} : { name }),
     ...(resource.group === '' ? {} : { group: resource.group }),
     kind: resource.kind,
-    causes: errors.map((error) => ({ reason: error.type, message: fieldErrorBody(error), field: error.field })),
+    causes: causesOf(errors),
   });
+}
+
+/** @param kind - of the options that came with a request, such as `CreateOptions` */
+export function invalidOptions(kind: string, error: FieldError): ApiError {
+  const group = 'meta.k8s.io';
+  const message = `${kind}.${group} "" is invalid: ${error.field}: ${fieldErrorBody(error)}`;
+  return new ApiError(422, 'Invalid', message, { group, kind, causes: causesOf([error]) });
+}
+
+function causesOf(errors: readonly FieldError[]): StatusCause[] {
+  return errors.map((error) => ({ reason: error.type, message: fieldErrorBody(error), field: error.field }));
 }
 
 export function expired(message: string): ApiError {

@@ -4,10 +4,10 @@
  * The kinds' fields are those of client-node's models.
  */
 import * as models from '@kubernetes/client-node';
-import { badRequest } from './api-error.ts';
+import { badRequest, type ApiError } from './api-error.ts';
 import { isJsonObject, type ObjectInput } from './objects.ts';
 import { parseQuantity } from './quantity.ts';
-import type { Resource } from './resources.ts';
+import { findResourceOfKind, type Resource } from './resources.ts';
 
 interface Attribute {
   baseName: string;
@@ -32,29 +32,36 @@ export interface Decoded {
 
 /** @throws ApiError 400 where a value has the wrong type, or the object is of another kind */
 export function decodeObject(resource: Resource, json: unknown, apiVersion: string): Decoded {
-  if (!isJsonObject(json)) {
-    throw badRequest(
-      `json: cannot unmarshal ${goTypeOf(json)} into Go value of type ${resource.version}.${resource.kind}`,
-    );
-  }
+  if (!isJsonObject(json)) throw unrecognized(resource, `json: cannot unmarshal ${goTypeOf(json)} into Go value`);
   const context: Context = { kind: resource.kind, apiVersion: resource.version, unknownFields: [] };
   checkKind(json, resource, apiVersion);
   const object = modelDecoder(resource.model)(json, '', resource.kind, context) as ObjectInput;
   return { object: { ...object, apiVersion, kind: resource.kind }, unknownFields: context.unknownFields };
 }
 
+/** The answer to a body of which nothing can be made. */
+export function unrecognized({ kind }: Resource, why: string): ApiError {
+  return badRequest(
+    `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why}`,
+  );
+}
+
 function checkKind(json: Record<string, unknown>, resource: Resource, apiVersion: string): void {
-  if (json['apiVersion'] !== undefined && json['apiVersion'] !== apiVersion) {
-    throw badRequest(
-      `the API version in the data (${String(json['apiVersion'])}) does not match the expected API version (${apiVersion})`,
-    );
-  }
-  if (json['kind'] !== undefined && json['kind'] !== resource.kind) {
-    const [found, wanted] = [String(json['kind']), resource.kind];
-    throw badRequest(
-      `${found} in version "${resource.version}" cannot be handled as a ${wanted}: no kind "${found}" is registered`,
-    );
-  }
+  const { apiVersion: foundVersion = apiVersion, kind: foundKind = resource.kind } = json;
+  if (foundVersion === apiVersion && foundKind === resource.kind) return;
+  const version = String(foundVersion);
+  const short = version.split('/').at(-1) ?? '';
+  const known = findResourceOfKind(version, String(foundKind));
+  const why = known
+    ? `converting (${short}.${known.kind}) to (${resource.group || 'core'}.${resource.kind}): unknown conversion`
+    : `no kind "${String(foundKind)}" is registered for version "${version}"`;
+  throw badRequest(`${String(foundKind)} in version "${short}" cannot be handled as a ${resource.kind}: ${why}`);
+}
+
+/** The name of a Go type, from that of a model's attribute. */
+function goName(type: string): string {
+  const names: Record<string, string> = { number: 'int32', boolean: 'bool' };
+  return names[type] ?? (/^V\d/.test(type) ? `v1.${type.replace(/^V\d+/, '')}` : type);
 }
 
 const decoders = new Map<string, Decoder>();
@@ -77,7 +84,7 @@ function decoderOf(type: string, format: string): Decoder {
 
 function makeDecoder(type: string, format: string): Decoder {
   const item = /^Array<(.+)>$/.exec(type)?.[1];
-  if (item !== undefined) return arrayDecoder(decoderOf(item, ''));
+  if (item !== undefined) return arrayDecoder(decoderOf(item, ''), `[]${goName(item)}`);
   const entry = /^\{ \[key: string\]: (.+); \}$/.exec(type)?.[1];
   if (entry !== undefined) return mapDecoder(decoderOf(entry, ''));
   switch (type) {
@@ -141,9 +148,9 @@ function attributesOf(model: string): Attribute[] {
   return found.getAttributeTypeMap();
 }
 
-function arrayDecoder(decodeItem: Decoder): Decoder {
+function arrayDecoder(decodeItem: Decoder, goType: string): Decoder {
   return (value, path, struct, context) => {
-    if (!Array.isArray(value)) throw wrongType(value, path, struct, '[]', context);
+    if (!Array.isArray(value)) throw wrongType(value, path, struct, goType, context);
     if (value.length === 0) return undefined;
     return value.map((item: unknown, index) => {
       if (item === null) return decodeItem === decodeString ? '' : {};
@@ -158,10 +165,7 @@ function mapDecoder(decodeEntry: Decoder): Decoder {
     const entries = Object.entries(value);
     if (entries.length === 0) return undefined;
     return Object.fromEntries(
-      entries.map(([key, each]) => [
-        key,
-        each === null ? '' : (decodeEntry(each, `${path}.${key}`, struct, context) ?? ''),
-      ]),
+      entries.map(([key, each]) => [key, each === null ? '' : (decodeEntry(each, path, struct, context) ?? '')]),
     );
   };
 }
@@ -182,7 +186,9 @@ function numberDecoder(format: string): Decoder {
   return (value, path, struct, context) => {
     if (typeof value !== 'number') throw wrongType(value, path, struct, goType, context);
     const whole = bound === Infinity || Number.isInteger(value);
-    if (!whole || value >= bound || value < -bound) throw wrongType(value, path, struct, goType, context);
+    if (!whole || value >= bound || value < -bound) {
+      throw wrongType(value, path, struct, goType, context, `number ${value}`);
+    }
     return value;
   };
 }
@@ -219,11 +225,18 @@ const decodeQuantities: Decoder = (value, path, struct, context) => {
   );
 };
 
-function wrongType(value: unknown, path: string, struct: string, goType: string, context: Context): Error {
+function wrongType(
+  value: unknown,
+  path: string,
+  struct: string,
+  goType: string,
+  context: Context,
+  found: string = goTypeOf(value),
+): Error {
   const field = path.replaceAll(/\[\d+\]/g, '');
   return cannotBeHandled(
     context,
-    `json: cannot unmarshal ${goTypeOf(value)} into Go struct field ${struct}.${field} of type ${goType}`,
+    `json: cannot unmarshal ${found} into Go struct field ${struct}.${field} of type ${goType}`,
   );
 }
 
@@ -234,6 +247,6 @@ function cannotBeHandled({ kind, apiVersion }: Context, why: string): Error {
 function goTypeOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'number' : `number ${value}`;
+  if (typeof value === 'number') return 'number';
   return typeof value;
 }

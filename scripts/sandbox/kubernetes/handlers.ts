@@ -1,5 +1,12 @@
 /** What each verb does with a resource. Handlers know nothing of sockets: they return the JSON to send, or a watch to start. */
-import { badRequest, methodNotAllowed, type StatusBody } from './api-error.ts';
+import {
+  badRequest,
+  invalid,
+  invalidOptions,
+  methodNotAllowed,
+  unexpectedError,
+  type StatusBody,
+} from './api-error.ts';
 import { decodeObject } from './decode.ts';
 import { formatList, type Lists } from './list.ts';
 import { isJsonObject, type Deployment, type JsonObject, type KubernetesObject, type ObjectInput } from './objects.ts';
@@ -7,10 +14,11 @@ import { mergePatch, strategicMergePatch } from './patch.ts';
 import type { ResourcePath } from './paths.ts';
 import type { DeleteOptions, Registry, WriteOptions } from './registry.ts';
 import type { Verb } from './requests.ts';
-import { apiVersionOf } from './resources.ts';
+import { apiVersionOf, type Resource } from './resources.ts';
 import { both, everything, parseFieldSelector, parseLabelSelector, type Predicate } from './selectors.ts';
 import { StoredVersion } from './store.ts';
 import { formatTable, formatTableEvent, wantsTable } from './table.ts';
+import { invalidValue, notSupported } from './validation/field-error.ts';
 import type { FormatObject, WatchQuery } from './watch-stream.ts';
 
 export interface ApiRequest extends ResourcePath {
@@ -77,7 +85,7 @@ function watch(request: ApiRequest): ApiAnswer {
   const { resource, namespace, query } = request;
   const version = query.get('resourceVersion') ?? '';
   if (!/^\d*$/.test(version)) {
-    throw badRequest(
+    throw unexpectedError(
       `resourceVersion: Invalid value: ${JSON.stringify(version)}: strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`,
     );
   }
@@ -118,7 +126,8 @@ function update(request: ApiRequest, { registry }: HandlerParts): ApiAnswer {
 function patch(request: ApiRequest, { registry }: HandlerParts): ApiAnswer {
   const { resource, namespace, name, subresource } = request;
   const merge = request.contentType === 'application/merge-patch+json' ? mergePatch : strategicMergePatch;
-  if (!isJsonObject(request.body)) throw badRequest('error decoding patch: a patch must be a JSON object');
+  if (!isJsonObject(request.body))
+    throw badRequest('error decoding patch: json: cannot unmarshal it into Go value of type map[string]interface {}');
   let warnings: string[] = [];
   const patched = registry.update(
     resource,
@@ -127,11 +136,19 @@ function patch(request: ApiRequest, { registry }: HandlerParts): ApiAnswer {
     (present) => {
       const decoded = decodeBody(request, merge(present, request.body));
       warnings = decoded.warnings;
+      checkUid(resource, present, decoded.object);
       return decoded.object;
     },
     { ...writeOptions(request), subresource },
   );
   return { ...answerObject(request, patched), warnings };
+}
+
+/** A patch that sets another uid is invalid, where an update that does so conflicts. */
+function checkUid(resource: Resource, { metadata }: KubernetesObject, patched: ObjectInput): void {
+  const uid = patched.metadata?.uid;
+  if (uid === metadata.uid) return;
+  throw invalid(resource, metadata.name, [invalidValue('metadata.uid', uid ?? '', 'field is immutable')]);
 }
 
 function remove(request: ApiRequest, { registry }: HandlerParts): ApiAnswer {
@@ -177,7 +194,7 @@ function handleScale(request: ApiRequest, { registry }: HandlerParts): ApiAnswer
       const copy = structuredClone(present) as Deployment;
       copy.spec.replicas = replicas;
       if (metadata?.resourceVersion !== undefined) copy.metadata.resourceVersion = metadata.resourceVersion;
-      return copy as ObjectInput;
+      return copy;
     },
     writeOptions(request),
   );
@@ -191,7 +208,7 @@ function scaleOf({ metadata, spec, status }: Deployment): JsonObject {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: spec.replicas ?? 1 },
+    spec: spec.replicas === 0 ? {} : { replicas: spec.replicas ?? 1 },
     status: {
       replicas: status?.replicas ?? 0,
       selector: Object.entries(labels)
@@ -215,11 +232,15 @@ function statusAnswer(status: StatusBody): ApiAnswer {
 }
 
 function decodeBody(request: ApiRequest, json: unknown): { object: ObjectInput; warnings: string[] } {
-  const { resource, query } = request;
+  const { resource, query, verb } = request;
   const apiVersion = apiVersionOf(resource);
   const { object, unknownFields } = decodeObject(resource, json, apiVersion);
   const messages = unknownFields.map((field) => `unknown field "${field}"`);
-  const validation = query.get('fieldValidation') ?? 'Warn';
+  const validation = query.get('fieldValidation') ?? '';
+  if (!['', 'Ignore', 'Strict', 'Warn'].includes(validation)) {
+    const wrong = notSupported('fieldValidation', validation, ['', 'Ignore', 'Strict', 'Warn']);
+    throw invalidOptions(optionsKind(verb), wrong);
+  }
   if (validation === 'Strict' && messages.length > 0) {
     const { kind, version } = resource;
     const why = `strict decoding error: ${messages.join(', ')}`;
@@ -235,18 +256,30 @@ function selectorOf({ query, name }: ApiRequest): Predicate {
   return both(both(parseLabelSelector(labels), parseFieldSelector(fields)), named);
 }
 
-function writeOptions({ query }: ApiRequest): WriteOptions {
+/** The kind of a verb's options, as errors name it. */
+function optionsKind(verb: Verb): string {
+  const word = verb === 'deletecollection' ? 'delete' : verb;
+  return `${word.charAt(0).toUpperCase()}${word.slice(1)}Options`;
+}
+
+function writeOptions({ query, verb }: ApiRequest): WriteOptions {
   const dryRun = query.getAll('dryRun').filter((value) => value !== '');
-  if (dryRun.some((value) => value !== 'All')) throw badRequest('dryRun: Unsupported value: supported values: "All"');
+  if (dryRun.some((value) => value !== 'All')) {
+    throw invalidOptions(optionsKind(verb), notSupported('dryRun', dryRun, ['All']));
+  }
   return { dryRun: dryRun.length > 0 };
 }
 
 function deleteOptions(request: ApiRequest): DeleteOptions {
   const { query } = request;
-  const body = (isJsonObject(request.body) ? request.body : {}) as DeleteOptions & { dryRun?: unknown };
+  const body = (isJsonObject(request.body) ? request.body : {}) as DeleteOptions & { dryRun?: unknown; kind?: unknown };
+  if (body.kind !== undefined && body.kind !== 'DeleteOptions') {
+    throw badRequest(`no kind ${JSON.stringify(body.kind)} is registered for the options of a deletion`);
+  }
   const policy = body.propagationPolicy ?? query.get('propagationPolicy') ?? undefined;
   if (policy !== undefined && !['Background', 'Foreground', 'Orphan'].includes(policy)) {
-    throw badRequest(`invalid DeleteOptions: propagationPolicy: Unsupported value: ${JSON.stringify(policy)}`);
+    const supported = ['Foreground', 'Background', 'Orphan', 'nil'];
+    throw invalidOptions('DeleteOptions', notSupported('propagationPolicy', policy, supported));
   }
   const grace =
     body.gracePeriodSeconds ??
@@ -263,7 +296,7 @@ function deleteOptions(request: ApiRequest): DeleteOptions {
 function numberParameter(query: URLSearchParams, name: string): number {
   const text = query.get(name) ?? '';
   if (text === '') return 0;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
+  if (/^-?\d{1,15}$/.test(text)) return Math.max(0, Number(text));
   throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 

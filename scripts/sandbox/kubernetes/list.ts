@@ -1,7 +1,8 @@
 /** Lists: whole, or in pages that all show the state of the first one. */
-import { badRequest, expired, ApiError } from './api-error.ts';
+import { ApiError, badRequest, expired, invalidOptions } from './api-error.ts';
 import { apiVersionOf, type Resource } from './resources.ts';
 import { everything, type Predicate } from './selectors.ts';
+import { forbiddenField, notSupported } from './validation/field-error.ts';
 import { keyOfObject, type Store, type StoredVersion } from './store.ts';
 
 export interface ListQuery {
@@ -138,8 +139,14 @@ function indexAfter(sorted: readonly StoredVersion[], key: string): number {
 
 function checkVersion(query: ListQuery, current: number, token?: Token): void {
   const { resourceVersion, resourceVersionMatch } = query;
+  checkVersionMatch(resourceVersion, resourceVersionMatch);
   if (resourceVersion === '') return;
-  if (!/^\d+$/.test(resourceVersion)) throw badRequest(`invalid resource version "${resourceVersion}"`);
+  if (!/^\d+$/.test(resourceVersion)) {
+    const quoted = JSON.stringify(resourceVersion);
+    throw badRequest(
+      `invalid resource version: resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`,
+    );
+  }
   if (token !== undefined && resourceVersion !== '0') {
     throw badRequest('specifying resource version is not allowed when using continue');
   }
@@ -147,6 +154,22 @@ function checkVersion(query: ListQuery, current: number, token?: Token): void {
   if (asked > current) throw tooLarge(asked, current);
   if (resourceVersionMatch === 'Exact' && asked !== current) {
     throw expired(`The resourceVersion for the provided list is too old.`);
+  }
+}
+
+function checkVersionMatch(resourceVersion: string, match: string): void {
+  if (match === '') return;
+  const field = 'resourceVersionMatch';
+  if (resourceVersion === '') {
+    const why = 'resourceVersionMatch is forbidden unless resourceVersion is provided';
+    throw invalidOptions('ListOptions', forbiddenField(field, why));
+  }
+  if (match !== 'Exact' && match !== 'NotOlderThan') {
+    throw invalidOptions('ListOptions', notSupported(field, match, ['Exact', 'NotOlderThan', '']));
+  }
+  if (match === 'Exact' && resourceVersion === '0') {
+    const why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"';
+    throw invalidOptions('ListOptions', forbiddenField(field, why));
   }
 }
 
@@ -175,5 +198,5 @@ function parseToken(text: string): Token {
   } catch {
     // Told below, like every other token that was not ours.
   }
-  throw badRequest('continue key is not valid: it is not a token that a list gave');
+  throw badRequest('invalid continue token: continue key is not valid: it is not a token that a list gave');
 }

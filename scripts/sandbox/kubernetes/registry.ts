@@ -1,7 +1,17 @@
 /** Creates, replaces and deletes objects by the API's rules: defaults, validation, versions, finalizers, preconditions. */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { alreadyExists, badRequest, conflict, forbidden, invalid, notFound, type StatusBody } from './api-error.ts';
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  failedPrecondition,
+  forbidden,
+  invalid,
+  notFound,
+  unexpectedError,
+  type StatusBody,
+} from './api-error.ts';
 import type { Kind } from './kinds/kind.ts';
 import { namespaceKind, plainKind } from './kinds/plain.ts';
 import { podKind } from './kinds/pod.ts';
@@ -16,7 +26,7 @@ import {
   type Pod,
 } from './objects.ts';
 import { apiVersionOf, deployments, namespaces, pods, replicaSets, services, type Resource } from './resources.ts';
-import { StoredVersion, type Store } from './store.ts';
+import { keyOfObject, StoredVersion, type Store } from './store.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 
 export interface WriteOptions {
@@ -78,9 +88,10 @@ export class Registry {
     kind.prepareForCreate(object);
     const errors = [...validateMetadata(object.metadata, kind.checkName), ...kind.validate(object)];
     if (errors.length > 0) throw invalid(resource, object.metadata.name, errors);
-    if (this.store.get(resource, namespace, object.metadata.name)) throw alreadyExists(resource, object.metadata.name);
+    const present = this.store.get(resource, namespace, object.metadata.name)?.object.metadata;
+    if (present) throw alreadyExists(resource, present.name, present.deletionTimestamp !== undefined);
     if (resource === services) this.#allocator.allocate(object);
-    return options.dryRun ? new StoredVersion(object, 0) : this.store.put(resource, object);
+    return options.dryRun ? unstored(object) : this.store.put(resource, object);
   }
 
   /**
@@ -121,7 +132,10 @@ export class Registry {
     }
     if (isDeepStrictEqual(object, old)) return present;
     if (options.dryRun) return new StoredVersion(object, present.resourceVersion);
-    if (isDueToGo(object)) return this.#remove(resource, object) ?? present;
+    if (isDueToGo(object)) {
+      this.#remove(resource, object);
+      return new StoredVersion(object, present.resourceVersion);
+    }
     return this.store.put(resource, object);
   }
 
@@ -143,6 +157,7 @@ export class Registry {
       return options.dryRun ? new StoredVersion(marked, present.resourceVersion) : this.store.put(resource, marked);
     }
     const removed = options.dryRun ? present : (this.#remove(resource, present.object) ?? present);
+    if (resource === pods) return new StoredVersion(markDeleted(removed.object, [], 0), removed.resourceVersion);
     return kindOf(resource).returnsDeleted ? removed : deletedStatus(resource, present.object);
   }
 
@@ -156,7 +171,7 @@ export class Registry {
       throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
     }
     if (given.resourceVersion !== undefined && given.resourceVersion !== '0') {
-      throw badRequest('resourceVersion should not be set on objects to be created');
+      throw unexpectedError('resourceVersion should not be set on objects to be created');
     }
     const { deletionTimestamp: _, deletionGracePeriodSeconds: __, selfLink: ___, ...kept } = given;
     const generated = given.generateName === undefined ? '' : `${given.generateName.slice(0, 58)}${randomSuffix()}`;
@@ -192,17 +207,27 @@ export class Registry {
   }
 }
 
+/** What a dry run answers: an object that has no version, for it was never stored. */
+function unstored(object: KubernetesObject): StoredVersion {
+  const { resourceVersion: _, ...metadata } = object.metadata;
+  return new StoredVersion({ ...object, metadata: metadata as Metadata }, 0);
+}
+
 function checkVersions(resource: Resource, old: KubernetesObject, input: ObjectInput): void {
   const { name } = old.metadata;
   const given = input.metadata ?? {};
-  if (given.name !== undefined && given.name !== name) {
+  if (given.name === undefined) {
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (given.name !== name) {
     throw badRequest(`the name of the object (${given.name}) does not match the name on the URL (${name})`);
   }
   if (given.namespace !== undefined && given.namespace !== old.metadata.namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
   if (given.uid !== undefined && given.uid !== old.metadata.uid) {
-    const why = `Precondition failed: UID in precondition: ${given.uid}, UID in object meta: ${old.metadata.uid}`;
+    const key = `/registry/${resource.plural}/${keyOfObject(old)}`;
+    const why = `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${given.uid}, UID in object meta: ${old.metadata.uid}`;
     throw conflict(resource, name, why);
   }
   if (given.resourceVersion === undefined || given.resourceVersion === '') return;
@@ -260,13 +285,13 @@ function checkPreconditions(
   { preconditions }: DeleteOptions,
 ): void {
   if (preconditions?.uid !== undefined && preconditions.uid !== metadata.uid) {
-    const why = `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${metadata.uid}`;
-    throw conflict(resource, metadata.name, why);
+    const why = `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`;
+    throw failedPrecondition(resource, metadata.name, why);
   }
   const version = preconditions?.resourceVersion;
   if (version !== undefined && version !== metadata.resourceVersion) {
-    const why = `Precondition failed: ResourceVersion in precondition: ${version}, ResourceVersion in object meta: ${metadata.resourceVersion}`;
-    throw conflict(resource, metadata.name, why);
+    const why = `the ResourceVersion in the precondition (${version}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`;
+    throw failedPrecondition(resource, metadata.name, why);
   }
 }
 
@@ -298,7 +323,7 @@ function markDeleted(object: KubernetesObject, finalizers: string[], graceSecond
       ? {}
       : {
           deletionTimestamp: timestamp(Date.now() + graceSeconds * 1000),
-          deletionGracePeriodSeconds: graceSeconds,
+          ...(object.kind !== 'Namespace' && { deletionGracePeriodSeconds: graceSeconds }),
           ...(metadata.generation !== undefined && { generation: metadata.generation + 1 }),
         };
   const copy: KubernetesObject = {

@@ -1,5 +1,5 @@
 /** Label and field selectors as query parameters write them. */
-import { badRequest } from './api-error.ts';
+import { badRequest, type ApiError } from './api-error.ts';
 import type { KubernetesObject } from './objects.ts';
 
 export type Predicate = (object: KubernetesObject) => boolean;
@@ -40,6 +40,7 @@ function parseRequirement(part: string, selector: string): LabelTest {
   if (set) {
     const [, name = '', operator, list = ''] = set;
     const values = new Set(list.split(',').map((each) => each.trim()));
+    if (values.values().some((each) => /\s/.test(each))) throw unparsable(part, selector);
     const isIn: LabelTest = (labels) => labels[name] !== undefined && values.has(labels[name]);
     return operator === 'in' ? isIn : (labels) => !isIn(labels);
   }
@@ -48,7 +49,11 @@ function parseRequirement(part: string, selector: string): LabelTest {
     const [, not, name = ''] = exists;
     return not === '!' ? (labels) => labels[name] === undefined : (labels) => labels[name] !== undefined;
   }
-  throw badRequest(`unable to parse requirement: found '${part}' in the selector "${selector}"`);
+  throw unparsable(part, selector);
+}
+
+function unparsable(part: string, selector: string): ApiError {
+  return badRequest(`unable to parse requirement: found '${part}' in the selector "${selector}"`);
 }
 
 const fieldReaders: Record<string, (object: KubernetesObject) => unknown> = {
@@ -63,6 +68,8 @@ const fieldReaders: Record<string, (object: KubernetesObject) => unknown> = {
   'involvedObject.uid': (object) => (object as { involvedObject?: { uid?: string } }).involvedObject?.uid,
 };
 
+const supportedFields = '"metadata.name", "metadata.namespace"';
+
 /** @throws ApiError 400 for a selector that does not parse or names a field that cannot be selected by */
 export function parseFieldSelector(selector: string): Predicate {
   const tests = selector
@@ -73,7 +80,7 @@ export function parseFieldSelector(selector: string): Predicate {
       if (!match) throw badRequest(`invalid selector: '${part}'; can't understand '${part}'`);
       const [, field = '', operator, wanted = ''] = match;
       const read = fieldReaders[field];
-      if (!read) throw badRequest(`field label not supported: ${field}`);
+      if (!read) throw badRequest(`"${field}" is not a known field selector: only ${supportedFields}`);
       return (object) => ((read(object) ?? '') === wanted) === (operator !== '!=');
     });
   return tests.length === 0 ? everything : (object) => tests.every((test) => test(object));

@@ -3,6 +3,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse as parseYaml } from 'yaml';
 import { ApiError, badRequest, internalError, methodNotAllowed, noSuchPath } from './api-error.ts';
+import { unrecognized } from './decode.ts';
 import { discoveryDocument, healthPaths } from './discovery.ts';
 import { refusalError, type FaultAction, type Faults } from './faults.ts';
 import { handle, isTrue, type ApiRequest, type HandlerParts } from './handlers.ts';
@@ -119,7 +120,7 @@ async function answerResource(
   checkMethod(request.method ?? '', path);
   const contentType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   checkMediaTypes(verb, contentType, request.headers.accept ?? '');
-  const body = parseBody(await readBody(request), contentType, verb);
+  const body = parseBody(await readBody(request), contentType, verb, path);
   const apiRequest: ApiRequest = {
     ...path,
     verb,
@@ -157,21 +158,19 @@ function checkMethod(method: string, { name, namespace, resource, subresource }:
 const patchTypes = ['application/merge-patch+json', 'application/strategic-merge-patch+json'];
 
 function checkMediaTypes(verb: Verb, contentType: string, accept: string): void {
-  const known =
-    verb === 'patch'
-      ? patchTypes
-      : ['application/json', 'application/yaml', ...(verb === 'delete' || verb === 'deletecollection' ? [''] : [])];
-  if (['create', 'update', 'patch', 'delete'].includes(verb) && !known.includes(contentType)) {
-    const accepted = verb === 'patch' ? patchTypes.join(', ') : 'application/json, application/yaml';
-    throw new ApiError(
-      415,
-      'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
-    );
+  if (verb === 'patch' && !patchTypes.includes(contentType)) {
+    throw new ApiError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
+  }
+  // A body without a type is taken for JSON.
+  const known = ['', 'application/json', 'application/yaml'].includes(contentType);
+  if (!known && (verb === 'create' || verb === 'update' || verb === 'delete')) {
+    const accepted = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+    const message = `the body of the request was in an unknown format - accepted media types include: ${accepted}`;
+    throw new ApiError(415, 'UnsupportedMediaType', message);
   }
   const ranges = accept.split(',').map((range) => range.split(';')[0]?.trim() ?? '');
   if (accept === '' || ranges.some((range) => ['application/json', 'application/*', '*/*'].includes(range))) return;
-  throw new ApiError(406, 'NotAcceptable', 'only the following media types are accepted: application/json');
+  throw new ApiError(406, 'NotAcceptable', '406: Not Acceptable\n\nAvailable representations: application/json', {});
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
@@ -187,17 +186,17 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function parseBody(body: Buffer, contentType: string, verb: Verb): unknown {
+function parseBody(body: Buffer, contentType: string, verb: Verb, { resource }: ResourcePath): unknown {
   if (body.length === 0) {
-    if (verb === 'create' || verb === 'update' || verb === 'patch') throw badRequest('EOF');
+    if (verb === 'create' || verb === 'update') throw unrecognized(resource, 'unexpected end of JSON input (<empty>)');
+    if (verb === 'patch') throw badRequest('error decoding patch: unexpected end of JSON input');
     return undefined;
   }
   try {
     const text = body.toString();
     return contentType === 'application/yaml' ? parseYaml(text) : (JSON.parse(text) as unknown);
   } catch (error) {
-    const why = error instanceof Error ? error.message : 'it does not parse';
-    throw badRequest(`couldn't get version/kind; json parse error: ${why}`);
+    throw unrecognized(resource, error instanceof Error ? error.message : 'it does not parse');
   }
 }
 
@@ -207,7 +206,11 @@ function answerOther(request: IncomingMessage, response: ServerResponse, path: s
     return;
   }
   const document = discoveryDocument(path, request.headers.host ?? '') ?? openApiDocument(path);
-  if (document === undefined) throw noSuchPath();
+  if (document === undefined) {
+    if (path.startsWith('/api')) throw noSuchPath();
+    send(response, 404, '404 page not found\n', 'text/plain; charset=utf-8');
+    return;
+  }
   if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
   send(response, 200, JSON.stringify(document));
 }
@@ -217,6 +220,8 @@ function sendError(response: ServerResponse, error: ApiError): void {
     response.destroy();
     return;
   }
+  const seconds = error.details?.retryAfterSeconds;
+  if (seconds !== undefined && !response.hasHeader('Retry-After')) response.setHeader('Retry-After', String(seconds));
   send(response, error.code, JSON.stringify(error.status));
 }
 

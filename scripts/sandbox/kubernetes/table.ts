@@ -75,7 +75,7 @@ const columnsByKind: Record<string, Column[]> = {
   ],
   Event: [
     column('Last Seen', (object) =>
-      durationSince(String(object['lastTimestamp'] ?? object.metadata.creationTimestamp)),
+      durationSince(textOf(object['lastTimestamp']) || object.metadata.creationTimestamp),
     ),
     column('Type', (object) => textOf(object['type'])),
     column('Reason', (object) => textOf(object['reason'])),

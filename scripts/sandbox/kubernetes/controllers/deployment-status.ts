@@ -51,6 +51,10 @@ function progressing({ spec }: Deployment, current: ReplicaSet | undefined, comp
     const message = `ReplicaSet ${name} has timed out progressing.`;
     return { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message };
   }
+  if (!current?.status?.replicas) {
+    const message = `Created new replica set ${name}`;
+    return { type: 'Progressing', status: 'True', reason: 'NewReplicaSetCreated', message };
+  }
   const message = `ReplicaSet ${name} is progressing.`;
   return { type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message };
 }

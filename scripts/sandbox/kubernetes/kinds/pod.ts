@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../objects.ts';
 import { invalidValue } from '../validation/field-error.ts';
 import { checkDns1123Subdomain } from '../validation/names.ts';
-import { validatePodSpec } from '../validation/pod-template.ts';
+import { validatePodImages, validatePodSpec } from '../validation/pod-template.ts';
 import type { Kind } from './kind.ts';
 import { setPodSpecDefaults } from './pod-spec.ts';
 
@@ -24,7 +24,10 @@ export const podKind: Kind = {
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) };
   },
   prepareForUpdate: (object, old) => void (object['status'] = old['status']),
-  validate: (object) => validatePodSpec((object as Pod).spec, 'spec'),
+  validate: (object) => {
+    const { spec } = object as Pod;
+    return [...validatePodSpec(spec, 'spec'), ...validatePodImages(spec)];
+  },
   validateUpdate(object, old) {
     if (isDeepStrictEqual(immutablePart(object as Pod), immutablePart(old as Pod))) return [];
     const why =

@@ -43,6 +43,7 @@ export const serviceKind: Kind = {
     if (ipFamilies) service.spec.ipFamilies ??= ipFamilies;
     if (ipFamilyPolicy !== undefined) service.spec.ipFamilyPolicy ??= ipFamilyPolicy;
     keepNodePorts(service, before);
+    dropNodePorts(service, before);
   },
   validate: (object) => validateService(object as Service),
   validateUpdate: (object, old) => validateServiceUpdate(object as Service, old as Service),
@@ -57,6 +58,17 @@ function keepNodePorts(service: Service, before: Service): void {
     const same = before.spec.ports?.find((each) => each.port === port.port && each.protocol === port.protocol);
     if (same?.nodePort !== undefined) port.nodePort ??= same.nodePort;
   }
+}
+
+/** A Service that ceases to need node ports loses those that it had. */
+function dropNodePorts(service: Service, before: Service): void {
+  if (service.spec.type !== 'ClusterIP' || before.spec.type === 'ClusterIP') return;
+  for (const port of service.spec.ports ?? []) {
+    const same = before.spec.ports?.some((each) => each.port === port.port && each.nodePort === port.nodePort);
+    if (same) delete port.nodePort;
+  }
+  delete service.spec.externalTrafficPolicy;
+  delete service.spec.allocateLoadBalancerNodePorts;
 }
 
 /** Gives out cluster addresses and node ports, each to one Service at a time. */

@@ -1,5 +1,5 @@
 /** Deployments and ReplicaSets. */
-import type { Deployment, KubernetesObject, ReplicaSet } from '../objects.ts';
+import type { Deployment, ReplicaSet } from '../objects.ts';
 import { checkDns1123Subdomain } from '../validation/names.ts';
 import { validateDeployment, validateWorkload, validateWorkloadUpdate } from '../validation/workloads.ts';
 import type { Kind } from './kind.ts';
@@ -8,8 +8,8 @@ import { setPodSpecDefaults } from './pod-spec.ts';
 export const deploymentKind: Kind = {
   checkName: checkDns1123Subdomain,
   setDefaults(object) {
-    const deployment = setWorkloadDefaults<Deployment>(object);
-    const { spec } = deployment;
+    setWorkloadDefaults(object as Deployment);
+    const { spec } = object as Deployment;
     spec.revisionHistoryLimit ??= 10;
     spec.progressDeadlineSeconds ??= 600;
     spec.strategy ??= {};
@@ -30,7 +30,7 @@ export const deploymentKind: Kind = {
 
 export const replicaSetKind: Kind = {
   checkName: checkDns1123Subdomain,
-  setDefaults: (object) => void setWorkloadDefaults<ReplicaSet>(object),
+  setDefaults: (object) => setWorkloadDefaults(object as ReplicaSet),
   prepareForCreate: (object) => void (object['status'] = { replicas: 0 }),
   prepareForUpdate: (object, old) => void (object['status'] = old['status']),
   validate: (object) => validateWorkload(object as ReplicaSet),
@@ -40,12 +40,12 @@ export const replicaSetKind: Kind = {
 };
 
 /** Fills in a spec, a template and a Pod spec where there are none, so that validation finds what they lack. */
-function setWorkloadDefaults<Workload extends Deployment | ReplicaSet>(object: KubernetesObject): Workload {
-  const spec = (object['spec'] ??= {}) as Workload['spec'];
+function setWorkloadDefaults(object: Deployment | ReplicaSet): void {
+  const given = object as { spec?: Partial<Deployment['spec']> };
+  const spec = (given.spec ??= {});
   spec.replicas ??= 1;
   spec.template ??= {};
   spec.template.metadata ??= {};
   spec.template.spec ??= { containers: [] };
   setPodSpecDefaults(spec.template.spec);
-  return object as Workload;
 }

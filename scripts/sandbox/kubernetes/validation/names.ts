@@ -19,8 +19,8 @@ function mustMatch(message: string, pattern: string, ...examples: string[]): str
   return `${message} (e.g. ${shown}regex used for validation is '${pattern}')`;
 }
 
-function mustBeNoMoreThan(bytes: number): string {
-  return `must be no more than ${bytes} bytes`;
+function mustBeNoMoreThan(characters: number): string {
+  return `must be no more than ${characters} characters`;
 }
 
 export function checkDns1123Label(value: string): string[] {
@@ -69,14 +69,14 @@ export function checkQualifiedName(value: string): string[] {
     else wrong.push(...checkDns1123Subdomain(prefix).map((each) => `prefix part ${each}`));
   }
   if (name === '') wrong.push('name part must be non-empty');
-  else if (name.length > 63) wrong.push(`name part ${mustBeNoMoreThan(63)}`);
+  else if (name.length > 63) wrong.push('name part must be no more than 63 bytes');
   if (!patterns.qualifiedName.test(name)) wrong.push(`name part ${mustMatch(message, qualifiedName, ...examples)}`);
   return wrong;
 }
 
 export function checkLabelValue(value: string): string[] {
   const wrong: string[] = [];
-  if (value.length > 63) wrong.push(mustBeNoMoreThan(63));
+  if (value.length > 63) wrong.push('must be no more than 63 bytes');
   if (patterns.labelValue.test(value)) return wrong;
   const message =
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";

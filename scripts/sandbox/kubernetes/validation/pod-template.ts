@@ -15,6 +15,16 @@ import {
 
 type Container = Wire<V1Container>;
 
+/** What only Pods are asked and templates are not: a template may hold what no Pod can be made from. */
+export function validatePodImages(spec: Wire<V1PodSpec>): FieldError[] {
+  const containers = (spec.containers as Container[] | undefined) ?? [];
+  return containers.flatMap(({ image = '' }, index) =>
+    image === image.trim()
+      ? []
+      : [invalidValue(`spec.containers[${index}].image`, image, 'must not have leading or trailing whitespace')],
+  );
+}
+
 export function validatePodSpec(spec: Wire<V1PodSpec>, field: string): FieldError[] {
   const errors: FieldError[] = [];
   const containers = (spec.containers as Container[] | undefined) ?? [];
@@ -46,9 +56,6 @@ function validateContainer(container: Container, field: string): FieldError[] {
   if (name === '') errors.push(required(`${field}.name`));
   else errors.push(...checkDns1123Label(name).map((why) => invalidValue(`${field}.name`, name, why)));
   if (container.image === undefined) errors.push(required(`${field}.image`));
-  else if (container.image !== container.image.trim()) {
-    errors.push(invalidValue(`${field}.image`, container.image, 'must not have leading or trailing whitespace'));
-  }
   return [
     ...errors,
     ...validateEnvironment(container, field),
@@ -102,10 +109,10 @@ function validateResources(container: Container, field: string): FieldError[] {
     ['requests', requests],
   ] as const) {
     for (const [name, text] of Object.entries(quantities)) {
-      const path = `${field}.resources.${member}`;
-      errors.push(...checkQualifiedName(name).map((why) => invalidValue(path, name, why)));
+      const path = `${field}.resources.${member}[${name}]`;
+      errors.push(...checkResourceName(name).map((why) => invalidValue(path, name, why)));
       if ((parseQuantity(text)?.nanos ?? 0n) < 0n) {
-        errors.push(invalidValue(`${path}[${name}]`, text, 'must be greater than or equal to 0'));
+        errors.push(invalidValue(path, text, 'must be greater than or equal to 0'));
       }
     }
   }
@@ -117,6 +124,14 @@ function validateResources(container: Container, field: string): FieldError[] {
     }
   }
   return errors;
+}
+
+/** A resource of containers by its own name, or one of somebody's with a domain before it. */
+function checkResourceName(name: string): string[] {
+  const wrong = checkQualifiedName(name);
+  if (wrong.length > 0 || name.includes('/')) return wrong;
+  if (['cpu', 'memory', 'ephemeral-storage'].includes(name) || name.startsWith('hugepages-')) return [];
+  return ['must be a standard resource type or fully qualified', 'must be a standard resource for containers'];
 }
 
 function validatePullPolicy(container: Container, field: string): FieldError[] {

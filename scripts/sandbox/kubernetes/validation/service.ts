@@ -1,4 +1,5 @@
 /** What the API asks of Services. */
+import { isIP } from 'node:net';
 import type { V1ServicePort } from '@kubernetes/client-node';
 import type { Service, Wire } from '../objects.ts';
 import type { FieldError } from './field-error.ts';
@@ -22,6 +23,13 @@ export function validateService(service: Service): FieldError[] {
   if (!types.includes(spec.type ?? '')) errors.push(notSupported('spec.type', spec.type, types));
   if (!['ClientIP', 'None'].includes(spec.sessionAffinity ?? '')) {
     errors.push(notSupported('spec.sessionAffinity', spec.sessionAffinity, ['ClientIP', 'None']));
+  }
+  for (const [index, address] of (
+    spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP])
+  ).entries()) {
+    if (address === 'None' || isIP(address) !== 0) continue;
+    const why = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+    errors.push(invalidValue(`spec.clusterIPs[${index}]`, address, why));
   }
   if (spec.type === 'ExternalName') {
     const name = spec.externalName?.replace(/\.$/, '') ?? '';

@@ -40,10 +40,12 @@ function validateSelector({ kind, spec }: Workload): FieldError[] {
 
 function validateTemplate({ spec }: Workload): FieldError[] {
   const errors: FieldError[] = [];
-  const labels = spec.template?.metadata?.labels ?? {};
+  const labels = spec.template?.metadata?.labels;
   const selector = spec.selector as Workload['spec']['selector'] | undefined;
-  if (selector && !selectorMatches(selector, labels)) {
-    errors.push(invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
+  // No selector selects nothing; an empty one selects everything.
+  if (!selector || !selectorMatches(selector, labels ?? {})) {
+    const why = '`selector` does not match template `labels`';
+    errors.push(invalidValue('spec.template.metadata.labels', labels ?? null, why));
   }
   errors.push(...validateLabels(spec.template?.metadata?.labels, 'spec.template.labels'));
   errors.push(...validateAnnotations(spec.template?.metadata?.annotations, 'spec.template.annotations'));
