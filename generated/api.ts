@@ -63,7 +63,11 @@ export interface paths {
       };
       cookie?: never;
     };
-    /** Read a container */
+    /**
+     * Read a container
+     * @description Reads from memory, as a rule: it costs the cluster nothing. An id that two Deployments carry, made by hand or by
+     *     another provider, is answered 409.
+     */
     get: operations['GetContainer'];
     put?: never;
     post?: never;

@@ -10,7 +10,10 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Register a provider, or renew its registration */
+    /**
+     * Register a provider, or renew its registration
+     * @description Sent once after each start of the provider, until the registry has accepted or refused it.
+     */
     post: operations['RegisterProvider'];
     delete?: never;
     options?: never;

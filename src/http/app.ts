@@ -1,7 +1,6 @@
 /** The HTTP side, put together. */
-import type { Socket } from 'node:net';
 import { fastify, LogController } from 'fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import { bindOperations } from './bindings.ts';
@@ -9,12 +8,13 @@ import { acceptJsonOnly } from './body.ts';
 import { loadContract } from './document.ts';
 import { serveDocumentation } from './documentation.ts';
 import { drainOnClose } from './draining.ts';
+import { Exchanges } from './exchanges.ts';
 import { createHandlers, operationRules } from './handlers.ts';
 import { refuseOtherMethods } from './methods.ts';
-import { problemAnswer, PROBLEM_MEDIA_TYPE, RequestError } from './problem.ts';
-import { logFailure, requestIdOf, trackRequest } from './request-log.ts';
-import { createUnreadableRequests, refuseTunnels } from './unreadable.ts';
-import { limitWriting } from './write-timeout.ts';
+import { RequestError } from './problem.ts';
+import { requestIdOf } from './request-id.ts';
+import { sendProblem } from './send-problem.ts';
+import { MAX_HEADER_BYTES, refuseTunnels, refuseUnreadable } from './unreadable.ts';
 
 /** In milliseconds. */
 export interface Timeouts {
@@ -41,7 +41,6 @@ export interface AppOptions {
 
 /** What is kept of a body must fit into an annotation, which may have 256 KiB. */
 const MAX_BODY_BYTES = 200 * 1024;
-const MAX_HEADER_BYTES = 16 * 1024;
 /** How often requests that are too slow are looked for. */
 const MAX_CHECKING_INTERVAL_MS = 500;
 
@@ -54,22 +53,26 @@ const MAX_CHECKING_INTERVAL_MS = 500;
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { log, timeouts } = options;
   const contract = await loadContract();
-  const unreadable = createUnreadableRequests(log);
-  const app = createServer(options, unreadable.onClientError);
+  const exchanges = new Exchanges(log, timeouts);
+  const app = createServer(options, exchanges);
 
   app.addHook('onRequest', (request, reply, done) => {
-    unreadable.noteArrival(request.raw, reply.raw);
-    trackRequest(log, request, reply);
+    exchanges.begin(request, reply);
     done(faultOfHeaders(request));
   });
-  drainOnClose(app, timeouts.shutdownMs);
-  limitWriting(app, timeouts.writeMs);
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    request.exchange.answeredAt = performance.now();
+    done(null, payload);
+  });
+  app.addHook('onClose', () => exchanges.stop());
+  drainOnClose(app, exchanges, timeouts.shutdownMs);
   refuseTunnels(app);
   app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(log, new RequestError(404, 'There is nothing at this path.'), request, reply),
   );
 
+  app.decorateRequest('exchange');
   acceptJsonOnly(app);
   const addRefusals = refuseOtherMethods(app);
   await bindOperations(app, contract.document, createHandlers(options), operationRules);
@@ -78,10 +81,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
-function createServer(
-  { log, timeouts }: AppOptions,
-  clientErrorHandler: (error: Error, socket: Socket) => void,
-): FastifyInstance {
+function createServer({ log, timeouts }: AppOptions, exchanges: Exchanges): FastifyInstance {
   const app = fastify({
     // Requests are logged by this service, in its own words; of Fastify's only what is wrong.
     loggerInstance: log.child({}, { level: 'warn' }),
@@ -90,7 +90,6 @@ function createServer(
     genReqId: requestIdOf,
     requestIdHeader: false,
     bodyLimit: MAX_BODY_BYTES,
-    handlerTimeout: timeouts.requestMs,
     requestTimeout: timeouts.readMs,
     keepAliveTimeout: timeouts.idleMs,
     http: {
@@ -104,9 +103,9 @@ function createServer(
     return503OnClosing: false,
     // An id that is too long is an id that is not valid, and answered as such.
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
-    clientErrorHandler,
+    clientErrorHandler: refuseUnreadable(log, exchanges),
     frameworkErrors: (error, request, reply) => {
-      trackRequest(log, request, reply);
+      exchanges.begin(request, reply);
       sendProblem(log, error, request, reply);
     },
   });
@@ -122,16 +121,4 @@ function faultOfHeaders({ raw: { headers, httpVersion } }: FastifyRequest): Requ
     return new RequestError(417, 'The only expectation that can be met is 100-continue.');
   }
   return undefined;
-}
-
-function sendProblem(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { problem, headers } = problemAnswer(error, request.raw.url);
-  const clientLeft = request.raw.destroyed || reply.raw.destroyed;
-  if (!clientLeft) logFailure(log, request, problem.status, error);
-  reply
-    .code(problem.status)
-    .headers(headers)
-    .header('content-type', PROBLEM_MEDIA_TYPE)
-    .serializer(JSON.stringify)
-    .send(problem);
 }

@@ -4,16 +4,12 @@ import { fastifyOpenapiGlue } from 'fastify-openapi-glue';
 import type { Handlers } from '../../generated/routes.ts';
 import { basePath, inlineReferences, operationsOf } from './document.ts';
 import type { OpenApiDocument, Operation, ResolvedOperation } from './document.ts';
+import type { Exchange } from './exchanges.ts';
 import { compileRequestReader } from './request-reader.ts';
-import type { Rules } from './request-reader.ts';
+import type { ReadRequest, Rules } from './request-reader.ts';
 
 /** A handler of any operation: what the typed ones of `Handlers` have in common. */
-type Handler = (call: {
-  params: unknown;
-  query: unknown;
-  body: unknown;
-  signal: AbortSignal;
-}) => Promise<{ status: number; body?: unknown }>;
+type Handler = (call: Call) => Promise<{ status: number; body?: unknown }>;
 
 /**
  * Registers a route for every operation of the document.
@@ -57,13 +53,32 @@ function requireSameNames(operationIds: readonly string[], names: readonly strin
   if (faults.length > 0) throw new Error(`The handlers are not those of the contract: ${faults.join(', ')}`);
 }
 
+/** What a handler is called with. The signal is made only for handlers that ask for it. */
+class Call {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+  readonly #exchange: Exchange;
+
+  constructor({ params, query, body }: ReadRequest, exchange: Exchange) {
+    this.params = params;
+    this.query = query;
+    this.body = body;
+    this.#exchange = exchange;
+  }
+
+  get signal(): AbortSignal {
+    return this.#exchange.signal;
+  }
+}
+
 /** The route's schemas are left to the reader, which, unlike Fastify's validation, reports all parts of a request at once. */
 function routeOf(operation: ResolvedOperation, handle: Handler, rules: Rules | undefined): RouteOptions {
   const read = compileRequestReader(operation, rules);
   const contentTypes = contentTypesOf(operation);
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const { params, query, body } = read(request);
-    const answer = await handle({ params, query, body, signal: request.signal });
+    const answer = await handle(new Call(read(request), request.exchange));
+    if (reply.sent) return reply;
     reply.code(answer.status);
     if (answer.body === undefined) return reply.send();
     // The serializer is named here because Fastify would otherwise add a charset to the content type.

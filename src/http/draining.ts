@@ -1,7 +1,8 @@
-/** The end of the server: requests in flight are answered, no connection outlives the time for it. */
+/** The end of the server: requests in flight are answered, and no connection outlives the time for it. */
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import type { Exchanges } from './exchanges.ts';
 import { RequestError, RETRY_AFTER_SECONDS } from './problem.ts';
 
 /** What is kept of the time for the shutdown, so that cut connections are gone before it is over. */
@@ -12,11 +13,10 @@ const CUT_MARGIN_MS = 500;
  * that are still open are refused with 503, and connections on which nothing is under way are closed; those that are left
  * shortly before `shutdownMs` are cut.
  */
-export function drainOnClose(app: FastifyInstance, shutdownMs: number): void {
+export function drainOnClose(app: FastifyInstance, exchanges: Exchanges, shutdownMs: number): void {
   const { server } = app;
   const sockets = trackSockets(server);
   let draining = false;
-  let cut: NodeJS.Timeout | undefined;
 
   app.addHook('onRequest', (_request, _reply, done) => {
     done(draining ? refusal() : undefined);
@@ -25,19 +25,16 @@ export function drainOnClose(app: FastifyInstance, shutdownMs: number): void {
     if (draining) reply.header('connection', 'close');
     done(null, payload);
   });
-  app.addHook('onResponse', (_request, _reply, done) => {
-    // An answer that was under way already has said keep-alive: its connection becomes idle, and would be waited for.
-    if (draining) setImmediate(() => server.closeIdleConnections());
-    done();
-  });
   app.addHook('preClose', (done) => {
     draining = true;
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-    cut = setTimeout(() => server.closeAllConnections(), shutdownMs - Math.min(CUT_MARGIN_MS, shutdownMs / 5));
-    cut.unref();
+    // An answer that was under way already has said keep-alive: its connection becomes idle, and would be waited for.
+    exchanges.onEnd(() => setImmediate(() => server.closeIdleConnections()));
+    const cutAfterMs = shutdownMs - Math.min(CUT_MARGIN_MS, shutdownMs / 5);
+    const cut = setTimeout(() => server.closeAllConnections(), cutAfterMs).unref();
+    server.once('close', () => clearTimeout(cut));
     done();
   });
-  server.once('close', () => clearTimeout(cut));
 }
 
 function refusal(): RequestError {

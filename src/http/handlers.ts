@@ -14,9 +14,9 @@ export interface HandlerOptions {
 export function createHandlers({ repository, health, version }: HandlerOptions): Handlers {
   const startedAt = performance.now();
   return {
-    async ListContainers({ query, signal }) {
-      const { page_token: pageToken, max_page_size: pageSize } = query;
-      const page = await repository.list({ pageSize, ...(pageToken !== undefined && { pageToken }) }, { signal });
+    async ListContainers(call) {
+      const { page_token: pageToken, max_page_size: pageSize } = call.query;
+      const page = await repository.list({ pageSize, ...(pageToken !== undefined && { pageToken }) }, call);
       const next = page.nextPageToken;
       return {
         status: 200,
@@ -42,8 +42,9 @@ export function createHandlers({ repository, health, version }: HandlerOptions):
       };
     },
 
-    async GetContainer({ params, signal }) {
-      return { status: 200, body: await repository.get(params.container_id, { signal }) };
+    async GetContainer(call) {
+      // Handed on whole: its signal costs something once it is asked for, and a read from memory does not ask.
+      return { status: 200, body: await repository.get(call.params.container_id, call) };
     },
 
     async DeleteContainer({ params, signal }) {

@@ -39,13 +39,14 @@ export class RequestError extends Error {
 /** The answer to a request that failed with `error`, which may be anything; what is not known is told without details. */
 export function problemAnswer(error: unknown, uri: string | undefined): ProblemAnswer {
   const { status, detail, headers = {}, faults = [], type = typeOf(status) } = describe(error);
+  const instance = uri === undefined ? undefined : uriReference(uri);
   return {
     problem: {
       type,
       title: titles[type],
       status,
       detail,
-      ...(uri !== undefined && { instance: uriReference(uri) }),
+      ...(instance !== undefined && { instance }),
       ...(faults.length > 0 && { errors: [...faults] }),
     },
     headers,
@@ -119,9 +120,15 @@ function describeFrameworkError(error: unknown): Description | undefined {
   return { status, detail: `${STATUS_CODES[status] ?? 'Bad Request'}.` };
 }
 
-/** A request target as a URI reference: what must not stand in one is escaped, such as a lone percent sign. */
-function uriReference(target: string): string {
-  return target
+/**
+ * A request target as a URI reference: what must not stand in one is escaped, such as a lone percent sign. Absent where
+ * it is neither a path nor a URI.
+ */
+function uriReference(target: string): string | undefined {
+  const escaped = target
     .replace(/%(?![0-9A-Fa-f]{2})/g, '%25')
-    .replace(/[^!#$%&'()*+,\-./0-9:;=?@A-Z[\]_a-z~]/gu, (character) => encodeURIComponent(character.toWellFormed()));
+    .replace(/[^!$%&'()*+,\-./0-9:;=?@A-Z_a-z~]/gu, (character) => encodeURIComponent(character.toWellFormed()));
+  // Two slashes at the beginning would make a host of the first segment.
+  if (escaped.startsWith('//')) return `/.${escaped}`;
+  return escaped.startsWith('/') || escaped === '*' || URL.canParse(escaped) ? escaped : undefined;
 }

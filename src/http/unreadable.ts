@@ -1,61 +1,57 @@
 /** Requests that Node itself refuses, before the application sees them: answered with problem documents all the same. */
 import { STATUS_CODES } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import type { Exchanges } from './exchanges.ts';
 import { problemAnswer, PROBLEM_MEDIA_TYPE, RequestError } from './problem.ts';
-import { requestIdOf } from './request-log.ts';
+import { requestIdOf } from './request-id.ts';
+
+/** What the request line and the headers may have together. */
+export const MAX_HEADER_BYTES = 16 * 1024;
 
 /** An error of Node's HTTP server; the parser's name the bytes that it could not read. */
 interface ClientError extends Error {
   code?: string;
-  rawPacket?: Buffer;
+  rawPacket?: unknown;
 }
 
-/** Answers on sockets that are to be answered by hand, and remembers what is under way on each for that. */
-export interface UnreadableRequests {
-  /** To be called with each request that arrives. */
-  noteArrival(request: IncomingMessage, response: ServerResponse): void;
-  /** The server's `clientError`. */
-  onClientError(error: ClientError, socket: Duplex): void;
-}
-
-export function createUnreadableRequests(log: Logger): UnreadableRequests {
-  const arrivals = new WeakMap<Duplex, { request: IncomingMessage; response: ServerResponse }>();
-
-  const refuse = (error: ClientError, socket: Duplex, request: IncomingMessage | undefined): void => {
-    if (!socket.writable) {
+/** The server's `clientError`: answers by hand, after what is under way on the connection, and closes it. */
+export function refuseUnreadable(log: Logger, exchanges: Exchanges): (error: ClientError, socket: Duplex) => void {
+  return (error, socket) => {
+    if (error.code === 'ECONNRESET') {
       socket.destroy();
       return;
     }
-    const refusal = refusalOf(error);
-    const requestId = requestIdOf(request ?? { headers: {} });
-    const uri = request?.url ?? uriOf(error.rawPacket);
-    log.info({ requestId, status: refusal.status, code: error.code }, 'request could not be read');
-    socket.end(rawAnswer(refusal, uri, requestId, isHead(error.rawPacket)));
-    // The rest of the request is not read, and must not keep the connection open.
-    socket.resume();
-  };
-
-  return {
-    noteArrival: (request, response) => void arrivals.set(request.socket, { request, response }),
-    onClientError(error, socket) {
-      if (error.code === 'ECONNRESET') {
-        socket.destroy();
-        return;
-      }
-      const latest = arrivals.get(socket);
-      if (!latest || latest.response.writableFinished) refuse(error, socket, undefined);
-      else if (!latest.request.complete) {
-        // It broke off within the body of this request; an answer that has begun cannot be taken back.
-        if (latest.response.headersSent) socket.destroy();
-        else refuse(error, socket, latest.request);
-      }
+    const latest = exchanges.latestOn(socket);
+    if (!latest || latest.reply.raw.writableFinished) {
+      refuse(log, error, socket);
+    } else if (latest.request.raw.complete) {
       // It is behind a request that is still being worked on, whose answer goes first.
-      else latest.response.once('close', () => refuse(error, socket, undefined));
-    },
+      latest.reply.raw.once('close', () => refuse(log, error, socket));
+    } else if (latest.reply.raw.headersSent) {
+      // It broke off within the body of a request, the answer to which cannot be taken back.
+      socket.destroy();
+    } else {
+      refuse(log, error, socket, latest.request.raw);
+    }
   };
+}
+
+/** @param request - the one whose body could not be read; absent when its headers already could not */
+function refuse(log: Logger, error: ClientError, socket: Duplex, request?: IncomingMessage): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const refusal = refusalOf(error);
+  const requestId = requestIdOf(request ?? { headers: {} });
+  log.info({ requestId, status: refusal.status, code: error.code }, 'request could not be read');
+  const uri = request?.url ?? uriOf(error.rawPacket);
+  socket.end(rawAnswer(refusal, uri, requestId, isHead(error.rawPacket)));
+  // The rest of the request is not read, and must not keep the connection open.
+  socket.resume();
 }
 
 /** Refuses what the parser accepts and no route can take: tunnels. */
@@ -67,23 +63,30 @@ export function refuseTunnels(app: FastifyInstance): void {
   });
 }
 
-const tooLargeCodes = new Set(['HPE_HEADER_OVERFLOW', 'HPE_CHUNK_EXTENSIONS_OVERFLOW']);
-
-function refusalOf({ code = '' }: ClientError): RequestError {
+function refusalOf({ code = '', rawPacket }: ClientError): RequestError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestError(408, 'The request did not arrive in time.');
-  if (tooLargeCodes.has(code)) return new RequestError(431, 'The headers have more than 16 KiB.');
-  return new RequestError(400, 'The request is not valid HTTP.');
+  if (code !== 'HPE_HEADER_OVERFLOW') return new RequestError(400, 'The request is not valid HTTP.');
+  return isWithinRequestLine(rawPacket)
+    ? new RequestError(414, 'The URL has more than 16 KiB.')
+    : new RequestError(431, 'The headers have more than 16 KiB.');
+}
+
+/** Whether the limit was passed before the first line of the request ended. */
+function isWithinRequestLine(packet: unknown): boolean {
+  if (!Buffer.isBuffer(packet) || !/^[A-Z]+ \S/.test(packet.toString('latin1', 0, 32))) return false;
+  const lineEnd = packet.indexOf('\n');
+  return lineEnd < 0 || lineEnd > MAX_HEADER_BYTES;
 }
 
 const requestLine = /^([A-Z]+) (\S+) HTTP\/\d/;
 
 /** The target of the request that a packet begins with; absent where it begins with something else. */
-function uriOf(packet: Buffer | undefined): string | undefined {
-  return requestLine.exec(packet?.toString('latin1', 0, 16_384) ?? '')?.[2];
+function uriOf(packet: unknown): string | undefined {
+  return Buffer.isBuffer(packet) ? requestLine.exec(packet.toString('latin1', 0, MAX_HEADER_BYTES))?.[2] : undefined;
 }
 
-function isHead(packet: Buffer | undefined): boolean {
-  return packet?.toString('latin1', 0, 5) === 'HEAD ';
+function isHead(packet: unknown): boolean {
+  return Buffer.isBuffer(packet) && packet.toString('latin1', 0, 5) === 'HEAD ';
 }
 
 function rawAnswer(error: RequestError, uri: string | undefined, requestId: string, withoutBody: boolean): string {

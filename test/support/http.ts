@@ -67,6 +67,10 @@ export interface RawAnswer {
 export interface RawConnection extends Disposable {
   socket: Socket;
   write(text: string): void;
+  /** What came that was not read yet. */
+  received(): string;
+  /** Drops what came first, which must be `text`. */
+  skip(text: string): void;
   /** The next answer on this connection; rejects when the connection ends before it is complete. */
   answer(request?: { method?: string; path?: string }): Promise<RawAnswer>;
   /** Resolves when the connection is closed, with what came after the last answer. */
@@ -103,6 +107,11 @@ export async function openRaw(port: number): Promise<RawConnection> {
   return {
     socket,
     write: (text) => void socket.write(text, 'latin1'),
+    received: () => received,
+    skip(text) {
+      if (!received.startsWith(text)) throw new Error(`not ${JSON.stringify(text)} but ${JSON.stringify(received)}`);
+      received = received.slice(text.length);
+    },
     async answer({ method = 'GET', path } = {}) {
       for (;;) {
         const parsed = parseAnswer(received, method);

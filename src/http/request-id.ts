@@ -1,0 +1,11 @@
+/** The identity of a request, in the log and in the answer. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+
+const saneRequestId = /^[\w.:/+=@~-]{1,128}$/;
+
+/** The client's `X-Request-Id` when it is short and harmless in a log, else a random UUID. */
+export function requestIdOf({ headers }: { headers: IncomingHttpHeaders }): string {
+  const sent = headers['x-request-id'];
+  return typeof sent === 'string' && saneRequestId.test(sent) ? sent : randomUUID();
+}

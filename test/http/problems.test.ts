@@ -1,0 +1,204 @@
+/** Every cause of a failure gives a problem document, also where the application never sees the request. */
+import { test } from 'tap';
+import type { Test } from 'tap';
+import { openRaw, sendRaw, startHttpServer } from '../support/http.ts';
+import type { HttpServer } from '../support/http.ts';
+
+const base = '/api/v1alpha1/containers';
+const json = 'Content-Type: application/json\r\n';
+
+function message(requestLine: string, headers = '', body = ''): string {
+  return `${requestLine} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n${body}`;
+}
+
+function withBody(type: string, body: string): string {
+  return message(`POST ${base}`, `${type}Content-Length: ${Buffer.byteLength(body)}\r\n`, body);
+}
+
+interface Expected {
+  status: number;
+  type?: string;
+  detail?: RegExp;
+  allow?: string;
+  /** The target that was sent where it is not given; null where the answer has none. */
+  instance?: string | null;
+}
+
+async function expectProblem(
+  t: Test,
+  server: HttpServer,
+  name: string,
+  sent: string,
+  expected: Expected,
+): Promise<void> {
+  const answer = await sendRaw(server.port, sent);
+  t.equal(answer.status, expected.status, name);
+  if (expected.allow !== undefined) t.equal(answer.headers.get('allow'), expected.allow, `${name}: Allow`);
+  if (sent.startsWith('HEAD ')) return;
+  t.match(answer.problem, { type: expected.type ?? 'INVALID_ARGUMENT', status: expected.status }, `${name}: problem`);
+  const instance = expected.instance === undefined ? sent.split(' ')[1] : expected.instance;
+  t.equal(answer.problem.instance ?? null, instance, `${name}: instance`);
+  if (expected.detail) t.match(answer.problem.detail, expected.detail, `${name}: detail`);
+}
+
+async function expectProblems(t: Test, cases: Record<string, [sent: string, expected: Expected]>): Promise<void> {
+  await using server = await startHttpServer();
+  for (const [name, [sent, expected]] of Object.entries(cases)) await expectProblem(t, server, name, sent, expected);
+  // Whatever was refused, the server serves on.
+  t.equal((await server.client.GET('/containers/health')).response.status, 200);
+}
+
+test('paths and methods that there are not', (t) =>
+  expectProblems(t, {
+    'unknown path': [message('GET /nope'), { status: 404, type: 'NOT_FOUND' }],
+    'path above the API': [message('GET /'), { status: 404, type: 'NOT_FOUND' }],
+    'path below a container': [message(`GET ${base}/web-1/logs`), { status: 404, type: 'NOT_FOUND' }],
+    'unknown path with an unusual method': [message('PROPFIND /nope'), { status: 404, type: 'NOT_FOUND' }],
+    'PUT on the collection': [message(`PUT ${base}`), { status: 405, allow: 'GET, POST' }],
+    'OPTIONS on the collection': [message(`OPTIONS ${base}`), { status: 405, allow: 'GET, POST' }],
+    'HEAD on the collection': [message(`HEAD ${base}`), { status: 405, allow: 'GET, POST' }],
+    'HEAD on an unknown path': [message('HEAD /nope'), { status: 404 }],
+    'PATCH on a container': [message(`PATCH ${base}/web-1`), { status: 405, allow: 'DELETE, GET' }],
+    'PROPFIND on a container': [message(`PROPFIND ${base}/web-1`), { status: 405, allow: 'DELETE, GET' }],
+    'TRACE on a container': [message(`TRACE ${base}/web-1`), { status: 405, allow: 'DELETE, GET' }],
+    'DELETE on the health': [message(`DELETE ${base}/health`), { status: 405, allow: 'GET' }],
+    'POST on the document': [message('POST /openapi.json'), { status: 405, allow: 'GET' }],
+    'POST with an empty id': [message(`POST ${base}/`), { status: 405, allow: 'DELETE, GET' }],
+    'wrong method with a body that is not JSON': [
+      message(`PUT ${base}`, `${json}Content-Length: 1\r\n`, '{'),
+      { status: 405 },
+    ],
+    'a tunnel': [message('CONNECT localhost:80'), { status: 405 }],
+  }));
+
+test('URLs that are not what they should be', (t) =>
+  expectProblems(t, {
+    'a lone percent sign': [message(`GET ${base}/%zz`), { status: 400, instance: `${base}/%25zz` }],
+    'half a character': [message(`GET ${base}/%E0%A4%A`), { status: 400, instance: `${base}/%E0%A4%25A` }],
+    'characters that no URI has': [message(`GET ${base}/"{}|`), { status: 400, instance: `${base}/%22%7B%7D%7C` }],
+    'an id that is too long': [message(`GET ${base}/${'a'.repeat(4_000)}`), { status: 400 }],
+    'an empty id': [message(`GET ${base}/`), { status: 400 }],
+    'an empty id to delete': [message(`DELETE ${base}/`), { status: 400 }],
+    'an id in upper case': [message(`GET ${base}/Web`), { status: 400 }],
+    'the query is part of the URI': [message(`GET ${base}/Web?a=b`), { status: 400, instance: `${base}/Web?a=b` }],
+  }));
+
+test('bodies that are not what they should be', (t) =>
+  expectProblems(t, {
+    'no body': [message(`POST ${base}`), { status: 400 }],
+    'no body, announced as JSON': [message(`POST ${base}`, json), { status: 400 }],
+    'an empty body of JSON': [message(`POST ${base}`, `${json}Content-Length: 0\r\n`), { status: 400 }],
+    'an empty body of text': [
+      message(`POST ${base}`, 'Content-Type: text/plain\r\nContent-Length: 0\r\n'),
+      { status: 400 },
+    ],
+    'an empty body of no type that exists': [message(`POST ${base}`, 'Content-Type: ;\r\n'), { status: 400 }],
+    'an empty chunked body of text': [
+      message(`POST ${base}`, 'Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+      { status: 400 },
+    ],
+    'an empty chunked body of JSON': [
+      message(`POST ${base}`, `${json}Transfer-Encoding: chunked\r\n`, '0\r\n\r\n'),
+      { status: 400 },
+    ],
+    'half of an object': [withBody(json, '{"spec"'), { status: 400, detail: /not valid JSON/ }],
+    'a body of white space': [withBody(json, ' \n'), { status: 400 }],
+    'a prototype': [withBody(json, '{"__proto__":{"a":1}}'), { status: 400 }],
+    'a number': [withBody(json, '5'), { status: 400 }],
+    null: [withBody(json, 'null'), { status: 400 }],
+    'a list': [withBody(json, '[]'), { status: 400 }],
+    text: [withBody('Content-Type: text/plain\r\n', '{}'), { status: 415, detail: /application\/json/ }],
+    'a form': [withBody('Content-Type: application/x-www-form-urlencoded\r\n', 'a=b'), { status: 415 }],
+    'a type that is none': [withBody('Content-Type: json\r\n', '{}'), { status: 415 }],
+    'no type': [withBody('', '{}'), { status: 415 }],
+    'more than 200 KiB announced': [
+      message(`POST ${base}`, `${json}Content-Length: ${200 * 1024 + 1}\r\n`, '{'),
+      { status: 413 },
+    ],
+    'more than 200 KiB in chunks': [
+      message(`POST ${base}`, `${json}Transfer-Encoding: chunked\r\n`, `32001\r\n${' '.repeat(0x32001)}\r\n`),
+      { status: 413 },
+    ],
+  }));
+
+test('messages that are not valid HTTP', (t) =>
+  expectProblems(t, {
+    'a method that does not exist': [message(`BREW ${base}`), { status: 400 }],
+    'a version that does not exist': [`GET ${base} HTTP/9.9\r\nHost: a\r\n\r\n`, { status: 400 }],
+    'both length and chunks': [
+      message(`POST ${base}`, `${json}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n`, '0\r\n\r\n'),
+      { status: 400 },
+    ],
+    'two lengths': [message(`POST ${base}`, 'Content-Length: 1\r\nContent-Length: 2\r\n'), { status: 400 }],
+    'a chunk without a size': [
+      message(`POST ${base}`, `${json}Transfer-Encoding: chunked\r\n`, 'zz\r\n'),
+      { status: 400 },
+    ],
+    'a header without a name': [message(`GET ${base}`, ': x\r\n'), { status: 400 }],
+    'headers over 16 KiB': [message(`GET ${base}`, `X-Large: ${'x'.repeat(16 * 1024)}\r\n`), { status: 431 }],
+    'many headers over 16 KiB': [message(`GET ${base}`, 'X-Many: xxxxxxxxxxxx\r\n'.repeat(1_000)), { status: 431 }],
+    'a URL over 16 KiB': [message(`GET ${base}/${'a'.repeat(17 * 1024)}`), { status: 414, instance: null }],
+    'no Host': [`GET ${base} HTTP/1.1\r\n\r\n`, { status: 400, detail: /Host/ }],
+    'an expectation that cannot be met': [message(`GET ${base}`, 'Expect: the-impossible\r\n'), { status: 417 }],
+  }));
+
+test('bytes that are no request at all are answered without a URI', async (t) => {
+  await using server = await startHttpServer();
+  using connection = await openRaw(server.port);
+  connection.write('\x16\x03\x01\x02\x00 hello\r\n\r\n');
+  const answer = await connection.answer({});
+  t.equal(answer.status, 400);
+  t.notOk('instance' in answer.problem);
+  t.equal(await connection.closed(), '');
+});
+
+test('HTTP/1.0 needs no Host', async (t) => {
+  await using server = await startHttpServer();
+  t.equal((await sendRaw(server.port, `GET ${base}/health HTTP/1.0\r\n\r\n`)).status, 200);
+});
+
+test('a body of exactly 200 KiB is read', async (t) => {
+  await using server = await startHttpServer();
+  const body = '{"spec":{}}'.padEnd(200 * 1024);
+  const answer = await sendRaw(server.port, withBody(json, body));
+  t.match(answer.problem.errors, [{ pointer: '/spec/service_type' }]);
+});
+
+test('unknown query parameters are ignored', async (t) => {
+  await using server = await startHttpServer();
+  t.equal((await sendRaw(server.port, message(`GET ${base}?max_page_size=5&nope=%zz&id=%20&__proto__=x`))).status, 200);
+});
+
+test('a DELETE with a JSON content type and no body is well formed', async (t) => {
+  await using server = await startHttpServer();
+  const answer = await sendRaw(server.port, message(`DELETE ${base}/web-1`, json));
+  t.equal(answer.status, 404);
+});
+
+test('an expectation that can be met is met', async (t) => {
+  await using server = await startHttpServer();
+  using connection = await openRaw(server.port);
+  connection.write(message(`POST ${base}`, `${json}Expect: 100-Continue\r\nContent-Length: 2\r\n`));
+  while (!connection.received().includes('100 Continue\r\n\r\n')) await new Promise(setImmediate);
+  connection.skip('HTTP/1.1 100 Continue\r\n\r\n');
+  connection.write('{}');
+  t.equal((await connection.answer({ method: 'POST', path: base })).status, 400);
+});
+
+test('what cannot be read behind a request is answered after it', async (t) => {
+  await using server = await startHttpServer();
+  const asked = Promise.withResolvers<undefined>();
+  const mayAnswer = Promise.withResolvers<undefined>();
+  server.repository.intercept = () => {
+    asked.resolve(undefined);
+    return mayAnswer.promise;
+  };
+  using connection = await openRaw(server.port);
+  connection.write(`${message(`GET ${base}/web-1`)}nonsense\r\n\r\n`);
+  await asked.promise;
+  t.equal(connection.received(), '');
+  mayAnswer.resolve(undefined);
+  t.equal((await connection.answer({ path: `${base}/web-1` })).status, 404);
+  t.equal((await connection.answer()).status, 400);
+  t.equal(await connection.closed(), '');
+});
