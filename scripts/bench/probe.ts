@@ -1,0 +1,53 @@
+/**
+ * Loaded into a measured process before anything else (`node --import`): tells, over the unix socket that PROBE_SOCKET
+ * names, what only the process itself knows. It keeps nothing alive.
+ *
+ * GET `/`: a `Reading`. GET `/collected`: the same after a garbage collection. DELETE `/delay`: starts the measurement of
+ * the event loop's delay anew.
+ */
+import { createServer } from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+export interface Reading {
+  /** Bytes. */
+  residentMemory: number;
+  /** Bytes. */
+  heapUsed: number;
+  /** Milliseconds of processor time since the start, in user and in kernel mode. */
+  processorMs: number;
+  /** Longest time for which the event loop did not turn, since the measurement began, in milliseconds. */
+  longestDelayMs: number;
+  /** What keeps the process alive, by kind. */
+  resources: Record<string, number>;
+}
+
+const delayResolutionMs = 1;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+const delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
+delay.enable();
+
+const server = createServer((request, response) => {
+  // The collection stops the process, which is not its own doing.
+  if (request.url === '/collected') collectGarbage();
+  if (request.method === 'DELETE') delay.reset();
+  response.setHeader('connection', 'close').end(JSON.stringify(read()));
+});
+server.listen(process.env['PROBE_SOCKET']).unref();
+
+function read(): Reading {
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  const resources: Record<string, number> = {};
+  for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
+  return {
+    residentMemory: rss,
+    heapUsed,
+    processorMs: (user + system) / 1_000,
+    longestDelayMs: Math.max(0, delay.max / 1e6 - delayResolutionMs),
+    resources,
+  };
+}

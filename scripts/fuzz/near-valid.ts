@@ -1,0 +1,371 @@
+/** Requests that are valid, and requests that are but for a little: what people and programs get wrong. */
+import fc from 'fast-check';
+
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+export interface NearValidRequest {
+  method: 'GET' | 'POST' | 'DELETE';
+  /** Below `/api/v1alpha1`, with the query. */
+  target: string;
+  headers: Record<string, string>;
+  /** The body as it is sent; absent: none. */
+  body?: string;
+  /** The spec of a create in which nothing is wrong. */
+  validSpec?: Json;
+}
+
+type JsonObject = Record<string, Json>;
+
+/** @param secret - the value of every environment variable and every credential, for the log to be searched for it */
+export function nearValidRequests(secret: string): fc.Arbitrary<NearValidRequest> {
+  const specs = validSpecs(secret);
+  return fc.oneof(
+    { weight: 3, arbitrary: validCreates(specs) },
+    { weight: 5, arbitrary: brokenCreates(specs) },
+    { weight: 1, arbitrary: brokenJson(specs) },
+    { weight: 2, arbitrary: oddHeaders(specs, secret) },
+    { weight: 2, arbitrary: byId },
+    { weight: 2, arbitrary: lists(secret) },
+  );
+}
+
+const letters = Array.from('abcdefghijklmnopqrstuvwxyz0123456789');
+const label = (maxLength: number): fc.Arbitrary<string> =>
+  fc
+    .array(fc.constantFrom(...letters, '-'), { minLength: 1, maxLength })
+    .map((characters) => characters.join('').replace(/^-|-$/g, 'x'));
+const labelName = fc
+  .array(fc.constantFrom(...letters, 'A', 'Z', '-', '_', '.'), { minLength: 1, maxLength: 63 })
+  .map((characters) => characters.join('').replace(/^[-_.]|[-_.]$/g, 'x'))
+  .filter((name) => name !== 'pod-template-hash');
+const labelKey = fc.oneof(
+  labelName,
+  fc.tuple(label(40), labelName).map(([prefix, name]) => `${prefix}.example/${name}`),
+);
+const text = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 20 }), fc.string({ unit: 'binary', maxLength: 20 }));
+/** Fields that the document does not describe: they must come back as they were sent. */
+const extras = fc.dictionary(
+  fc
+    .oneof(label(8), fc.constantFrom('__proto', 'constructor', 'toString', '', ' ', 'é', 'a/b', 'a~b'))
+    .map((name) => `x-${name}`),
+  fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>,
+  { maxKeys: 2 },
+);
+
+const cores = fc.integer({ min: 1, max: 1_000_000 });
+/** As mebibytes, so that two can be told apart by size whatever their units. */
+const memory = fc.record({ count: fc.integer({ min: 1, max: 9_999 }), unit: fc.constantFrom('MB', 'GB', 'TB') });
+const mebibytes = { MB: 1, GB: 1024, TB: 1024 * 1024 };
+
+function validSpecs(secret: string): fc.Arbitrary<JsonObject> {
+  const optional = { requiredKeys: [] };
+  return fc
+    .record(
+      {
+        service_type: fc.constant('container'),
+        metadata: fc
+          .tuple(
+            label(63),
+            fc.option(fc.dictionary(labelKey, fc.oneof(labelName, fc.constant('')), { maxKeys: 4 }), {
+              nil: undefined,
+            }),
+            extras,
+          )
+          .map(([name, labels, more]) => ({ name, ...(labels && { labels }), ...more })),
+        image: fc
+          .tuple(label(20), extras)
+          .map(([name, more]) => ({ reference: `registry.example/${name}:1`, ...more })),
+        resources: fc.tuple(cores, cores, memory, memory, extras).map(([a, b, c, d, more]) => ({
+          cpu: { min: Math.min(a, b), max: Math.max(a, b) },
+          memory: rangeOf([c, d]),
+          ...more,
+        })),
+        process: fc.record(
+          {
+            command: fc.array(text, { maxLength: 3 }),
+            args: fc.array(text, { maxLength: 3 }),
+            env: fc
+              .uniqueArray(fc.stringMatching(/^[ -<>-~]{1,20}$/), { maxLength: 4 })
+              .map((names) => names.map((name) => ({ name, value: secret }))),
+          },
+          optional,
+        ),
+        network: fc.record(
+          {
+            ports: fc.uniqueArray(
+              fc.record({
+                container_port: fc.integer({ min: 1, max: 65_535 }),
+                visibility: fc.constantFrom('none', 'internal', 'external'),
+              }),
+              { maxLength: 3, selector: (port) => port.container_port },
+            ),
+          },
+          optional,
+        ),
+        provider_hints: fc.dictionary(
+          fc.string({ maxLength: 5 }).map((name) => `h${name}`),
+          fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Json>,
+          { maxKeys: 2 },
+        ),
+      },
+      { requiredKeys: ['service_type', 'metadata', 'image', 'resources'] },
+    )
+    .map((spec) => plain(spec));
+}
+
+function rangeOf(amounts: { count: number; unit: keyof typeof mebibytes }[]): JsonObject {
+  const [min, max] = amounts.toSorted((a, b) => a.count * mebibytes[a.unit] - b.count * mebibytes[b.unit]);
+  return { min: `${min!.count}${min!.unit}`, max: `${max!.count}${max!.unit}` };
+}
+
+/** As it is after a journey through JSON: without negative zeros and special prototypes. */
+function plain(value: unknown): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
+}
+
+const post = (target: string, body: string, headers: Record<string, string> = {}): NearValidRequest => ({
+  method: 'POST',
+  target,
+  headers: { 'content-type': 'application/json', ...headers },
+  body,
+});
+
+const ids = label(63);
+const oddIds = fc.oneof(
+  fc.constantFrom(
+    '',
+    'health',
+    '-',
+    'a-',
+    '-a',
+    'A',
+    'a_b',
+    'a.b',
+    '..',
+    '.',
+    '%',
+    '%00',
+    '%2F',
+    'a%2fb',
+    '%C3%A9',
+    'null',
+    '*',
+    'a b',
+    '__proto__',
+  ),
+  label(63).map((id) => id.repeat(3)),
+  fc.string({ unit: 'binary', maxLength: 10 }).map((value) => encodeURIComponent(value.toWellFormed())),
+);
+
+function validCreates(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidRequest> {
+  return fc
+    .tuple(
+      fc.option(
+        ids.filter((id) => id !== 'health'),
+        { nil: undefined },
+      ),
+      specs,
+      fc.boolean(),
+    )
+    .map(([id, spec, withReadOnlyFields]) => {
+      const readOnly = withReadOnlyFields
+        ? { id: 5, path: null, status: 'x', service: [], create_time: {}, unknown: [1] }
+        : {};
+      const body = JSON.stringify({ ...readOnly, spec });
+      return { ...post(`/containers${id === undefined ? '' : `?id=${id}`}`, body), validSpec: spec };
+    });
+}
+
+/** One to three members of a valid body taken away, replaced, renamed or added to. */
+function brokenCreates(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidRequest> {
+  const edit = fc.record({
+    at: fc.nat(),
+    how: fc.constantFrom<Edit['how'][]>('remove', 'replace', 'add', 'wrap'),
+    value: oddValue,
+  });
+  return fc
+    .tuple(specs, fc.array(edit, { minLength: 1, maxLength: 3 }), fc.option(fc.oneof(ids, oddIds), { nil: undefined }))
+    .map(([spec, edits, id]) => {
+      const body = edits.reduce<Json>(broken, { spec });
+      return post(`/containers${id === undefined ? '' : `?id=${id}`}`, JSON.stringify(body));
+    });
+}
+
+interface Edit {
+  at: number;
+  how: 'remove' | 'replace' | 'add' | 'wrap';
+  value: Json;
+}
+
+const oddValue: fc.Arbitrary<Json> = fc.oneof(
+  fc.constantFrom<Json>(
+    null,
+    true,
+    false,
+    0,
+    -1,
+    1,
+    1.5,
+    -0.1,
+    65_536,
+    1e21,
+    5e-324,
+    2 ** 53,
+    '',
+    ' ',
+    '1',
+    'null',
+    [],
+    {},
+    [null],
+    [[]],
+    { '': null },
+  ),
+  fc.constantFrom<Json>(
+    '0MB',
+    '00000000001MB',
+    '1mb',
+    '1.5GB',
+    '9999999999TB',
+    '8388608TB',
+    'x'.repeat(64),
+    'x'.repeat(1_000),
+    'none',
+    'health',
+  ),
+  fc.constantFrom<Json>(
+    'a=b',
+    '\0',
+    '\n',
+    '\ud800',
+    '\u2028',
+    '\ufeff',
+    'dcm.project/managed-by',
+    { 'dcm.project/x': 'y' },
+    { 'pod-template-hash': 'y' },
+  ),
+  fc.constantFrom<Json>({ min: 2, max: 1 }, { min: '2GB', max: '1GB' }, [
+    { name: 'A', value: '' },
+    { name: 'A', value: '' },
+  ]),
+  fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Json>,
+);
+
+/** One edit at the place that `at` picks among all members of the document. */
+function broken(document: Json, { at, how, value }: Edit): Json {
+  const copy = structuredClone(document);
+  const places = [...placesIn(copy)];
+  const place = places[at % places.length];
+  if (place === undefined) return value;
+  const { holder, name } = place;
+  if (how === 'remove' && !Array.isArray(holder)) Reflect.deleteProperty(holder, name);
+  else if (how === 'add' && Array.isArray(holder)) holder.push(value);
+  else if (how === 'add') set(holder, `${name}x`, value);
+  else if (how === 'wrap') set(holder, name, [get(holder, name)]);
+  else set(holder, name, value);
+  return copy;
+}
+
+interface Place {
+  holder: Json[] | JsonObject;
+  name: string;
+}
+
+function* placesIn(value: Json): Generator<Place> {
+  if (typeof value !== 'object' || value === null) return;
+  for (const name of Object.keys(value)) {
+    yield { holder: value, name };
+    yield* placesIn(get(value, name));
+  }
+}
+
+function get(holder: Json[] | JsonObject, name: string): Json {
+  return (holder as JsonObject)[name]!;
+}
+
+function set(holder: Json[] | JsonObject, name: string, value: Json): void {
+  (holder as JsonObject)[name] = value;
+}
+
+function brokenJson(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidRequest> {
+  return fc
+    .tuple(
+      specs,
+      fc.nat(),
+      fc.constantFrom('', ',', '}', '"', '\\', '\0', 'NaN', '/**/', '\ufeff', "'", '\u2028', '{"__proto__":1,'),
+      fc.nat({ max: 5 }),
+    )
+    .map(([spec, at, insert, remove]) => {
+      const whole = JSON.stringify({ spec });
+      const cut = at % whole.length;
+      // What is cut within a character cannot be sent.
+      return post('/containers', (whole.slice(0, cut) + insert + whole.slice(cut + remove)).toWellFormed());
+    });
+}
+
+function oddHeaders(specs: fc.Arbitrary<JsonObject>, secret: string): fc.Arbitrary<NearValidRequest> {
+  const headers = fc.constantFrom<Record<string, string>>(
+    { 'content-type': 'text/plain' },
+    { 'content-type': 'application/json; charset=utf-16' },
+    { 'content-type': 'application/json;;;' },
+    { 'content-type': 'APPLICATION/JSON' },
+    { 'content-type': 'application/merge-patch+json' },
+    { 'content-type': ' ' },
+    { 'content-type': 'multipart/form-data; boundary=x' },
+    { 'content-encoding': 'gzip' },
+    { accept: 'text/html' },
+    { authorization: `Bearer ${secret}` },
+    { cookie: `session=${secret}` },
+    { 'x-request-id': 'a'.repeat(500) },
+    { 'x-http-method-override': 'DELETE' },
+    { origin: 'http://example.org', 'access-control-request-method': 'POST' },
+  );
+  return fc.tuple(specs, headers).map(([spec, more]) => post('/containers', JSON.stringify({ spec }), more));
+}
+
+const byId: fc.Arbitrary<NearValidRequest> = fc
+  .tuple(
+    fc.constantFrom('GET', 'DELETE'),
+    fc.oneof(ids, oddIds),
+    fc.constantFrom('', '?', '?x=1', '?id=2', '/', '/x', ';a', '%00'),
+  )
+  .map(([method, id, tail]) => ({ method, target: `/containers/${id}${tail}`, headers: {} }));
+
+function lists(secret: string): fc.Arbitrary<NearValidRequest> {
+  const sizes = fc.oneof(
+    fc.integer({ min: 1, max: 1000 }).map(String),
+    fc.constantFrom(
+      '',
+      '0',
+      '-1',
+      '1001',
+      '1e2',
+      '0x10',
+      '1.0',
+      ' 5',
+      '5%20',
+      '+5',
+      '%2B5',
+      '٣',
+      'NaN',
+      'null',
+      '1&max_page_size=2',
+      '9'.repeat(400),
+    ),
+    fc.string({ maxLength: 5 }).map(encodeURIComponent),
+  );
+  const tokens = fc.oneof(
+    ids.map((id) => Buffer.from(`1:${id}`).toString('base64url')),
+    fc.constantFrom('', 'x', '%00', 'MTo', 'MTo=', '1&page_token=2', secret, 'A'.repeat(2_000)),
+    fc.string({ unit: 'binary', maxLength: 12 }).map((value) => encodeURIComponent(value.toWellFormed())),
+  );
+  return fc
+    .record({ max_page_size: sizes, page_token: tokens, unknown: fc.constant('x') }, { requiredKeys: [] })
+    .map((query) => ({
+      method: 'GET',
+      target: `/containers?${Object.entries(query)
+        .map((pair) => pair.join('='))
+        .join('&')}`,
+      headers: {},
+    }));
+}
