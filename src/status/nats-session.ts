@@ -154,8 +154,9 @@ export class NatsSession {
 
   /** A refusal comes as an error of its own before the answer to the flush, which then looks like a success. */
   async #watchErrors(): Promise<void> {
-    for await (const status of this.#connection.status()) {
-      if (status.type === Events.Error && status.permissionContext?.operation === 'publish') this.#refusals++;
+    for await (const { type, permissionContext: refused } of this.#connection.status()) {
+      if (type !== Events.Error || refused === undefined) continue;
+      if (refused.operation === 'publish' && refused.subject === this.#subject) this.#refusals++;
     }
   }
 }
