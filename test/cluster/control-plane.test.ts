@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ApiError, ClusterApi } from './api.ts';
 import type { KubernetesObject } from './api.ts';
+import type { Component } from './component.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { ControlPlane } from './control-plane.ts';
 
@@ -230,6 +231,16 @@ await t.test('a control plane', async (t) => {
       await waitForPod(controlPlane, namespace, 'after-restart', 'runs', isReady);
     },
   );
+
+  await t.test('runs Pods again after each of its processes was killed and restarted', async (t) => {
+    for (const component of Object.values(components) as Component[]) {
+      const before = component.processId;
+      await component.restart();
+      t.not(component.processId, before, component.name);
+    }
+    await createDeployment(controlPlane, namespace, 'after-all', 'example.org/web:1');
+    await waitForPod(controlPlane, namespace, 'after-all', 'runs', isReady);
+  });
 
   await t.test('answers nothing while the API server is stopped, and all when it goes on', async (t) => {
     await components.apiServer.pause();

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,18 +62,13 @@ const pollIntervalMs = 50;
 /** Finds a cluster (SP_TEST_KUBECONFIG) or starts one, and waits until Pods can run there. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const external = process.env['SP_TEST_KUBECONFIG'];
-  const folder = await mkdtemp(join(tmpdir(), 'control-plane-'));
   if (external && !options.own) {
-    return new ControlPlane({ kubeconfig: external, folder, api: await ClusterApi.fromKubeconfig(external) });
+    const api = await ClusterApi.fromKubeconfig(external);
+    return new ControlPlane({ kubeconfig: external, api, folder: await makeFolder() });
   }
-  let started: StartedProcesses;
-  try {
-    started = await startProcesses(await findBinaries(), folder, options);
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
-  }
-  const controlPlane = new ControlPlane({ ...started, folder });
+  const binaries = await findBinaries();
+  const folder = await makeFolder();
+  const controlPlane = new ControlPlane({ ...(await startProcesses(binaries, folder, options)), folder });
   try {
     await controlPlane.waitUntilReady();
     return controlPlane;
@@ -81,6 +76,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     await controlPlane[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function makeFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'control-plane-'));
 }
 
 interface StartedProcesses {
@@ -172,8 +171,15 @@ export class ControlPlane implements AsyncDisposable {
     return metadata.name;
   }
 
-  /** Makes a ServiceAccount that may do in `namespace` what the rules say, and nothing else. */
-  async createAccess(namespace: string, rules: readonly PolicyRule[], name = 'provider'): Promise<Access> {
+  /**
+   * Makes a ServiceAccount that may do in `namespace` what the rules say, and nothing else. `server` is the URL that its
+   * kubeconfig names, where a test puts a proxy on 127.0.0.1 between it and the API server.
+   */
+  async createAccess(
+    namespace: string,
+    rules: readonly PolicyRule[],
+    { name = 'provider', server = this.api.server }: { name?: string; server?: string } = {},
+  ): Promise<Access> {
     const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
     const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
     await this.api.create(accounts, { metadata: { name } });
@@ -187,7 +193,7 @@ export class ControlPlane implements AsyncDisposable {
       spec: { expirationSeconds: 24 * 3600 },
     });
     const kubeconfig = join(this.#folder, `${namespace}-${name}.kubeconfig`);
-    await writeKubeconfig(kubeconfig, this.api.server, this.api.authority, { token: status.token });
+    await writeKubeconfig(kubeconfig, server, this.api.authority, { token: status.token });
     return {
       kubeconfig,
       setRules: async (newRules) => {
@@ -468,7 +474,6 @@ async function writeKubeconfig(
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
     'current-context': 'test',
   };
-  await mkdir(join(path, '..'), { recursive: true });
   await writeFile(path, JSON.stringify(content, undefined, 2), { mode: 0o600 });
 }
 
@@ -507,11 +512,14 @@ function startReaper(folder: string): Reaper & { stop: () => Promise<void> } {
   child.unref();
   const { stdin } = child;
   (stdin as unknown as { unref(): void }).unref();
+  // Somebody ended it: we go on without, and then only our own end in order ends the components.
+  stdin.on('error', () => undefined);
   stdin.write(`remove ${folder}\n`);
   return {
     kill: (processId) => void stdin.write(`kill ${processId}\n`),
     spare: (processId) => void stdin.write(`spare ${processId}\n`),
     stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       child.ref();
       const exit = once(child, 'exit');
       stdin.end();
