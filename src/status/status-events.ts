@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { ContainerSource } from '../containers/source.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
-import { encodeStatusEvent, statusSubject } from './cloud-event.ts';
+import { createStatusEventEncoder, statusSubject } from './cloud-event.ts';
 import { NatsPublisher } from './nats-publisher.ts';
 import type { NatsServers } from './nats-urls.ts';
 import { Outbox } from './outbox.ts';
@@ -31,7 +31,7 @@ export interface StatusEvents {
 export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
   const { source, natsServers, providerName, debounceMs, resyncPeriodMs, log, clock = systemClock } = options;
   const publisher = new NatsPublisher({ natsServers, subject: statusSubject, connectionName: providerName, log });
-  const outbox = new Outbox({ publisher, encode: (event) => encodeStatusEvent(event, providerName), log, clock });
+  const outbox = new Outbox({ publisher, encode: createStatusEventEncoder(providerName), log, clock });
   const put = outbox.put.bind(outbox);
   const reporter = new StatusReporter({ source, put, debounceMs, resyncPeriodMs, log, clock });
   return {

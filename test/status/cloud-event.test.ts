@@ -1,6 +1,6 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 import t from 'tap';
-import { encodeStatusEvent } from '../../src/status/cloud-event.ts';
+import { createStatusEventEncoder } from '../../src/status/cloud-event.ts';
 
 const event = {
   id: '7f1d1c52-6a5c-4a3e-8a0a-0d3d3c8a6b7e',
@@ -11,7 +11,7 @@ const event = {
 } as const;
 
 await t.test('encodes a status as a structured CloudEvent', (t) => {
-  const { id, contentType, body } = encodeStatusEvent(event, 'k8s-1.eu_west');
+  const { id, contentType, body } = createStatusEventEncoder('k8s-1.eu_west')(event);
   t.equal(id, event.id);
   t.equal(contentType, 'application/cloudevents+json');
   t.strictSame(JSON.parse(body), {
@@ -30,6 +30,7 @@ await t.test('encodes a status as a structured CloudEvent', (t) => {
 });
 
 await t.test('encodes an event the same way each time', (t) => {
-  t.strictSame(encodeStatusEvent(event, 'sp'), encodeStatusEvent(event, 'sp'));
+  const encode = createStatusEventEncoder('sp');
+  t.strictSame(encode(event), encode(event));
   t.end();
 });

@@ -8,7 +8,7 @@ import { connect, DiscardPolicy } from 'nats';
 import type { JetStreamManager, Msg, StreamConfig } from 'nats';
 import t from 'tap';
 import { systemClock } from '../../src/status/clock.ts';
-import { encodeStatusEvent } from '../../src/status/cloud-event.ts';
+import { createStatusEventEncoder } from '../../src/status/cloud-event.ts';
 import { NatsPublisher } from '../../src/status/nats-publisher.ts';
 import { parseNatsUrls } from '../../src/status/nats-urls.ts';
 import { Outbox } from '../../src/status/outbox.ts';
@@ -31,7 +31,7 @@ function publisherTo(url: string, { answerTimeoutMs = 5_000 } = {}) {
   const { log, lines } = captureLog();
   const natsServers = parseNatsUrls(url);
   const publisher = new NatsPublisher({ natsServers, subject, connectionName: 'test', answerTimeoutMs, log });
-  const outbox = new Outbox({ publisher, encode: (event) => encodeStatusEvent(event, 'sp'), log, clock: systemClock });
+  const outbox = new Outbox({ publisher, encode: createStatusEventEncoder('sp'), log, clock: systemClock });
   publisher.start();
   return {
     publisher,

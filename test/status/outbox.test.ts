@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import t from 'tap';
 import type { ContainerStatus } from '../../src/containers/container.ts';
-import { encodeStatusEvent } from '../../src/status/cloud-event.ts';
+import { createStatusEventEncoder } from '../../src/status/cloud-event.ts';
 import { Outbox } from '../../src/status/outbox.ts';
 import { RecordingPublisher } from '../support/event-publisher.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -17,7 +17,7 @@ function outboxOf({ maxUnpublished }: { maxUnpublished?: number } = {}) {
   );
   const outbox = new Outbox({
     publisher,
-    encode: (event) => encodeStatusEvent(event, 'sp'),
+    encode: createStatusEventEncoder('sp'),
     log,
     clock,
     ...(maxUnpublished !== undefined && { maxUnpublished }),

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import { containerStatus } from '../../src/containers/status.ts';
 import type { ObservedContainerObjects } from '../../src/containers/observed.ts';
-import { encodeStatusEvent } from '../../src/status/cloud-event.ts';
+import { createStatusEventEncoder } from '../../src/status/cloud-event.ts';
 import { Outbox } from '../../src/status/outbox.ts';
 import { StatusReporter } from '../../src/status/reporter.ts';
 import { MemorySource } from '../support/container-source.ts';
@@ -276,7 +276,7 @@ await t.test('ends with the last status published, whatever changes, fails and i
       const source = new MemorySource();
       const publisher = new RecordingPublisher();
       const log = pino({ level: 'silent' });
-      const outbox = new Outbox({ publisher, encode: (event) => encodeStatusEvent(event, 'sp'), log, clock });
+      const outbox = new Outbox({ publisher, encode: createStatusEventEncoder('sp'), log, clock });
       const put = outbox.put.bind(outbox);
       const reporter = new StatusReporter({ source, put, debounceMs: 500, resyncPeriodMs: 5_000, log, clock });
       reporter.start();
