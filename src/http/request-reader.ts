@@ -25,7 +25,7 @@ export interface ReadRequest {
 /** Rules that the schema cannot say. They see every request, whether or not its schema holds. */
 export type Rules = (parts: RequestParts) => Fault[];
 
-/** How many faults an answer lists at most; a body within the limit could have tens of thousands. */
+/** How many faults are looked at; a body within the limit could have tens of thousands, and take seconds to tell. */
 const MAX_FAULTS = 1_000;
 
 /**
@@ -46,11 +46,13 @@ export function compileRequestReader(
     const faults: Fault[] = [];
     const params = readParams(parts.params, faults);
     const query = readQuery(parts.query, faults);
-    const broken = rules?.(parts) ?? [];
-    faults.push(...broken.filter((fault) => fault.parameter !== undefined));
-    const ruleFaults = broken.filter((fault) => fault.pointer !== undefined);
-    const body = readBody(parts.body, faults, ruleFaults);
-    if (faults.length > 0) throw invalid(firstOfEachPlace(faults));
+    const broken = (rules?.(parts) ?? []).slice(0, MAX_FAULTS);
+    const { body, faults: bodyFaults } = readBody(
+      parts.body,
+      broken.filter((fault) => fault.pointer !== undefined),
+    );
+    const all = [...faults, ...broken.filter((fault) => fault.parameter !== undefined), ...bodyFaults];
+    if (all.length > 0) throw invalid(firstOfEachPlace(all).slice(0, MAX_FAULTS));
     return { params, query, body };
   };
 }
@@ -65,8 +67,9 @@ export function createAjv(): Ajv {
 
 function invalid(faults: readonly Fault[]): InvalidArgumentError {
   const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
-  const more = faults.length > MAX_FAULTS ? `, of which ${MAX_FAULTS} are listed` : '';
-  return new InvalidArgumentError(`The request has ${count}${more}.`, faults.slice(0, MAX_FAULTS));
+  const detail =
+    faults.length < MAX_FAULTS ? `The request has ${count}.` : `The request has at least ${count}, which are listed.`;
+  return new InvalidArgumentError(detail, faults);
 }
 
 type ReadParameters = (raw: unknown, faults: Fault[]) => Record<string, unknown>;
@@ -105,32 +108,28 @@ function compileParameter(ajv: Ajv, { name, schema, required }: Parameter) {
   return { name, read };
 }
 
-type ReadBody = (body: unknown, faults: Fault[], ruleFaults: readonly Fault[]) => unknown;
+type ReadBody = (body: unknown, ruleFaults: readonly Fault[]) => { body?: unknown; faults: readonly Fault[] };
 
 function compileBody(ajv: Ajv, operation: ResolvedOperation): ReadBody {
   const declared = operation.requestBody?.content['application/json']?.schema;
-  if (!declared) return () => undefined;
+  if (!declared) return () => ({ faults: [] });
   const required = operation.requestBody?.required ?? false;
   const schema = withoutReadOnly(declared);
   const validate = ajv.compile(schema);
   const ignored = readOnlyPaths(declared);
-  return (body, faults, ruleFaults) => {
-    if (body === undefined) {
-      if (required) faults.push({ detail: 'is required', pointer: '' });
-      return undefined;
-    }
+  return (body, ruleFaults) => {
+    if (body === undefined) return { faults: required ? [{ detail: 'is required', pointer: '' }] : [] };
     const schemaFaults = validate(body) ? [] : errorsOf(validate);
     if (schemaFaults.length > 0 || ruleFaults.length > 0) {
-      faults.push(...inDocumentOrder(firstOfEachPlace([...schemaFaults, ...ruleFaults]), body, schema));
-      return undefined;
+      return { faults: inDocumentOrder(firstOfEachPlace([...schemaFaults, ...ruleFaults]), body, schema) };
     }
     for (const path of ignored) removeMember(body, path);
-    return keepDeclared(body, schema);
+    return { body: keepDeclared(body, schema), faults: [] };
   };
 }
 
 function errorsOf(validate: ValidateFunction) {
-  return (validate.errors ?? []).map(faultOf);
+  return (validate.errors ?? []).slice(0, MAX_FAULTS).map(faultOf);
 }
 
 function removeMember(body: unknown, path: readonly string[]): void {

@@ -1,0 +1,299 @@
+/** What is wrong with a request is told in one answer, each fault where it is, in the order of the document. */
+import { test } from 'tap';
+import type { Schemas } from '../../generated/client.ts';
+import { containerSpec, startHttpServer } from '../support/http.ts';
+import type { HttpServer } from '../support/http.ts';
+import { conformingFetch } from '../support/conformance.ts';
+
+const base = '/api/v1alpha1/containers';
+
+async function post(
+  server: HttpServer,
+  body: unknown,
+  query = '',
+): Promise<Partial<Schemas['Problem']> & { status: number }> {
+  const response = await conformingFetch(`${server.url}${base}${query}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { ...((await response.json()) as Partial<Schemas['Problem']>), status: response.status };
+}
+
+const idWords = '1 to 63 lower-case letters, digits and hyphens, with a letter or digit at either end';
+const nameRule = 'letters, digits, "-", "_" and ".", with a letter or digit at either end';
+
+/** Changes to a valid spec, with the faults that they make: pointers are relative to the spec. */
+const cases: Record<string, { change: object; faults: [pointer: string, detail: string][] }> = {
+  'an empty object for everything': {
+    change: { metadata: {}, image: {}, resources: {} },
+    faults: [
+      ['/metadata/name', 'is required'],
+      ['/image/reference', 'is required'],
+      ['/resources/cpu', 'is required'],
+      ['/resources/memory', 'is required'],
+    ],
+  },
+  'other types': {
+    change: { service_type: 5, metadata: 'x', image: [], process: null, network: true, provider_hints: [] },
+    faults: [
+      ['/service_type', 'must be a string'],
+      ['/metadata', 'must be an object'],
+      ['/image', 'must be an object'],
+      ['/process', 'must be an object'],
+      ['/network', 'must be an object'],
+      ['/provider_hints', 'must be an object'],
+    ],
+  },
+  'another service': { change: { service_type: 'vm' }, faults: [['/service_type', 'must be "container"']] },
+  'a name in upper case': { change: { metadata: { name: 'Web' } }, faults: [['/metadata/name', `must be ${idWords}`]] },
+  'an empty name': { change: { metadata: { name: '' } }, faults: [['/metadata/name', 'must not be empty']] },
+  'a name that is too long': {
+    change: { metadata: { name: 'a'.repeat(64) } },
+    faults: [['/metadata/name', 'must have at most 63 characters']],
+  },
+  'an empty reference': { change: { image: { reference: '' } }, faults: [['/image/reference', 'must not be empty']] },
+  'null for a string': { change: { image: { reference: null } }, faults: [['/image/reference', 'must be a string']] },
+  'cores as text, in halves, none, and far too many': {
+    change: { resources: { cpu: { min: '1', max: 1.5 }, memory: { min: '1MB', max: '1MB' } } },
+    faults: [
+      ['/resources/cpu/min', 'must be an integer'],
+      ['/resources/cpu/max', 'must be an integer'],
+    ],
+  },
+  'no cores, and far too many': {
+    change: { resources: { cpu: { min: 0, max: 1_000_001 }, memory: { min: '1MB', max: '1MB' } } },
+    faults: [
+      ['/resources/cpu/min', 'must be >= 1'],
+      ['/resources/cpu/max', 'must be <= 1000000'],
+    ],
+  },
+  'min above max, across units': {
+    change: { resources: { cpu: { min: 3, max: 2 }, memory: { min: '1025MB', max: '1GB' } } },
+    faults: [
+      ['/resources/cpu/min', 'must be <= max'],
+      ['/resources/memory/min', 'must be <= max'],
+    ],
+  },
+  'memory without a unit, in unknown ones, negative': {
+    change: { resources: { cpu: { min: 1, max: 1 }, memory: { min: '512', max: '-1GB' } } },
+    faults: [
+      ['/resources/memory/min', 'must be a whole number with MB, GB or TB, such as 512MB'],
+      ['/resources/memory/max', 'must be a whole number with MB, GB or TB, such as 512MB'],
+    ],
+  },
+  'no memory, and more than there can be': {
+    change: { resources: { cpu: { min: 1, max: 1 }, memory: { min: '0MB', max: '8388608TB' } } },
+    faults: [
+      ['/resources/memory/min', 'must be more than zero'],
+      ['/resources/memory/max', 'must be less than 2^63 bytes (8388608TB)'],
+    ],
+  },
+  'memory with too many digits': {
+    change: { resources: { cpu: { min: 1, max: 1 }, memory: { min: '00000000001MB', max: '1GB' } } },
+    faults: [['/resources/memory/min', 'must have at most 12 characters']],
+  },
+  'labels of all wrong kinds': {
+    change: {
+      metadata: {
+        name: 'web',
+        labels: {
+          'dcm.project/x': 'a',
+          'service.kubernetes.io/x': 'a',
+          'pod-template-hash': 'a',
+          'Bad.prefix/x': 'a',
+          'a/b/c': 'a',
+          '-x': 'a',
+          good: 'not good',
+          number: 5,
+        },
+      },
+    },
+    faults: [
+      ['/metadata/labels/dcm.project~1x', 'must not have a key under dcm.project/, which is reserved'],
+      [
+        '/metadata/labels/service.kubernetes.io~1x',
+        'must not have a key under service.kubernetes.io/, which is reserved',
+      ],
+      ['/metadata/labels/pod-template-hash', 'must not have the key pod-template-hash, which is reserved'],
+      ['/metadata/labels/Bad.prefix~1x', 'must have a key whose prefix is a DNS name of at most 253 characters'],
+      ['/metadata/labels/a~1b~1c', `must have a key of 1 to 63 ${nameRule}`],
+      ['/metadata/labels/-x', `must have a key of 1 to 63 ${nameRule}`],
+      ['/metadata/labels/good', `must be empty or 1 to 63 ${nameRule}`],
+      ['/metadata/labels/number', 'must be a string'],
+    ],
+  },
+  'environment variables': {
+    change: {
+      process: {
+        env: [
+          { name: 'A', value: '1' },
+          { name: 'A=B', value: '' },
+          { name: '' },
+          { value: 5 },
+          { name: 'A', value: '2' },
+          'A',
+        ],
+      },
+    },
+    faults: [
+      ['/process/env/1/name', 'must be one or more printable ASCII characters other than "="'],
+      ['/process/env/2/name', 'must not be empty'],
+      ['/process/env/2/value', 'is required'],
+      ['/process/env/3/name', 'is required'],
+      ['/process/env/3/value', 'must be a string'],
+      ['/process/env/4/name', 'must not be the same as /spec/process/env/0/name'],
+      ['/process/env/5', 'must be an object'],
+    ],
+  },
+  'commands and arguments that are not text': {
+    change: { process: { command: 'nginx', args: ['a', 1, null] } },
+    faults: [
+      ['/process/command', 'must be an array'],
+      ['/process/args/1', 'must be a string'],
+      ['/process/args/2', 'must be a string'],
+    ],
+  },
+  ports: {
+    change: {
+      network: {
+        ports: [
+          { container_port: 80, visibility: 'internal' },
+          { container_port: 0, visibility: 'public' },
+          { container_port: 65_536 },
+          { visibility: 'none' },
+          { container_port: 80, visibility: 'none' },
+        ],
+      },
+    },
+    faults: [
+      ['/network/ports/1/container_port', 'must be >= 1'],
+      ['/network/ports/1/visibility', 'must be "none" or "internal" or "external"'],
+      ['/network/ports/2/container_port', 'must be <= 65535'],
+      ['/network/ports/2/visibility', 'is required'],
+      ['/network/ports/3/container_port', 'is required'],
+      ['/network/ports/4/container_port', 'must not be the same as /spec/network/ports/0/container_port'],
+    ],
+  },
+};
+
+test('every fault of a spec is told, where it is and what is allowed', async (t) => {
+  await using server = await startHttpServer();
+  for (const [name, { change, faults }] of Object.entries(cases)) {
+    const problem = await post(server, { spec: { ...containerSpec(), ...change } });
+    t.equal(problem.status, 400, name);
+    t.equal(problem.detail, `The request has ${faults.length} fault${faults.length === 1 ? '' : 's'}.`, name);
+    const expected = faults.map(([pointer, detail]) => ({ detail, pointer: `/spec${pointer}` }));
+    t.same(problem.errors, expected, name);
+  }
+  t.equal(server.repository.containers.size, 0);
+});
+
+test('faults of parameters come first, then those of the body, schema and rules together', async (t) => {
+  await using server = await startHttpServer();
+  const problem = await post(server, { spec: containerSpec({ image: { reference: '' } }) }, '?id=health');
+  t.same(problem.errors, [
+    { detail: 'must not be "health", which is a path of its own', parameter: 'id' },
+    { detail: 'must not be empty', pointer: '/spec/image/reference' },
+  ]);
+});
+
+test('faults come in the order in which the body has what they point to', async (t) => {
+  await using server = await startHttpServer();
+  const spec = {
+    resources: { memory: { max: '1XB', min: '0MB' }, cpu: { max: 1, min: 2 } },
+    image: {},
+    metadata: { labels: { '-': 'x' }, name: 'web' },
+  };
+  const { errors } = await post(server, { spec });
+  t.same(
+    errors?.map(({ pointer }) => pointer),
+    [
+      '/spec/service_type',
+      '/spec/resources/memory/max',
+      '/spec/resources/memory/min',
+      '/spec/resources/cpu/min',
+      '/spec/image/reference',
+      '/spec/metadata/labels/-',
+    ],
+  );
+});
+
+test('a body that is not an object is told at its root', async (t) => {
+  await using server = await startHttpServer();
+  t.same((await post(server, null)).errors, [{ detail: 'must be an object', pointer: '' }]);
+  t.same((await post(server, 'spec')).errors, [{ detail: 'must be an object', pointer: '' }]);
+  t.same((await post(server, {})).errors, [{ detail: 'is required', pointer: '/spec' }]);
+  t.same((await post(server, { spec: null })).errors, [{ detail: 'must be an object', pointer: '/spec' }]);
+});
+
+test('a body with very many faults is answered quickly, with as many as fit', async (t) => {
+  await using server = await startHttpServer();
+  const ports = Array.from({ length: 65_000 }, () => ({}));
+  const startedAt = performance.now();
+  const problem = await post(server, { spec: { ...containerSpec(), network: { ports } } });
+  t.ok(performance.now() - startedAt < 2_000);
+  t.equal(problem.errors?.length, 1_000);
+  t.equal(problem.detail, 'The request has at least 1000 faults, which are listed.');
+  t.equal(problem.errors?.[999]?.pointer, '/spec/network/ports/499/visibility');
+});
+
+const parameterCases: Record<string, { path: string; faults: [parameter: string, detail: string][] }> = {
+  'a page of none': { path: '?max_page_size=0', faults: [['max_page_size', 'must be >= 1']] },
+  'a page that is too large': { path: '?max_page_size=1001', faults: [['max_page_size', 'must be <= 1000']] },
+  'an exponent': { path: '?max_page_size=1e2', faults: [['max_page_size', 'must be an integer']] },
+  hexadecimal: { path: '?max_page_size=0x10', faults: [['max_page_size', 'must be an integer']] },
+  'a leading space': { path: '?max_page_size=%205', faults: [['max_page_size', 'must be an integer']] },
+  'a sign that is a space': { path: '?max_page_size=+5', faults: [['max_page_size', 'must be an integer']] },
+  'a fraction': { path: '?max_page_size=5.0', faults: [['max_page_size', 'must be an integer']] },
+  nothing: { path: '?max_page_size=', faults: [['max_page_size', 'must be an integer']] },
+  'a number beyond all numbers': {
+    path: `?max_page_size=${'9'.repeat(400)}`,
+    faults: [['max_page_size', 'must be an integer']],
+  },
+  'given twice': { path: '?max_page_size=5&max_page_size=5', faults: [['max_page_size', 'must be given once']] },
+  'a token that is none': {
+    path: '?page_token=!',
+    faults: [['page_token', 'must be a next_page_token of an earlier page']],
+  },
+  'two at once': {
+    path: '?page_token=&max_page_size=x',
+    faults: [
+      ['max_page_size', 'must be an integer'],
+      ['page_token', 'must not be empty'],
+    ],
+  },
+  'an id in upper case': { path: '/Web', faults: [['container_id', `must be ${idWords}`]] },
+  'an id that ends in a hyphen': { path: '/web-', faults: [['container_id', `must be ${idWords}`]] },
+  'an id with a line feed': { path: '/web%0A', faults: [['container_id', `must be ${idWords}`]] },
+  'an id of 64': { path: `/${'a'.repeat(64)}`, faults: [['container_id', 'must have at most 63 characters']] },
+  'an empty id': { path: '/', faults: [['container_id', 'must not be empty']] },
+};
+
+test('every fault of a parameter is told by its name', async (t) => {
+  await using server = await startHttpServer();
+  for (const [name, { path, faults }] of Object.entries(parameterCases)) {
+    const response = await conformingFetch(`${server.url}${base}${path}`);
+    t.equal(response.status, 400, name);
+    const { errors } = (await response.json()) as Schemas['Problem'];
+    t.same(
+      errors,
+      faults.map(([parameter, detail]) => ({ detail, parameter })),
+      name,
+    );
+  }
+});
+
+test('plain digits are integers, at both ends of the range', async (t) => {
+  await using server = await startHttpServer();
+  for (const size of ['1', '1000', '007']) {
+    t.equal((await conformingFetch(`${server.url}${base}?max_page_size=${size}`)).status, 200);
+  }
+});
+
+test('ids at both ends of what is allowed are accepted', async (t) => {
+  await using server = await startHttpServer();
+  for (const id of ['a', '0', 'a'.repeat(63), 'a--b', 'health-1']) {
+    t.equal((await post(server, { spec: containerSpec() }, `?id=${id}`)).status, 201, id);
+  }
+});
