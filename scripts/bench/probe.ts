@@ -3,7 +3,7 @@
  * names, what only the process itself knows. It keeps nothing alive.
  *
  * GET `/`: a `Reading`. GET `/collected`: the same after a garbage collection. DELETE `/delay`: starts the measurement of
- * the event loop's delay anew.
+ * the event loop's delay, or starts it anew; it costs a little, and is off until then.
  */
 import { createServer } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -17,7 +17,7 @@ export interface Reading {
   heapUsed: number;
   /** Milliseconds of processor time since the start, in user and in kernel mode. */
   processorMs: number;
-  /** Longest time for which the event loop did not turn, since the measurement began, in milliseconds. */
+  /** Longest time for which the event loop did not turn, since the measurement began, in milliseconds; 0 before. */
   longestDelayMs: number;
   /** What keeps the process alive, by kind. */
   resources: Record<string, number>;
@@ -28,12 +28,14 @@ const delayResolutionMs = 1;
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 const delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
-delay.enable();
 
 const server = createServer((request, response) => {
   // The collection stops the process, which is not its own doing.
   if (request.url === '/collected') collectGarbage();
-  if (request.method === 'DELETE') delay.reset();
+  if (request.method === 'DELETE') {
+    delay.enable();
+    delay.reset();
+  }
   response.setHeader('connection', 'close').end(JSON.stringify(read()));
 });
 server.listen(process.env['PROBE_SOCKET']).unref();

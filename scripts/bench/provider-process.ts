@@ -17,8 +17,12 @@ export interface ProviderProcessOptions {
   registrationUrl: string;
   /** More variables, which win over ours. */
   env?: Record<string, string>;
+  /** Run what `npm run build` made, as it ships, rather than the sources. */
+  built?: boolean;
   /** Options for Node, before the file. */
   nodeOptions?: readonly string[];
+  /** Measure the event loop's delay from the moment when it listens. */
+  measureDelay?: boolean;
 }
 
 export interface ProviderProcess extends AsyncDisposable {
@@ -41,11 +45,11 @@ export interface ProviderProcess extends AsyncDisposable {
   stop(): Promise<number | null>;
 }
 
-const mainFile = join(import.meta.dirname, '../../src/main.ts');
+const root = join(import.meta.dirname, '../..');
 const probeFile = join(import.meta.dirname, 'probe.ts');
 const patienceMs = 120_000;
 
-/** Resolves once it is ready; rejects with its output when it ends before that, or takes more than two minutes. */
+/** Resolves once it is ready: its caches are filled; rejects with its output when it ends before that, or takes more than two minutes. */
 export async function startProviderProcess(options: ProviderProcessOptions): Promise<ProviderProcess> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'provider-'));
@@ -55,7 +59,7 @@ export async function startProviderProcess(options: ProviderProcessOptions): Pro
   const port = await findFreePort();
   const socketPath = join(folder, 'probe');
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), '--import', probeFile, mainFile], {
+  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), '--import', probeFile, mainFile(options)], {
     env: environment(options, port, socketPath),
     stdio: ['ignore', output.fd, output.fd],
   });
@@ -82,9 +86,6 @@ export async function startProviderProcess(options: ProviderProcessOptions): Pro
     'listen',
     async () => (await fetch(`${url}/api/v1alpha1/containers/x/y`)).status === 404,
   );
-  const list = `${url}/api/v1alpha1/containers?max_page_size=1`;
-  const readyAfterMs = await until('become ready', async () => (await fetch(list)).status === 200);
-
   const probe = stack.adopt(new Client('http://localhost', { socketPath, pipelining: 0 }), (client) =>
     client.destroy(),
   );
@@ -92,6 +93,10 @@ export async function startProviderProcess(options: ProviderProcessOptions): Pro
     const { body } = await probe.request({ method, path });
     return (await body.json()) as Reading;
   };
+  if (options.measureDelay) await ask('DELETE', '/delay');
+  const list = `${url}/api/v1alpha1/containers?max_page_size=1`;
+  const readyAfterMs = await until('become ready', async () => (await fetch(list)).status === 200);
+
   const parts = stack.move();
   return {
     url,
@@ -108,6 +113,10 @@ export async function startProviderProcess(options: ProviderProcessOptions): Pro
     stop: () => end('SIGTERM'),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+function mainFile({ built = false }: ProviderProcessOptions): string {
+  return join(root, built ? 'dist/src/main.js' : 'src/main.ts');
 }
 
 /** The environment without what configures a provider, and a provider as it is configured by default. */

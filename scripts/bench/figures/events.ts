@@ -1,0 +1,128 @@
+/** Status events: many at once, and how soon each comes. */
+import { connect } from 'nats';
+import type { NatsConnection } from 'nats';
+import { statusSubject } from '../../../src/status/cloud-event.ts';
+import { eventually } from '../eventually.ts';
+import type { FigureBuilder } from '../figure.ts';
+import { inTurn } from '../figure.ts';
+import { containerId } from '../objects.ts';
+import { percentile } from '../statistics.ts';
+import type { Stage } from '../stage.ts';
+
+interface Arrivals {
+  /** Milliseconds from the first to the last. */
+  spreadMs: number;
+  payloads: Uint8Array[];
+}
+
+/**
+ * All containers' first events, which a provider has at once when its caches are filled; the time is that from the first
+ * at the subscriber to the last, for the provider as for the bare publisher.
+ */
+export const buildBurst: FigureBuilder = async (stage, stack) => {
+  const { containers } = stage.options;
+  const subscriber = stack.adopt(await connect({ servers: stage.nats.url }), (connection) => connection.close());
+  const publisher = stack.adopt(await connect({ servers: stage.nats.url }), (connection) => connection.close());
+  const burst = async (): Promise<Arrivals> => {
+    const arrivals = collect(subscriber, statusSubject, containers);
+    await using _provider = await stage.startProvider(stage.namespaces.large, { env: { SP_MONITOR_DEBOUNCE_MS: '0' } });
+    return await arrivals;
+  };
+  const { payloads } = await burst();
+  const bare = async (): Promise<number> => {
+    const arrivals = collect(subscriber, 'bench.bare', containers);
+    await subscriber.flush();
+    for (const payload of payloads) publisher.publish('bench.bare', payload);
+    await publisher.flush();
+    return (await arrivals).spreadMs;
+  };
+  return {
+    run: async (number) => {
+      const { baseline, value } = await inTurn(number, bare, burst);
+      return [
+        { name: `${containers} status events at once`, unit: 'ms', value: value.spreadMs, baseline, aim: '≤ 3 ×' },
+      ];
+    },
+  };
+};
+
+/** The first `count` messages on a subject. */
+async function collect(connection: NatsConnection, subject: string, count: number): Promise<Arrivals> {
+  const payloads: Uint8Array[] = [];
+  let firstAt = 0;
+  for await (const { data } of connection.subscribe(subject, { max: count })) {
+    if (payloads.length === 0) firstAt = performance.now();
+    payloads.push(data);
+  }
+  return { spreadMs: performance.now() - firstAt, payloads };
+}
+
+const windowMs = 100;
+const lostCondition = { status: { conditions: [{ type: 'Ready', status: 'False' }] } };
+const readyCondition = { status: { conditions: [{ type: 'Ready', status: 'True' }] } };
+
+/** From the API server's answer to a change of a Pod to the event at a subscriber, beyond the debounce window. */
+export const buildLatency: FigureBuilder = async (stage, stack) => {
+  const { changesPerSecond, changeSeconds, containers } = stage.options;
+  const namespace = stage.namespaces.large;
+  const subscriber = stack.adopt(await connect({ servers: stage.nats.url }), (connection) => connection.close());
+  const settled = collect(subscriber, statusSubject, containers);
+  stack.use(await stage.startProvider(namespace, { env: { SP_MONITOR_DEBOUNCE_MS: String(windowMs) } }));
+  await settled;
+  const pods = await podsByContainer(stage, namespace);
+  const count = Math.min(changesPerSecond * changeSeconds, containers);
+  return {
+    run: async () => {
+      const latencies: number[] = [];
+      for (const change of [lostCondition, readyCondition]) {
+        const changedAt = new Map<string, number>();
+        const arrivedAt = new Map<string, number>();
+        const subscription = subscriber.subscribe(statusSubject);
+        const receiving = (async () => {
+          for await (const message of subscription) {
+            const { data } = message.json<{ data: { id: string } }>();
+            arrivedAt.set(data.id, performance.now());
+          }
+        })();
+        await subscriber.flush();
+        await atRate(changesPerSecond, count, async (index) => {
+          const id = containerId(index);
+          await stage.api.patch(
+            `/api/v1/namespaces/${namespace}/pods/${pods.get(id)!}/status`,
+            change,
+            'strategic-merge',
+          );
+          changedAt.set(id, performance.now());
+        });
+        await eventually('the events of all changes', () =>
+          Promise.resolve([...changedAt.keys()].every((id) => arrivedAt.has(id))),
+        );
+        subscription.unsubscribe();
+        await receiving;
+        for (const [id, at] of changedAt) latencies.push(arrivedAt.get(id)! - at - windowMs);
+      }
+      const name = `change to event at ${changesPerSecond} changes/s, beyond the window`;
+      return [
+        { name: `${name}: p50`, unit: 'ms', value: percentile(latencies, 50), aim: '25 ms' },
+        { name: `${name}: p99`, unit: 'ms', value: percentile(latencies, 99), aim: '25 ms' },
+      ];
+    },
+  };
+};
+
+async function podsByContainer({ api }: Stage, namespace: string): Promise<Map<string, string>> {
+  const pods = await api.list(`/api/v1/namespaces/${namespace}/pods`);
+  return new Map(pods.map(({ metadata }) => [metadata.labels!['dcm.project/dcm-instance-id']!, metadata.name]));
+}
+
+/** Begins one after the other at even distances, however long each takes; resolves when all have ended. */
+async function atRate(perSecond: number, count: number, work: (index: number) => Promise<void>): Promise<void> {
+  const running: Promise<void>[] = [];
+  const startedAt = performance.now();
+  while (running.length < count) {
+    const due = Math.min(count, Math.floor(((performance.now() - startedAt) / 1_000) * perSecond) + 1);
+    while (running.length < due) running.push(work(running.length));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.all(running);
+}
