@@ -18,10 +18,11 @@ import { WatchCaches } from './cache/watch-caches.ts';
 export interface ClusterBounds {
   /** For how long a cache that is cut off still answers, in milliseconds. Default 60 s. */
   liveMs: number;
-  /** Default 15 s for writes, 10 s for taking them back. */
   writes: WriteBounds;
   reflector: ReflectorBounds;
 }
+
+const defaultWrites: WriteBounds = { writeMs: 15_000, rollBackMs: 10_000, marginMs: 5_000 };
 
 export interface ClusterOptions {
   /** Path of a kubeconfig file; absent: the service account of the Pod that this process runs in. */
@@ -54,11 +55,7 @@ export function connectCluster({
   log,
   bounds = {},
 }: ClusterOptions): Cluster {
-  const {
-    liveMs = 60_000,
-    writes = { writeMs: 15_000, rollBackMs: 10_000 },
-    reflector = defaultReflectorBounds,
-  } = bounds;
+  const { liveMs = 60_000, writes = defaultWrites, reflector = defaultReflectorBounds } = bounds;
   const connection = openConnection(kubeconfig);
   const api = new KubernetesClient(connection, namespace);
   const caches = new WatchCaches({ api, namespace, log, liveMs, reflector });
@@ -84,7 +81,7 @@ export function connectCluster({
   };
 }
 
-/** From the first write to the last of what takes it back, and a margin for clocks that differ. */
-function longestCreateMs({ writeMs, rollBackMs }: WriteBounds): number {
-  return writeMs + 2 * rollBackMs + 5_000;
+/** From the first write to the last of what takes it back. */
+function longestCreateMs({ writeMs, rollBackMs, marginMs }: WriteBounds): number {
+  return writeMs + 2 * rollBackMs + marginMs;
 }

@@ -1,7 +1,7 @@
 /** The cluster adapter, connected to a cluster of the tests, with bounds short enough to see them pass. */
 import { connectCluster } from '../../src/kubernetes/cluster.ts';
 import type { Cluster, ClusterBounds } from '../../src/kubernetes/cluster.ts';
-import { openCluster } from './kubernetes.ts';
+import { eventually, openCluster } from './kubernetes.ts';
 import type { TestCluster } from './kubernetes.ts';
 import type { SandboxKubernetes } from '../../scripts/sandbox/kubernetes/api.ts';
 import { captureLog } from './log-lines.ts';
@@ -29,9 +29,9 @@ export const quickReflector: ClusterBounds['reflector'] = {
   backoff: { firstMs: 10, maxMs: 50 },
 };
 
-/** Connects to the test cluster's namespace; disposing of it stops it. */
+/** Connects to the test cluster's namespace; disposing of it stops it. On the sandbox its watches are open by then. */
 export async function connect(
-  { kubeconfig, namespace }: Pick<TestCluster, 'kubeconfig' | 'namespace'>,
+  { kubeconfig, namespace, sandbox }: Pick<TestCluster, 'kubeconfig' | 'namespace' | 'sandbox'>,
   options: ConnectOptions = {},
 ): Promise<ConnectedCluster> {
   const { log, lines } = captureLog();
@@ -42,11 +42,20 @@ export async function connect(
     log,
     bounds: { reflector: quickReflector, ...options.bounds },
   });
-  if (options.start !== false) {
-    cluster.start();
-    await cluster.source.ready;
+  const connected = { ...cluster, lines, [Symbol.asyncDispose]: () => cluster.stop() };
+  if (options.start === false) return connected;
+  const watches = () => sandbox?.requests.count({ verb: 'watch' }) ?? 0;
+  const before = watches();
+  cluster.start();
+  await cluster.source.ready;
+  if (sandbox) {
+    const areOpen = () => watches() >= before + 3 && sandbox.faults.openWatches() >= 3;
+    await eventually(areOpen, Boolean).catch(async (error: unknown) => {
+      await cluster.stop();
+      throw error;
+    });
   }
-  return { ...cluster, lines, [Symbol.asyncDispose]: () => cluster.stop() };
+  return connected;
 }
 
 export interface SandboxCluster extends TestCluster {
@@ -64,4 +73,14 @@ export async function openSandbox(options: Parameters<typeof openCluster>[0] = {
 /** A signal that is never aborted, for calls that nobody cancels. */
 export function unhurried(): { signal: AbortSignal } {
   return { signal: new AbortController().signal };
+}
+
+/** What a call fails with; throws when it does not fail. */
+export async function failureOf(call: Promise<unknown>): Promise<Error> {
+  try {
+    await call;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('the call was expected to fail');
 }

@@ -5,10 +5,15 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
 
-/** How long credentials are used before they are looked up again; tokens are rotated long before they expire. */
-const credentialsLifetimeMs = 10_000;
-/** Credentials that are refused when they are younger than this are not looked up again at once. */
-const minCredentialsAgeMs = 1_000;
+/** How long credentials are good for, in milliseconds. */
+export interface CredentialsBounds {
+  /** They are looked up again after this; tokens are rotated long before they expire. */
+  lifetimeMs: number;
+  /** When they are refused sooner than this, they are not looked up again at once. */
+  minAgeMs: number;
+}
+
+const defaultBounds: CredentialsBounds = { lifetimeMs: 10_000, minAgeMs: 1_000 };
 /** How long a credentials plugin may take. */
 const pluginDeadlineMs = 30_000;
 /** Three watches, and requests enough for a provider that is never more than busy. */
@@ -26,12 +31,14 @@ export class ClusterConnection {
   /** Address of the API server, without a trailing slash. */
   readonly server: string;
   readonly #load: () => KubeConfig;
+  readonly #bounds: CredentialsBounds;
   #config: KubeConfig;
   #current: Credentials | undefined;
   #pending: Promise<Credentials> | undefined;
 
-  constructor(load: () => KubeConfig) {
+  constructor(load: () => KubeConfig, bounds: CredentialsBounds) {
     this.#load = load;
+    this.#bounds = bounds;
     this.#config = load();
     this.server = currentCluster(this.#config).server.replace(/\/+$/, '');
   }
@@ -43,7 +50,7 @@ export class ClusterConnection {
    */
   async access(): Promise<Access> {
     const current = this.#current;
-    if (current && Date.now() - current.obtainedAt < credentialsLifetimeMs) return current;
+    if (current && Date.now() - current.obtainedAt < this.#bounds.lifetimeMs) return current;
     this.#pending ??= this.#obtain().finally(() => (this.#pending = undefined));
     return this.#pending;
   }
@@ -51,7 +58,7 @@ export class ClusterConnection {
   /** For when the API server does not know us any more: the next call reads kubeconfig, tokens and plugins anew. */
   forget(refused: Access): void {
     const current = this.#current;
-    if (current !== refused || Date.now() - current.obtainedAt < minCredentialsAgeMs) return;
+    if (current !== refused || Date.now() - current.obtainedAt < this.#bounds.minAgeMs) return;
     this.#config = this.#load();
     this.#current = { ...current, obtainedAt: 0 };
   }
@@ -81,8 +88,8 @@ export class ClusterConnection {
  * @param path - of a kubeconfig file; absent: the service account of the Pod that this process runs in
  * @throws Error that names the file, when it cannot be read or does not lead to a cluster
  */
-export function openConnection(path: string | undefined): ClusterConnection {
-  return new ClusterConnection(() => (path === undefined ? loadServiceAccount() : loadFile(path)));
+export function openConnection(path: string | undefined, bounds = defaultBounds): ClusterConnection {
+  return new ClusterConnection(() => (path === undefined ? loadServiceAccount() : loadFile(path)), bounds);
 }
 
 function loadServiceAccount(): KubeConfig {

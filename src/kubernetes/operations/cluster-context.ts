@@ -9,8 +9,10 @@ import type { WatchCaches } from '../cache/watch-caches.ts';
 export interface WriteBounds {
   /** From the first write of a create to its last, or of a delete. */
   writeMs: number;
-  /** For taking back what a create made before it failed. */
+  /** For taking back what a create made before it failed, or finding out whether it made anything. */
   rollBackMs: number;
+  /** For clocks that differ from the API server's. */
+  marginMs: number;
 }
 
 export interface ClusterContext {

@@ -4,6 +4,7 @@ import { specOf } from '../objects/build-container.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { deleteSurely } from '../api/delete-surely.ts';
 import type { DeleteOutcome } from '../api/delete-surely.ts';
+import { translateError } from '../api/translate-error.ts';
 import { servicesOf } from '../objects/match-objects.ts';
 import type { ContainerObjects } from '../objects/match-objects.ts';
 import { serviceName } from '../objects/names.ts';
@@ -24,7 +25,7 @@ interface Service {
  * @throws errors of the Kubernetes API
  */
 export async function deleteContainer(
-  { api, caches, bounds, log }: ClusterContext,
+  { api, caches, bounds, namespace, log }: ClusterContext,
   deployment: DeploymentRecord,
   objects: ContainerObjects,
 ): Promise<DeleteOutcome> {
@@ -46,7 +47,8 @@ export async function deleteContainer(
     if (uid !== undefined) caches.hide('services', uid);
   }
 
-  function warn(err: unknown): void {
+  function warn(error: unknown): void {
+    const err = translateError(error, { namespace, log });
     log.warn({ err, containerId }, 'a Service could not be deleted, the garbage collector is left with it');
   }
 }

@@ -4,7 +4,7 @@ import { InternalError, InvalidArgumentError, UnavailableError } from '../../../
 import { KubernetesApiError, KubernetesConnectionError } from '../../../src/kubernetes/api/api-error.ts';
 import type { Status, StatusCause } from '../../../src/kubernetes/api/resources.ts';
 import { translateError } from '../../../src/kubernetes/api/translate-error.ts';
-import { withPorts } from '../../support/container-spec.ts';
+import { withPorts } from '../../support/base-spec.ts';
 import { captureLog } from '../../support/log-lines.ts';
 
 const call = { verb: 'create', resource: 'deployments' } as const;

@@ -4,7 +4,7 @@ import t from 'tap';
 import { buildDeployment } from '../../../src/kubernetes/objects/build-deployment.ts';
 import { buildService, reachablePorts } from '../../../src/kubernetes/objects/build-service.ts';
 import { deploymentName, randomIncarnation, serviceName } from '../../../src/kubernetes/objects/names.ts';
-import { containerSpec, withPorts } from '../../support/container-spec.ts';
+import { containerSpec, withPorts } from '../../support/base-spec.ts';
 
 const identity = { id: 'web', incarnation: 'bcdfghjklm', namespace: 'containers' };
 const ownLabels = {

@@ -6,8 +6,8 @@ import { buildContainer } from '../../../src/kubernetes/objects/build-container.
 import { buildDeployment } from '../../../src/kubernetes/objects/build-deployment.ts';
 import { SPEC_ANNOTATION } from '../../../src/kubernetes/objects/labels.ts';
 import { projectDeployment } from '../../../src/kubernetes/objects/project-deployment.ts';
-import { containerSpec } from '../../support/container-spec.ts';
-import { anySpec } from '../../support/specs.ts';
+import { containerSpec } from '../../support/base-spec.ts';
+import { containerSpecs } from '../../support/container-specs.ts';
 
 const identity = { id: 'web', incarnation: 'bcdfghjklm', namespace: 'containers' };
 
@@ -23,7 +23,7 @@ function read(spec: ContainerSpec, change: (deployment: ReturnType<typeof buildD
 
 t.test('any spec comes back as it was sent, with the namespace', async (t) => {
   fc.assert(
-    fc.property(anySpec, (spec) => {
+    fc.property(containerSpecs(), (spec) => {
       t.same(read(spec).spec, { ...spec, metadata: { ...spec.metadata, namespace: 'containers' } });
     }),
     { numRuns: 300 },

@@ -1,0 +1,121 @@
+import t from 'tap';
+
+import { KubernetesConnectionError } from '../../../src/kubernetes/api/api-error.ts';
+import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { openConnection } from '../../../src/kubernetes/api/connection.ts';
+import { failureOf, openSandbox } from '../../support/cluster.ts';
+import type { SandboxCluster } from '../../support/cluster.ts';
+
+/** A client of the sandbox, and what ends its connections. */
+function connect({ kubeconfig, namespace }: SandboxCluster) {
+  const connection = openConnection(kubeconfig);
+  const client = new KubernetesClient(connection, namespace);
+  return { client, [Symbol.asyncDispose]: () => connection.close() };
+}
+
+const pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'a' },
+  spec: { containers: [{ name: 'a', image: 'a' }] },
+};
+
+t.test('calls of the Kubernetes API', async (t) => {
+  await using cluster = await openSandbox();
+  await using connected = connect(cluster);
+  const { client } = connected;
+  const { faults, requests } = cluster.sandbox;
+  t.afterEach(() => {
+    faults.clear();
+    requests.clear();
+  });
+
+  await t.test('a read waits for as long as the API server asks, and tries again', async (t) => {
+    using fault = faults.refuse({ code: 429, retryAfter: 1 }, { verb: 'list', times: 1 });
+    const startedAt = Date.now();
+    t.same(await client.listAll('pods', 'a=b', {}), []);
+    t.ok(Date.now() - startedAt >= 1000);
+    t.equal(fault.hits, 1);
+  });
+
+  await t.test('a read does not wait beyond its deadline', async (t) => {
+    faults.refuse({ code: 429, retryAfter: 30 });
+    const startedAt = Date.now();
+    t.match(await failureOf(client.listAll('pods', 'a=b', {})), { status: 429, retryAfterSeconds: 30 });
+    t.ok(Date.now() - startedAt < 5000);
+    t.equal(requests.count({ verb: 'list' }), 1);
+  });
+
+  await t.test('a read is tried again after a dropped connection, and not for ever', async (t) => {
+    faults.drop({ verb: 'list', times: 2 });
+    t.same(await client.listAll('pods', 'a=b', {}), []);
+    using fault = faults.drop({ verb: 'list' });
+    await t.rejects(client.listAll('pods', 'a=b', {}), KubernetesConnectionError);
+    t.equal(fault.hits, 3);
+  });
+
+  await t.test('what is refused for good is not tried again', async (t) => {
+    using fault = faults.refuse({ code: 403 });
+    t.match(await failureOf(client.listAll('pods', 'a=b', {})), { status: 403, reason: 'Forbidden' });
+    t.equal(fault.hits, 1);
+  });
+
+  await t.test('a write is never tried again', async (t) => {
+    for (const switchOn of [() => faults.drop(), () => faults.refuse({ code: 429, retryAfter: 0 })]) {
+      using fault = switchOn();
+      await t.rejects(client.create('pods', pod, {}));
+      t.equal(fault.hits, 1);
+    }
+  });
+
+  await t.test('a call that gets no answer ends at its deadline', async (t) => {
+    faults.hang();
+    await t.rejects(client.version({ until: Date.now() + 50 }), KubernetesConnectionError);
+    t.match(await failureOf(client.create('pods', pod, { until: Date.now() + 50 })), { outcomeUnknown: true });
+    const watch = client.watch(
+      'pods',
+      { labelSelector: 'a', resourceVersion: '1', timeoutSeconds: 9 },
+      { until: Date.now() + 50 },
+    );
+    await t.rejects(watch, KubernetesConnectionError);
+  });
+
+  await t.test("a caller's signal ends a call with its own reason", async (t) => {
+    faults.hang();
+    const controller = new AbortController();
+    const call = client.listAll('pods', 'a=b', { signal: controller.signal });
+    controller.abort(new RangeError('enough'));
+    await t.rejects(call, RangeError);
+    await t.rejects(client.version({ signal: controller.signal }), RangeError);
+  });
+
+  await t.test('an answer that no API server gives is understood as a failure', async (t) => {
+    faults.refuse({ code: 502, body: '<html>bad gateway</html>', contentType: 'text/html' }, { times: 1 });
+    t.match(await failureOf(client.create('pods', pod, {})), { status: 502, reason: undefined, outcomeUnknown: true });
+    faults.refuse({ code: 200, body: '<html>hello</html>', contentType: 'text/html' }, { times: 1 });
+    await t.rejects(client.version({}), KubernetesConnectionError);
+    faults.refuse({ code: 200, body: '{}', contentType: 'application/json' }, { times: 1 });
+    await t.rejects(client.list('pods', { labelSelector: 'a' }, {}), KubernetesConnectionError);
+  });
+
+  await t.test('a field that Kubernetes does not know is refused, not dropped', async (t) => {
+    const wrong = { ...pod, spec: { ...pod.spec, enableServiceLink: false } };
+    t.match(await failureOf(client.create('pods', wrong, {})), { status: 400 });
+  });
+
+  await t.test('deletes only the object that is meant', async (t) => {
+    const { metadata } = await client.create('pods', pod, {});
+    t.match(await failureOf(client.delete('pods', { name: 'a', uid: 'other' }, {})), { status: 409 });
+    await client.delete('pods', { name: 'a', uid: metadata!.uid! }, {});
+    t.match(await failureOf(client.delete('pods', { name: 'b' }, {})), { status: 404, reason: 'NotFound' });
+  });
+
+  await t.test('what could not be sent has a known outcome', async (t) => {
+    const absent = openConnection(cluster.kubeconfig);
+    await cluster.sandbox.close();
+    const error = await failureOf(new KubernetesClient(absent, 'a').create('pods', pod, {}));
+    t.type(error, KubernetesConnectionError);
+    t.match(error, { outcomeUnknown: false });
+    await absent.close();
+  });
+});
