@@ -19,7 +19,6 @@ import { startCoreNatsServer, startRealNatsServer, withoutNatsServer } from '../
 import { until } from '../support/until.ts';
 
 const subject = 'dcm.container';
-const real = { skip: withoutNatsServer };
 
 const servers = [
   { name: 'nats-server', start: startRealNatsServer, skip: withoutNatsServer },
@@ -161,7 +160,7 @@ for (const { name, start, skip } of servers) {
   });
 }
 
-await t.test('loses nothing while nats-server is killed twice under load', real, async (t) => {
+await t.test('loses nothing while nats-server is killed twice under load', { skip: withoutNatsServer }, async (t) => {
   await using server = await startRealNatsServer({ jetStream: true });
   await using stream = await streamOf(server.url);
   await using sender = publisherTo(server.url);
@@ -184,19 +183,23 @@ await t.test('loses nothing while nats-server is killed twice under load', real,
   t.equal(new Set(messages.map(({ id }) => id)).size, next, 'and what was sent again had the same id');
 });
 
-await t.test('waits for the acknowledgement of a stream that captures the subject', real, async (t) => {
-  await using server = await startRealNatsServer({ jetStream: true });
-  await using stream = await streamOf(server.url);
-  await using sender = publisherTo(server.url);
-  for (let id = 0; id < 500; id++) sender.put(String(id));
-  await sender.emptied();
-  t.match(sender.logged('stream that captures the status events'), [{ level: 'info', stream: 'events' }]);
-  t.equal((await stream.messages()).length, 500);
-});
+await t.test(
+  'waits for the acknowledgement of a stream that captures the subject',
+  { skip: withoutNatsServer },
+  async (t) => {
+    await using server = await startRealNatsServer({ jetStream: true });
+    await using stream = await streamOf(server.url);
+    await using sender = publisherTo(server.url);
+    for (let id = 0; id < 500; id++) sender.put(String(id));
+    await sender.emptied();
+    t.match(sender.logged('stream that captures the status events'), [{ level: 'info', stream: 'events' }]);
+    t.equal((await stream.messages()).length, 500);
+  },
+);
 
 await t.test(
   'keeps events while the stream is full, and publishes them under the same ids when it is not',
-  real,
+  { skip: withoutNatsServer },
   async (t) => {
     await using server = await startRealNatsServer({ jetStream: true });
     await using stream = await streamOf(server.url, { max_msgs: 3, discard: DiscardPolicy.New });
@@ -214,7 +217,7 @@ await t.test(
   },
 );
 
-await t.test('notices that a stream comes and goes', real, async (t) => {
+await t.test('notices that a stream comes and goes', { skip: withoutNatsServer }, async (t) => {
   await using server = await startRealNatsServer({ jetStream: true });
   await using subscriber = await subscriberOf({ servers: server.url });
   await using sender = publisherTo(server.url, { answerTimeoutMs: 500 });
@@ -232,20 +235,24 @@ await t.test('notices that a stream comes and goes', real, async (t) => {
   await until('the subscriber has it', () => subscriber.received.some((message) => message.string().includes('after')));
 });
 
-await t.test('confirms by a round trip where there is JetStream and no stream for the subject', real, async (t) => {
-  await using server = await startRealNatsServer({ jetStream: true });
-  await using stream = await streamOf(server.url, { name: 'other', subjects: ['other.>'] });
-  await using subscriber = await subscriberOf({ servers: server.url });
-  await using sender = publisherTo(server.url);
-  sender.put('web');
-  await sender.emptied();
-  await until('the event has arrived', () => subscriber.received.length > 0);
-  t.equal(subscriber.received.length, 1);
-  t.strictSame(sender.logged('stream that captures the status events'), []);
-  t.ok(stream.manager);
-});
+await t.test(
+  'confirms by a round trip where there is JetStream and no stream for the subject',
+  { skip: withoutNatsServer },
+  async (t) => {
+    await using server = await startRealNatsServer({ jetStream: true });
+    await using stream = await streamOf(server.url, { name: 'other', subjects: ['other.>'] });
+    await using subscriber = await subscriberOf({ servers: server.url });
+    await using sender = publisherTo(server.url);
+    sender.put('web');
+    await sender.emptied();
+    await until('the event has arrived', () => subscriber.received.length > 0);
+    t.equal(subscriber.received.length, 1);
+    t.strictSame(sender.logged('stream that captures the status events'), []);
+    t.ok(stream.manager);
+  },
+);
 
-await t.test('does not take an event for published that the server refuses', real, async (t) => {
+await t.test('does not take an event for published that the server refuses', { skip: withoutNatsServer }, async (t) => {
   const users = (allowed: string) => `authorization { users = [
     { user: sp, password: secret-1, permissions: { publish: { allow: ["${allowed}", "$JS.API.>"] }, subscribe: ">" } }
   ] }`;
@@ -260,22 +267,26 @@ await t.test('does not take an event for published that the server refuses', rea
   t.notMatch(JSON.stringify(sender.lines), 'secret-1');
 });
 
-await t.test('signs in again when its password was revoked and is valid again', real, async (t) => {
-  const password = (value: string) => `authorization { user: sp, password: "${value}" }`;
-  await using server = await startRealNatsServer({ configuration: password('secret-1') });
-  await using sender = publisherTo(server.url.replace('//', '//sp:secret-1@'));
-  sender.put('before');
-  await sender.emptied();
-  await server.reload(password('other'));
-  await until('it is refused', () => sender.logged('NATS cannot be reached, will retry').length > 2);
-  t.match(sender.logged('NATS cannot be reached, will retry').at(-1), { err: { code: 'AUTHORIZATION_VIOLATION' } });
-  sender.put('after');
-  await server.reload(password('secret-1'));
-  await sender.emptied();
-  t.notMatch(JSON.stringify(sender.lines), 'secret-1');
-});
+await t.test(
+  'signs in again when its password was revoked and is valid again',
+  { skip: withoutNatsServer },
+  async (t) => {
+    const password = (value: string) => `authorization { user: sp, password: "${value}" }`;
+    await using server = await startRealNatsServer({ configuration: password('secret-1') });
+    await using sender = publisherTo(server.url.replace('//', '//sp:secret-1@'));
+    sender.put('before');
+    await sender.emptied();
+    await server.reload(password('other'));
+    await until('it is refused', () => sender.logged('NATS cannot be reached, will retry').length > 2);
+    t.match(sender.logged('NATS cannot be reached, will retry').at(-1), { err: { code: 'AUTHORIZATION_VIOLATION' } });
+    sender.put('after');
+    await server.reload(password('secret-1'));
+    await sender.emptied();
+    t.notMatch(JSON.stringify(sender.lines), 'secret-1');
+  },
+);
 
-await t.test('signs in with a token', real, async (t) => {
+await t.test('signs in with a token', { skip: withoutNatsServer }, async (t) => {
   await using server = await startRealNatsServer({ configuration: 'authorization { token: "t:ken" }' });
   await using sender = publisherTo(server.url.replace('//', '//t%3Aken@'));
   sender.put('web');
@@ -283,48 +294,56 @@ await t.test('signs in with a token', real, async (t) => {
   t.notMatch(JSON.stringify(sender.lines), 't:ken');
 });
 
-await t.test('signs in with a credentials file, once it is there and is right', real, async (t) => {
-  const user = createNatsUser();
-  await using server = await startRealNatsServer({ configuration: user.serverConfiguration });
-  const file = join(server.folder, 'user.creds');
-  await using sender = publisherTo(`${server.url}?credentials=${encodeURIComponent(file)}`);
-  sender.put('web');
-  await until('it tried without', () => sender.logged('NATS cannot be reached, will retry').length > 0);
-  t.match(sender.logged('NATS cannot be reached, will retry')[0], { err: { code: 'ENOENT' } });
-  await writeFile(file, 'not credentials');
-  await until('it tried with wrong ones', () => {
-    const last = sender.logged('NATS cannot be reached, will retry').at(-1);
-    return (last?.['err'] as { code?: string }).code === 'BAD_CREDS';
-  });
-  await writeFile(file, user.credentials);
-  await sender.emptied();
-  t.notMatch(JSON.stringify(sender.lines), user.seed);
-});
+await t.test(
+  'signs in with a credentials file, once it is there and is right',
+  { skip: withoutNatsServer },
+  async (t) => {
+    const user = createNatsUser();
+    await using server = await startRealNatsServer({ configuration: user.serverConfiguration });
+    const file = join(server.folder, 'user.creds');
+    await using sender = publisherTo(`${server.url}?credentials=${encodeURIComponent(file)}`);
+    sender.put('web');
+    await until('it tried without', () => sender.logged('NATS cannot be reached, will retry').length > 0);
+    t.match(sender.logged('NATS cannot be reached, will retry')[0], { err: { code: 'ENOENT' } });
+    await writeFile(file, 'not credentials');
+    await until('it tried with wrong ones', () => {
+      const last = sender.logged('NATS cannot be reached, will retry').at(-1);
+      return (last?.['err'] as { code?: string }).code === 'BAD_CREDS';
+    });
+    await writeFile(file, user.credentials);
+    await sender.emptied();
+    t.notMatch(JSON.stringify(sender.lines), user.seed);
+  },
+);
 
-await t.test('connects by TLS, and not to a server of another authority or none', real, async (t) => {
-  await using certificate = await makeCertificate();
-  await using other = await makeCertificate();
-  const configuration = `tls { cert_file: "${certificate.certFile}", key_file: "${certificate.keyFile}" }`;
-  await using server = await startRealNatsServer({ configuration });
-  const address = `127.0.0.1:${server.port}`;
-  await using sender = publisherTo(`tls://${address}?ca=${encodeURIComponent(certificate.certFile)}`);
-  await using untrusting = publisherTo(`tls://${address}?ca=${encodeURIComponent(other.certFile)}`);
-  await using upgraded = publisherTo(`nats://${address}`);
-  sender.put('web');
-  untrusting.put('web');
-  upgraded.put('web');
-  await sender.emptied();
-  for (const { logged } of [untrusting, upgraded]) {
-    await until('it was refused', () => logged('NATS cannot be reached, will retry').length > 0);
-  }
-  t.equal(untrusting.outbox.size, 1);
-  t.equal(upgraded.outbox.size, 1);
-  await using plain = await startRealNatsServer();
-  await using demanding = publisherTo(plain.url.replace('nats:', 'tls:'));
-  demanding.put('web');
-  await until('it was refused', () => demanding.logged('NATS cannot be reached, will retry').length > 0);
-  t.equal(demanding.outbox.size, 1, 'never in plain text');
-});
+await t.test(
+  'connects by TLS, and not to a server of another authority or none',
+  { skip: withoutNatsServer },
+  async (t) => {
+    await using certificate = await makeCertificate();
+    await using other = await makeCertificate();
+    const configuration = `tls { cert_file: "${certificate.certFile}", key_file: "${certificate.keyFile}" }`;
+    await using server = await startRealNatsServer({ configuration });
+    const address = `127.0.0.1:${server.port}`;
+    await using sender = publisherTo(`tls://${address}?ca=${encodeURIComponent(certificate.certFile)}`);
+    await using untrusting = publisherTo(`tls://${address}?ca=${encodeURIComponent(other.certFile)}`);
+    await using upgraded = publisherTo(`nats://${address}`);
+    sender.put('web');
+    untrusting.put('web');
+    upgraded.put('web');
+    await sender.emptied();
+    for (const { logged } of [untrusting, upgraded]) {
+      await until('it was refused', () => logged('NATS cannot be reached, will retry').length > 0);
+    }
+    t.equal(untrusting.outbox.size, 1);
+    t.equal(upgraded.outbox.size, 1);
+    await using plain = await startRealNatsServer();
+    await using demanding = publisherTo(plain.url.replace('nats:', 'tls:'));
+    demanding.put('web');
+    await until('it was refused', () => demanding.logged('NATS cannot be reached, will retry').length > 0);
+    t.equal(demanding.outbox.size, 1, 'never in plain text');
+  },
+);
 
 await t.test('keeps no socket of a server that accepts connections and says nothing', async (t) => {
   const open = new Set<Socket>();
