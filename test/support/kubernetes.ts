@@ -48,13 +48,32 @@ export interface TestCluster extends AsyncDisposable {
 }
 
 /** @param options - of the sandbox's API; a real cluster is as it is */
-export async function openCluster(options: KubernetesApiOptions = {}): Promise<TestCluster> {
+export function openCluster(options: KubernetesApiOptions = {}): Promise<TestCluster> {
   const external = process.env['SP_TEST_KUBECONFIG'];
-  const sandbox = external ? undefined : await startKubernetesApi(options);
-  const kubeconfig = external ?? (await sandbox?.writeKubeconfig()) ?? '';
+  return external ? openKubeconfig(external) : openSandbox(options);
+}
+
+export type SandboxCluster = TestCluster & { sandbox: SandboxKubernetes };
+
+/** The sandbox's API, whatever the environment names. */
+export async function openSandbox(options: KubernetesApiOptions = {}): Promise<SandboxCluster> {
+  const sandbox = await startKubernetesApi(options);
+  try {
+    const cluster = await openKubeconfig(await sandbox.writeKubeconfig());
+    const dispose = async (): Promise<void> => {
+      await cluster[Symbol.asyncDispose]();
+      await sandbox.close();
+    };
+    return { ...cluster, isSandbox: true, sandbox, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
+}
+
+async function openKubeconfig(kubeconfig: string): Promise<TestCluster> {
   const { server, headers, agent } = connect(kubeconfig);
   const namespace = `test-${randomUUID().slice(0, 8)}`;
-
   const call = async (
     method: string,
     path: string,
@@ -62,32 +81,29 @@ export async function openCluster(options: KubernetesApiOptions = {}): Promise<T
     extra: Record<string, string> = {},
   ): Promise<ClusterResponse> => {
     const response = await send(`${server}${path}`, {
-      method: method,
+      method,
       dispatcher: agent,
       headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...extra },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     return { status: response.statusCode, headers: response.headers, body: parse(await response.body.text()) };
   };
-  const dispose = async (): Promise<void> => {
-    if (!sandbox) await call('DELETE', `/api/v1/namespaces/${namespace}`);
-    await agent.destroy();
-    await sandbox?.close();
-  };
-
   const created = await call('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
   if (created.status !== 201) {
-    await dispose();
+    await agent.destroy();
     throw new Error(`the test namespace could not be created: ${JSON.stringify(created.body)}`);
   }
   return {
     kubeconfig,
     namespace,
-    isSandbox: sandbox !== undefined,
-    ...(sandbox && { sandbox }),
+    isSandbox: false,
     request: call,
     watch: (path) => openWatch(`${server}${path}`, agent, headers),
-    [Symbol.asyncDispose]: dispose,
+    [Symbol.asyncDispose]: async () => {
+      // A test may have left a fault behind that meets this; the sandbox goes all the same.
+      await call('DELETE', `/api/v1/namespaces/${namespace}`).catch(() => undefined);
+      await agent.destroy();
+    },
   };
 }
 

@@ -1,0 +1,196 @@
+/** How the sandbox's Pods and Services live, as people see them. */
+import t from 'tap';
+import { startKubernetesApi, type SandboxKubernetes } from '../../scripts/sandbox/kubernetes/api.ts';
+import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/controllers.ts';
+import { behaviourOf, nextStage, type Stage } from '../../scripts/sandbox/kubernetes/controllers/pod-life.ts';
+import { planReplicas, type RolloutState } from '../../scripts/sandbox/kubernetes/controllers/rollout.ts';
+import type { Pod, Service } from '../../scripts/sandbox/kubernetes/objects.ts';
+import { eventually, openSandbox, type SandboxCluster } from '../support/kubernetes.ts';
+import { deployment, pathsIn, service } from '../conformance/objects.ts';
+
+interface ObjectBody {
+  apiVersion: string;
+  kind: string;
+  metadata: object;
+}
+
+function createDeployment(api: SandboxKubernetes, name: string, image: string): void {
+  api.objects.create(deployment(name, { image }) as ObjectBody);
+}
+
+/** The first `count` things that the Pod of a Deployment with this image goes through, by the reason of its container's state. */
+async function watchStates(cluster: SandboxCluster, image: string, count: number): Promise<string[]> {
+  const { deployments, pods } = pathsIn(cluster.namespace);
+  const { body } = await cluster.request('POST', deployments, deployment('a', { image }));
+  await using watch = await cluster.watch(`${pods}?watch=true&resourceVersion=${body.metadata.resourceVersion}`);
+  const seen: string[] = [];
+  await watch.until(({ object }) => {
+    const state = (object as Pod).status?.containerStatuses?.[0]?.state;
+    const now = state?.waiting?.reason ?? state?.terminated?.reason ?? (state?.running ? 'Running' : undefined);
+    if (now !== undefined && seen.at(-1) !== now) seen.push(now);
+    return seen.length === count;
+  });
+  return seen;
+}
+
+for (const [image, behaviour] of [
+  ['nginx', 'runs'],
+  ['registry.example:5000/a/crash:1.0', 'crash'],
+  ['registry.example/missing@sha256:abc', 'missing'],
+  ['slow', 'slow'],
+  ['crash/app', 'runs'],
+  ['crashing', 'runs'],
+] as const) {
+  t.test(`takes the image ${image} for one that behaves as "${behaviour}"`, (t) => {
+    t.equal(behaviourOf(image), behaviour);
+    t.end();
+  });
+}
+
+t.test('waits longer before each restart, up to a bound', (t) => {
+  const times = { ...quickTimes, crashBackOff: 100, backOffMaximum: 500 };
+  const waits = [1, 2, 3, 4, 50].map((restarts) => {
+    const stage: Stage = { at: 'backing-off', restarts };
+    return nextStage(stage, 'crash', times)?.after;
+  });
+  t.strictSame(waits, [100, 200, 400, 500, 500]);
+  t.equal(nextStage({ at: 'running', restarts: 0 }, 'runs', times), undefined);
+  t.end();
+});
+
+const state: RolloutState = {
+  desired: 1,
+  strategy: 'RollingUpdate',
+  maxSurge: '25%',
+  maxUnavailable: '25%',
+  current: { name: 'new', replicas: 0, available: 0, hasPods: false },
+  old: [{ name: 'old', replicas: 1, available: 1, hasPods: true }],
+};
+const plans: [what: string, change: Partial<RolloutState>, plan: Record<string, number>][] = [
+  ['starts the new Pod beside the old one', {}, { new: 1, old: 1 }],
+  [
+    'keeps the old Pod while the new one is not available',
+    { current: { name: 'new', replicas: 1, available: 0, hasPods: true } },
+    { new: 1, old: 1 },
+  ],
+  [
+    'lets the old Pod go once the new one is available',
+    { current: { name: 'new', replicas: 1, available: 1, hasPods: true } },
+    { new: 1, old: 0 },
+  ],
+  [
+    'keeps an old Pod that is not available for as long',
+    { old: [{ name: 'old', replicas: 1, available: 0, hasPods: true }] },
+    { new: 1, old: 1 },
+  ],
+  ['waits for the old Pods to be gone when it recreates', { strategy: 'Recreate' }, { new: 0, old: 0 }],
+  [
+    'recreates once they are',
+    { strategy: 'Recreate', old: [{ name: 'old', replicas: 0, available: 0, hasPods: false }] },
+    { new: 1, old: 0 },
+  ],
+  [
+    'scales all to nothing',
+    { desired: 0, current: { name: 'new', replicas: 1, available: 1, hasPods: true } },
+    { new: 0, old: 0 },
+  ],
+  [
+    'surges and gives up a quarter each',
+    { desired: 4, old: [{ name: 'old', replicas: 4, available: 4, hasPods: true }] },
+    { new: 1, old: 3 },
+  ],
+];
+for (const [what, change, plan] of plans) {
+  t.test(`a roll-out ${what}`, (t) => {
+    t.strictSame(Object.fromEntries(planReplicas({ ...state, ...change })), plan);
+    t.end();
+  });
+}
+
+t.test('cannot pull an image named "missing", and says so in turns', async (t) => {
+  await using cluster = await openSandbox({ controllers: quickTimes });
+  t.strictSame(await watchStates(cluster, 'registry.example/missing:1', 5), [
+    'ContainerCreating',
+    'ErrImagePull',
+    'ImagePullBackOff',
+    'ErrImagePull',
+    'ImagePullBackOff',
+  ]);
+  const [pod] = cluster.sandbox.objects.list('pods') as Pod[];
+  t.match(pod?.status, { phase: 'Pending', containerStatuses: [{ ready: false, restartCount: 0 }] });
+});
+
+t.test('crashes an image named "crash" again and again', async (t) => {
+  await using cluster = await openSandbox({ controllers: quickTimes });
+  t.strictSame(await watchStates(cluster, 'crash', 9), [
+    'ContainerCreating',
+    'Running',
+    'Error',
+    'Running',
+    'Error',
+    'CrashLoopBackOff',
+    'Running',
+    'Error',
+    'CrashLoopBackOff',
+  ]);
+  const [pod] = cluster.sandbox.objects.list('pods') as Pod[];
+  t.match(pod?.status, {
+    phase: 'Running',
+    containerStatuses: [{ restartCount: 2, lastState: { terminated: { exitCode: 1, reason: 'Error' } } }],
+  });
+});
+
+t.test('keeps an image named "slow" pending for a while, then runs it', async (t) => {
+  await using api = await startKubernetesApi({ controllers: { ...quickTimes, slowPodStart: 300 } });
+  createDeployment(api, 'a', 'slow');
+  createDeployment(api, 'b', 'quick');
+  const phase = (name: string): string | undefined =>
+    (api.objects.list('pods') as Pod[]).find(({ metadata }) => metadata.labels?.['app'] === name)?.status?.phase;
+  await eventually(
+    () => phase('b'),
+    (found) => found === 'Running',
+  );
+  t.equal(phase('a'), 'Pending');
+  await eventually(
+    () => phase('a'),
+    (found) => found === 'Running',
+  );
+});
+
+t.test('gives a load balancer an address after a moment, and every Service other addresses', async (t) => {
+  await using api = await startKubernetesApi({ controllers: quickTimes });
+  for (const name of ['a', 'b']) api.objects.create(service(name, { type: 'LoadBalancer' }));
+  const list = await eventually(
+    () => api.objects.list('services') as Service[],
+    (found) => found.every(({ status }) => status?.loadBalancer?.ingress?.length === 1),
+  );
+  const addresses = list.flatMap(({ spec, status }) => [
+    spec.clusterIP,
+    spec.ports?.[0]?.nodePort,
+    status?.loadBalancer?.ingress?.[0]?.ip,
+  ]);
+  t.equal(new Set(addresses).size, 6);
+});
+
+t.test('runs out of node ports as a cluster does', async (t) => {
+  await using api = await startKubernetesApi({ controllers: false, nodePorts: { first: 30_000, last: 30_001 } });
+  for (const name of ['a', 'b']) api.objects.create(service(name, { type: 'NodePort' }));
+  t.throws(() => api.objects.create(service('c', { type: 'NodePort' })), {
+    code: 500,
+    message: 'Internal error occurred: failed to allocate a nodePort: range is full',
+  });
+  api.objects.delete({ resource: 'services', name: 'a' });
+  t.equal((api.objects.create(service('c', { type: 'NodePort' })) as Service).spec.ports?.[0]?.nodePort, 30_000);
+});
+
+t.test('leaves everything as it is when the controllers are off', async (t) => {
+  await using api = await startKubernetesApi({ controllers: false });
+  createDeployment(api, 'a', 'nginx');
+  api.objects.patch(
+    { resource: 'deployments', name: 'a' },
+    { status: { replicas: 1, observedGeneration: 1 } },
+    'status',
+  );
+  t.match(api.objects.get({ resource: 'deployments', name: 'a' })?.['status'], { replicas: 1 });
+  t.strictSame(api.objects.list('replicasets'), []);
+});
