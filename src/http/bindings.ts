@@ -9,7 +9,12 @@ import { compileRequestReader } from './request-reader.ts';
 import type { ReadRequest, Rules } from './request-reader.ts';
 
 /** A handler of any operation: what the typed ones of `Handlers` have in common. */
-type Handler = (call: Call) => Promise<{ status: number; body?: unknown }>;
+type Handler = (call: Call) => Promise<Answer>;
+
+interface Answer {
+  status: number;
+  body?: unknown;
+}
 
 /**
  * Registers a route for every operation of the document.
@@ -77,16 +82,29 @@ function routeOf(operation: ResolvedOperation, handle: Handler, rules: Rules | u
   const read = compileRequestReader(operation, rules);
   const contentTypes = contentTypesOf(operation);
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const answer = await handle(new Call(read(request), request.exchange));
-    if (reply.sent) return reply;
-    reply.code(answer.status);
-    if (answer.body === undefined) return reply.send();
-    // The serializer is named here because Fastify would otherwise add a charset to the content type.
-    reply.serializer(JSON.stringify).header('content-type', contentTypes.get(answer.status) ?? 'application/json');
-    return reply.send(answer.body);
+    let answer: Answer | undefined;
+    try {
+      answer = await handle(new Call(read(request), request.exchange));
+    } catch (error) {
+      if (!reply.sent) throw error;
+    }
+    // Sent already means that the time was up: how the handler ends then is nobody's any more.
+    if (answer && !reply.sent) sendAnswer(reply, answer, contentTypes);
+    return reply;
   };
   // Method and path are the plugin's to set.
   return { schema: {}, handler } as unknown as RouteOptions;
+}
+
+function sendAnswer(reply: FastifyReply, { status, body }: Answer, contentTypes: Map<number, string>): void {
+  reply.code(status);
+  if (body === undefined) {
+    reply.send();
+    return;
+  }
+  // The serializer is named here because Fastify would otherwise add a charset to the content type.
+  reply.serializer(JSON.stringify).header('content-type', contentTypes.get(status) ?? 'application/json');
+  reply.send(body);
 }
 
 function contentTypesOf(operation: ResolvedOperation): Map<number, string> {

@@ -9,11 +9,13 @@ type Method = keyof ContainerRepository;
 
 export class InMemoryContainerRepository implements ContainerRepository {
   readonly containers = new Map<string, Container>();
+  /** How many calls have begun. */
+  calls = 0;
   /** Called at the beginning of every call: a test makes it wait or throw. */
   intercept: (method: Method, options: CallOptions) => Promise<void> | void = () => undefined;
 
   async create({ id = randomContainerId(), spec }: { id?: string; spec: ContainerSpec }, options: CallOptions) {
-    await this.intercept('create', options);
+    await this.#begin('create', options);
     if (this.containers.has(id)) throw new ConflictError(`There is a container "${id}" already.`);
     const now = new Date().toISOString();
     const container: Container = {
@@ -29,14 +31,14 @@ export class InMemoryContainerRepository implements ContainerRepository {
   }
 
   async get(id: string, options: CallOptions): Promise<Container> {
-    await this.intercept('get', options);
+    await this.#begin('get', options);
     const container = this.containers.get(id);
     if (!container) throw new NotFoundError(`There is no container "${id}".`);
     return container;
   }
 
   async list(page: { pageSize: number; pageToken?: string }, options: CallOptions): Promise<ContainerPage> {
-    await this.intercept('list', options);
+    await this.#begin('list', options);
     const after = page.pageToken === undefined ? '' : decodePageToken(page.pageToken);
     const rest = [...this.containers.keys()].filter((id) => id > after).sort();
     const ids = rest.slice(0, page.pageSize);
@@ -47,7 +49,12 @@ export class InMemoryContainerRepository implements ContainerRepository {
   }
 
   async delete(id: string, options: CallOptions): Promise<void> {
-    await this.intercept('delete', options);
+    await this.#begin('delete', options);
     if (!this.containers.delete(id)) throw new NotFoundError(`There is no container "${id}".`);
+  }
+
+  async #begin(method: Method, options: CallOptions): Promise<void> {
+    this.calls++;
+    await this.intercept(method, options);
   }
 }

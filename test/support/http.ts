@@ -19,6 +19,8 @@ export interface HttpServer extends AsyncDisposable {
   repository: InMemoryContainerRepository;
   /** The lines of the log so far, parsed. */
   logLines: Record<string, unknown>[];
+  /** The server's ends of the connections that are open. */
+  connections(): readonly Socket[];
 }
 
 export interface HttpServerOptions {
@@ -26,6 +28,8 @@ export interface HttpServerOptions {
   health?: AppOptions['health'];
   /** Called before the server listens. */
   prepare?: (app: FastifyInstance) => void;
+  /** False: the application is built and never listens. */
+  listen?: boolean;
 }
 
 const patient: Timeouts = { requestMs: 30_000, readMs: 15_000, writeMs: 15_000, idleMs: 60_000, shutdownMs: 15_000 };
@@ -41,14 +45,20 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
     timeouts: { ...patient, ...options.timeouts },
   });
   options.prepare?.(app);
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const url = options.listen === false ? '' : await app.listen({ host: '127.0.0.1', port: 0 });
   return {
     app,
     url,
-    port: (app.server.address() as AddressInfo).port,
+    port: (app.server.address() as AddressInfo | null)?.port ?? 0,
     client: createClient({ baseUrl: url, fetch: conformingFetch }),
     repository,
     logLines,
+    connections: () => [...sockets],
     [Symbol.asyncDispose]: async () => {
       app.server.closeAllConnections();
       await app.close();
