@@ -1,0 +1,94 @@
+import t from 'tap';
+import { images, withImage } from '../support/base-spec.ts';
+import { createContainer, deleteContainer, readContainer } from '../support/containers.ts';
+import { startSystem } from '../support/system.ts';
+
+t.test('status events', async (t) => {
+  await using system = await startSystem();
+  const { client, events, workloads } = system;
+
+  await t.test('tell the whole life of a container: PENDING, RUNNING, DELETED', async (t) => {
+    await createContainer(client, 'life');
+    await events.waitFor('life', 'RUNNING');
+    t.equal((await readContainer(client, 'life')).status, 'RUNNING');
+    await deleteContainer(client, 'life');
+    await events.waitFor('life', 'DELETED');
+    t.same(events.statuses('life'), ['PENDING', 'RUNNING', 'DELETED']);
+  });
+
+  await t.test('are CloudEvents in structured JSON, each with an id of its own', async (t) => {
+    await createContainer(client, 'shaped');
+    const event = await events.waitFor('shaped', 'RUNNING');
+    t.strictSame(
+      { ...event, id: '', time: '' },
+      {
+        specversion: '1.0',
+        id: '',
+        source: 'dcm/providers/k8s-container-provider',
+        type: 'dcm.status.container',
+        subject: 'dcm.container',
+        time: '',
+        datacontenttype: 'application/json',
+        data: { id: 'shaped', status: 'RUNNING', message: 'Container is running.' },
+      },
+    );
+    t.match(event.id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    t.match(event.time, /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);
+    t.ok(Math.abs(Date.parse(event.time) - Date.now()) < 60_000);
+    const ids = events.received.map((received) => received.event.id);
+    t.equal(new Set(ids).size, ids.length);
+    t.ok(events.received.every(({ contentType }) => contentType === 'application/cloudevents+json'));
+  });
+
+  await t.test('tell that a container crashes again and again, with its exit code', async (t) => {
+    await createContainer(client, 'crashing', withImage(images.crashes));
+    const failed = await events.waitFor('crashing', ({ data }) => /exit code 1/.test(data.message));
+    t.equal(failed.data.status, 'FAILED');
+    t.match(failed.data.message, /crash/);
+    t.equal((await readContainer(client, 'crashing')).status, 'FAILED');
+    await workloads.pod(
+      'crashing',
+      ({ status }) =>
+        ((status as { containerStatuses?: { restartCount: number }[] }).containerStatuses?.[0]?.restartCount ?? 0) >= 3,
+    );
+    t.equal(events.of('crashing').at(-1)?.data.status, 'FAILED', 'moments between crashes are no recovery');
+    t.equal(
+      events.of('crashing').filter(({ data }) => data.message === failed.data.message).length,
+      1,
+      'a counter that ticks makes no events',
+    );
+  });
+
+  await t.test('tell why an image cannot be pulled, once, though Kubernetes keeps changing its mind', async (t) => {
+    await createContainer(client, 'unpullable', withImage(images.missing));
+    const pending = await events.waitFor('unpullable', ({ data }) => /ImagePullBackOff/.test(data.message));
+    t.equal(pending.data.status, 'PENDING');
+    const reasons = new Set<string>();
+    await workloads.pod('unpullable', ({ status }) => {
+      const [container] =
+        (status as { containerStatuses?: { state: { waiting?: { reason: string } } }[] }).containerStatuses ?? [];
+      if (container?.state.waiting) reasons.add(container.state.waiting.reason);
+      return reasons.has('ErrImagePull') && reasons.has('ImagePullBackOff');
+    });
+    t.equal((await readContainer(client, 'unpullable')).status, 'PENDING');
+    t.equal(events.of('unpullable').filter(({ data }) => data.message === pending.data.message).length, 1);
+  });
+
+  await t.test('tell only the new container when an id is deleted and created again within one window', async (t) => {
+    const provider = await system.addProvider({ SP_NAME: 'patient', SP_MONITOR_DEBOUNCE_MS: '4000' });
+    await provider.logged(({ msg }) => msg.includes('registered'));
+    const own = (): { status: string }[] =>
+      events
+        .of('replaced')
+        .filter(({ source }) => source === 'dcm/providers/patient')
+        .map(({ data }) => data);
+    await createContainer(provider.client, 'replaced', withImage(images.slow));
+    await deleteContainer(provider.client, 'replaced');
+    await createContainer(provider.client, 'replaced');
+    await events.waitFor(
+      'replaced',
+      ({ source, data }) => source === 'dcm/providers/patient' && data.status === 'RUNNING',
+    );
+    t.notOk(own().some(({ status }) => status === 'DELETED'));
+  });
+});

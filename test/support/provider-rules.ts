@@ -1,0 +1,22 @@
+/** What the provider may do in its namespace: the rules of its Role, which the README repeats. */
+import type { PolicyRule } from '../cluster/control-plane.ts';
+
+export const providerRules: readonly PolicyRule[] = [
+  { apiGroups: ['apps'], resources: ['deployments'], verbs: ['create', 'delete', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['services'], verbs: ['create', 'delete', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+];
+
+export function isAllowed(rules: readonly PolicyRule[], verb: string, resource: string): boolean {
+  return rules.some(({ resources, verbs }) => resources.includes(resource) && verbs.includes(verb));
+}
+
+/** The rules but for some verbs on some resources. */
+export function rulesWithout(taken: readonly { verb: string; resource: string }[]): PolicyRule[] {
+  return providerRules.map((rule) => ({
+    ...rule,
+    verbs: rule.verbs.filter(
+      (verb) => !taken.some((permission) => permission.verb === verb && rule.resources.includes(permission.resource)),
+    ),
+  }));
+}

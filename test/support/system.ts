@@ -1,0 +1,104 @@
+/**
+ * Everything at once: a cluster with a namespace of its own, NATS, a registry, a subscriber of the status events, and a
+ * provider between them. On a real cluster the provider is a ServiceAccount with the rights that it needs and no more.
+ */
+import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/controllers.ts';
+import { startControlPlane } from '../cluster/control-plane.ts';
+import type { ControlPlane, PolicyRule } from '../cluster/control-plane.ts';
+import { subscribeEvents } from './events.ts';
+import type { EventSubscriber } from './events.ts';
+import { eventually, openCluster, openKubeconfig, openSandbox } from './kubernetes.ts';
+import type { TestCluster } from './kubernetes.ts';
+import { startNatsServer } from './nats-server.ts';
+import { providerRules } from './provider-rules.ts';
+import { startProvider } from './provider.ts';
+import type { ProviderProcess } from './provider.ts';
+import { startRegistry } from './registry.ts';
+import type { TestRegistry } from './registry.ts';
+import { Workloads } from './workloads.ts';
+
+/** Of the sandbox's controllers: quick, but for what has to be seen before it is over. */
+const times = { ...quickTimes, podStart: 200, slowPodStart: 60_000, imagePullRetry: 200 };
+
+export interface System extends AsyncDisposable {
+  cluster: TestCluster;
+  workloads: Workloads;
+  events: EventSubscriber;
+  registry: TestRegistry;
+  provider: ProviderProcess;
+  client: ProviderProcess['client'];
+  /** One more provider of the same cluster, NATS and registry; it ends with the system unless it is ended before. */
+  addProvider(env?: Record<string, string>): Promise<ProviderProcess>;
+  /** On a real cluster, what the providers may do from now on. */
+  setRules(rules: PolicyRule[]): Promise<void>;
+}
+
+export interface SystemOptions {
+  /** Variables of the first provider. */
+  env?: Record<string, string>;
+  /** Called before the first provider starts. */
+  prepare?: (workloads: Workloads, cluster: TestCluster) => Promise<void>;
+  /**
+   * Which cluster: the sandbox, or a control plane of the test's own, with the URL under which the providers know its API
+   * server where a proxy stands before it. Absent: what the environment names, else the sandbox.
+   */
+  on?: 'sandbox' | { controlPlane: ControlPlane; server?: string };
+}
+
+/** Options of a test that a real cluster cannot serve: there it is left out, for the reason given. */
+export function onlyInSandbox(reason: string): { skip: string | false } {
+  return { skip: process.env['SP_TEST_KUBECONFIG'] ? reason : false };
+}
+
+export async function startSystem({ env = {}, prepare, on }: SystemOptions = {}): Promise<System> {
+  await using stack = new AsyncDisposableStack();
+  const cluster = stack.use(await open(on));
+  const workloads = new Workloads(cluster);
+  const nats = stack.use(await startNatsServer());
+  const registry = stack.use(await startRegistry());
+  const events = stack.use(await subscribeEvents(nats.url));
+  const access = cluster.isSandbox ? undefined : await createAccess(cluster, stack, on);
+  await prepare?.(workloads, cluster);
+
+  const addProvider = async (more: Record<string, string> = {}): Promise<ProviderProcess> =>
+    providers.use(
+      await startProvider({
+        kubeconfig: access?.kubeconfig ?? cluster.kubeconfig,
+        namespace: cluster.namespace,
+        natsUrl: nats.url,
+        registrationUrl: registry.url,
+        env: more,
+      }),
+    );
+  const providers = stack.use(new AsyncDisposableStack());
+  const provider = await addProvider(env);
+  const parts = stack.move();
+  return {
+    cluster,
+    workloads,
+    events,
+    registry,
+    provider,
+    client: provider.client,
+    addProvider,
+    setRules: async (rules) => access?.setRules(rules),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+function open(on: SystemOptions['on']): Promise<TestCluster> {
+  if (typeof on === 'object') return openKubeconfig(on.controlPlane.kubeconfig);
+  const options = { tls: true, controllers: times };
+  return on === 'sandbox' ? openSandbox(options) : openCluster(options);
+}
+
+async function createAccess(cluster: TestCluster, stack: AsyncDisposableStack, on: SystemOptions['on']) {
+  const { controlPlane, server } =
+    typeof on === 'object' ? on : { controlPlane: stack.use(await startControlPlane()), server: undefined };
+  const account = `/api/v1/namespaces/${cluster.namespace}/serviceaccounts/default`;
+  await eventually(
+    () => cluster.request('GET', account),
+    ({ status }) => status === 200,
+  );
+  return controlPlane.createAccess(cluster.namespace, [...providerRules], server === undefined ? {} : { server });
+}
