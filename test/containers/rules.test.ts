@@ -1,0 +1,77 @@
+/** The rules as such; what they say of whole requests is tested with the HTTP side. */
+import fc from 'fast-check';
+import { test } from 'tap';
+import { escapePointer, findIdFaults, findSpecFaults } from '../../src/containers/rules.ts';
+
+const labelled = (labels: object) => findSpecFaults({ metadata: { labels } }).map(({ pointer }) => pointer);
+
+test('the rules say nothing of what the schema refuses, and never throw', (t) => {
+  const members = [
+    'metadata',
+    'labels',
+    'resources',
+    'cpu',
+    'memory',
+    'min',
+    'max',
+    'process',
+    'env',
+    'network',
+    'ports',
+  ];
+  const anything = fc.object({ key: fc.constantFrom(...members, 'name', 'container_port', '__proto__'), maxDepth: 4 });
+  fc.assert(fc.property(fc.oneof(anything, fc.anything()), (spec) => Array.isArray(findSpecFaults(spec))));
+  for (const spec of [undefined, null, 5, 'x', [], {}, { metadata: null }, { process: { env: [null, 5] } }]) {
+    t.same(findSpecFaults(spec), []);
+  }
+  t.end();
+});
+
+test('only the path of the health is refused as an id', (t) => {
+  t.match(findIdFaults('health'), [{ parameter: 'id' }]);
+  for (const id of ['healthy', 'Health', '', undefined, ['health']]) t.same(findIdFaults(id), []);
+  t.end();
+});
+
+test('keys of labels are those of Kubernetes', (t) => {
+  const long = 'a'.repeat(63);
+  const domain = `${`${'a'.repeat(49)}.`.repeat(5)}abc`;
+  for (const key of ['a', 'A_b.c-d', long, 'example.com/x', `${domain}/${long}`, 'my-dcm.project/x', 'dcm.project']) {
+    t.same(labelled({ [key]: '' }), [], key);
+  }
+  for (const key of ['', '/x', 'x/', 'a_b/x', 'A/x', `${domain}a/x`, `${long}a`, '.a', 'a.', 'a b', 'a\n', 'é']) {
+    t.same(labelled({ [key]: '' }), [`/spec/metadata/labels/${escapePointer(key)}`], key);
+  }
+  t.end();
+});
+
+test('values of labels are those of Kubernetes', (t) => {
+  for (const value of ['', 'a', 'A_b.c-d', '1', 'a'.repeat(63)]) t.same(labelled({ x: value }), [], value);
+  for (const value of [' ', '-a', 'a-', 'a/b', 'a'.repeat(64), 'a\n'])
+    t.same(labelled({ x: value }), ['/spec/metadata/labels/x']);
+  t.end();
+});
+
+test('equal amounts of memory in other units are no fault', (t) => {
+  const memory = (min: string, max: string) => findSpecFaults({ resources: { memory: { min, max } } });
+  t.same(memory('1024MB', '1GB'), []);
+  t.same(memory('1TB', '1024GB'), []);
+  t.same(memory('8388607TB', '8388607TB'), []);
+  t.match(memory('1025GB', '1TB'), [{ pointer: '/spec/resources/memory/min' }]);
+  t.end();
+});
+
+test('every repetition of a port is told, with the first that it repeats', (t) => {
+  const ports = [80, 81, 80, 80].map((port) => ({ container_port: port }));
+  t.same(findSpecFaults({ network: { ports } }), [
+    {
+      detail: 'must not be the same as /spec/network/ports/0/container_port',
+      pointer: '/spec/network/ports/2/container_port',
+    },
+    {
+      detail: 'must not be the same as /spec/network/ports/0/container_port',
+      pointer: '/spec/network/ports/3/container_port',
+    },
+  ]);
+  t.end();
+});
