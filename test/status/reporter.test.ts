@@ -150,6 +150,10 @@ await t.test('reports a container that is back up after a crash as running when 
   const state = { running: { startedAt: clock.now() } };
   const back = pod({ container: container(state, { restartCount: 1, lastState: terminated(1) }) });
   source.set('a', { deployment: deployment(), pods: [back] });
+  await clock.advance(1_000);
+  const timers = clock.pending;
+  for (let hint = 0; hint < 10; hint++) source.set('a', { deployment: deployment(), pods: [back] });
+  t.equal(clock.pending, timers, 'one look ahead, however often it is looked at');
   await clock.advance(60_000);
   t.strictSame(reported, ['a FAILED', 'a RUNNING']);
   t.strictSame(times, [500, 10_500]);
