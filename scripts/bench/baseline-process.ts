@@ -2,7 +2,7 @@
 import { fastify } from 'fastify';
 import { serveJobs } from './jobs.ts';
 
-const jobs = { serve };
+const jobs = { serve, processorMs };
 export type BaselineJobs = typeof jobs;
 serveJobs(jobs);
 
@@ -13,4 +13,10 @@ async function serve({ objects }: { objects: readonly object[] }): Promise<strin
   app.get('/one/:id', () => objects[0]);
   app.get('/many', () => ({ containers: objects }));
   return app.listen({ host: '127.0.0.1', port: 0 });
+}
+
+/** @returns the processor time that this process has used so far */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }

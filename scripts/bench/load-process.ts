@@ -14,6 +14,8 @@ export interface LoadJob {
 }
 
 export interface LoadResult {
+  /** Their number. */
+  requests: number;
   /** Milliseconds from a request's first byte to its answer's last. */
   p50: number;
   p99: number;
@@ -70,6 +72,7 @@ async function load({ url, paths, connections, durationMs }: LoadJob): Promise<L
   const seconds = (performance.now() - startedAt) / 1_000;
   await Promise.all(clients.map((client) => client.close()));
   return {
+    requests: histogram.count,
     p50: histogram.percentile(50) / 1e6,
     p99: histogram.percentile(99) / 1e6,
     requestsPerSecond: histogram.count / seconds,

@@ -1,10 +1,61 @@
-/** The bare server that reads are compared with. */
+/** The bare server that reads are compared with, and the comparison. */
 import { join } from 'node:path';
 import type { BaselineJobs } from '../baseline-process.ts';
+import type { Reading } from '../figure.ts';
+import { inTurn } from '../figure.ts';
 import { startWorker } from '../jobs.ts';
+import type { LoadJob, LoadResult } from '../load-process.ts';
+import type { Stage } from '../stage.ts';
 
-/** @returns its URL */
-export async function startBaseline(stack: AsyncDisposableStack, objects: readonly object[]): Promise<string> {
+/** Something that can be put under load. */
+export interface ReadTarget {
+  url: string;
+  paths: readonly string[];
+  /** Processor time that it has used so far, in milliseconds. */
+  processorMs: () => Promise<number>;
+}
+
+export async function startBaseline(
+  stack: AsyncDisposableStack,
+  objects: readonly object[],
+  path: '/one/x' | '/many',
+): Promise<ReadTarget> {
   const worker = stack.use(startWorker<BaselineJobs>(join(import.meta.dirname, '../baseline-process.ts')));
-  return worker.run('serve', { objects });
+  const url = await worker.run('serve', { objects });
+  return { url, paths: [path], processorMs: () => worker.run('processorMs', undefined) };
+}
+
+type Load = LoadResult & { processorMicroseconds: number };
+
+export async function makeLoad(
+  { load }: Stage,
+  { url, paths, processorMs }: ReadTarget,
+  limits: Pick<LoadJob, 'connections' | 'durationMs'>,
+): Promise<Load> {
+  const before = await processorMs();
+  const result = await load.run('load', { url, paths, ...limits });
+  return { ...result, processorMicroseconds: (((await processorMs()) - before) * 1_000) / result.requests };
+}
+
+/** Loads one after the other, and gives the readings of it. */
+export async function compareReads(
+  stage: Stage,
+  number: number,
+  { name, aim, ...both }: { name: string; aim: string; baseline: ReadTarget; target: ReadTarget; connections: number },
+): Promise<Reading[]> {
+  const limits = { connections: both.connections, durationMs: stage.options.loadMs };
+  const { baseline, value } = await inTurn(
+    number,
+    () => makeLoad(stage, both.baseline, limits),
+    () => makeLoad(stage, both.target, limits),
+  );
+  const reading = (what: string, unit: string, key: keyof Load): Reading => {
+    return { name: `${name}: ${what}`, unit, value: value[key], baseline: baseline[key], aim };
+  };
+  return [
+    reading('p50', 'ms', 'p50'),
+    reading('p99', 'ms', 'p99'),
+    { ...reading('rate', '1/s', 'requestsPerSecond'), moreIsBetter: true },
+    reading('processor time', 'µs', 'processorMicroseconds'),
+  ];
 }
