@@ -2,10 +2,14 @@ import t from 'tap';
 
 import { containerPath, randomContainerId } from '../../src/containers/container-id.ts';
 
-t.test('a random id is a UUID', async (t) => {
+t.test('a random id is a UUID', (t) => {
   const id = randomContainerId();
   t.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   t.not(randomContainerId(), id);
+  t.end();
 });
 
-t.test('a path has no slash in front', async (t) => t.equal(containerPath('web'), 'containers/web'));
+t.test('a path has no slash in front', (t) => {
+  t.equal(containerPath('web'), 'containers/web');
+  t.end();
+});

@@ -6,19 +6,22 @@ import { decodePageToken, encodePageToken } from '../../src/containers/page-toke
 
 const id = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
-t.test('a token gives back the id that it was made of', async () => {
+t.test('a token gives back the id that it was made of', (t) => {
   fc.assert(fc.property(id, (lastId) => decodePageToken(encodePageToken(lastId)) === lastId));
+  t.end();
 });
 
-t.test('an id that another provider made may hold what labels may', async (t) => {
+t.test('an id that another provider made may hold what labels may', (t) => {
   t.equal(decodePageToken(encodePageToken('Web_1.a')), 'Web_1.a');
+  t.end();
 });
 
-t.test('a token can stand in a URL as it is', async () => {
+t.test('a token can stand in a URL as it is', (t) => {
   fc.assert(fc.property(id, (lastId) => encodeURIComponent(encodePageToken(lastId)) === encodePageToken(lastId)));
+  t.end();
 });
 
-t.test('nothing but what was made as a token parses', async (t) => {
+t.test('nothing but what was made as a token parses', (t) => {
   const made = encodePageToken('web-1');
   const token = (text: string) => Buffer.from(text).toString('base64url');
   for (const wrong of [
@@ -39,9 +42,10 @@ t.test('nothing but what was made as a token parses', async (t) => {
   } catch (error) {
     t.match(error, { faults: [{ parameter: 'page_token', detail: String }] });
   }
+  t.end();
 });
 
-t.test('any text either parses to what makes it again or is refused', async () => {
+t.test('any text either parses to what makes it again or is refused', (t) => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       try {
@@ -51,4 +55,5 @@ t.test('any text either parses to what makes it again or is refused', async () =
       }
     }),
   );
+  t.end();
 });

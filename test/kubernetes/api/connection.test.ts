@@ -73,14 +73,16 @@ function setEnvironment(t: Test, values: Record<string, string>): void {
   });
 }
 
-t.test('without a kubeconfig it says when it does not run in a cluster', async (t) => {
+t.test('without a kubeconfig it says when it does not run in a cluster', (t) => {
   setEnvironment(t, { KUBERNETES_SERVICE_HOST: '', KUBERNETES_SERVICE_PORT: '' });
   t.throws(() => openConnection(undefined), { message: /does not run in a cluster/ });
+  t.end();
 });
 
-t.test('in a cluster it says when its service account is not there', async (t) => {
+t.test('in a cluster it says when its service account is not there', (t) => {
   setEnvironment(t, { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' });
   t.throws(() => openConnection(undefined), { message: /serviceaccount/ });
+  t.end();
 });
 
 t.test('connections are shared and used again, over TLS as well', async (t) => {

@@ -18,14 +18,15 @@ function store() {
   return { items, told: () => told.splice(0) };
 }
 
-t.test('versions are compared as the numbers that they are', async (t) => {
+t.test('versions are compared as the numbers that they are', (t) => {
   t.ok(isNewer('10', '9'));
   t.notOk(isNewer('9', '10'));
   t.notOk(isNewer('10', '10'));
   t.ok(isNewer('20000000000000000001', '20000000000000000000'));
+  t.end();
 });
 
-t.test('a list tells what appeared, changed and went since the last', async (t) => {
+t.test('a list tells what appeared, changed and went since the last', (t) => {
   const { items, told } = store();
   items.replace([object('a', '1'), object('b', '2')], '2');
   t.same(told(), ['a:>1', 'b:>2']);
@@ -33,9 +34,10 @@ t.test('a list tells what appeared, changed and went since the last', async (t) 
   t.same(told(), ['a:1>', 'c:>4']);
   items.replace([object('b', '6')], '6');
   t.same(told(), ['c:4>', 'b:2>6']);
+  t.end();
 });
 
-t.test('a watch tells each change once', async (t) => {
+t.test('a watch tells each change once', (t) => {
   const { items, told } = store();
   items.replace([], '1');
   items.apply(object('a', '2'));
@@ -44,17 +46,19 @@ t.test('a watch tells each change once', async (t) => {
   items.delete('a', '4');
   items.delete('a', '4');
   t.same(told(), ['a:>2', 'a:2>3', 'a:3>']);
+  t.end();
 });
 
-t.test('an own write shows at once, and not again when the watch tells of it', async (t) => {
+t.test('an own write shows at once, and not again when the watch tells of it', (t) => {
   const { items, told } = store();
   items.replace([], '1');
   items.write(object('a', '5'));
   items.apply(object('a', '5'));
   t.same(told(), ['a:>5']);
+  t.end();
 });
 
-t.test('an own write is not undone by older news', async (t) => {
+t.test('an own write is not undone by older news', (t) => {
   const { items, told } = store();
   items.replace([], '1');
   items.write(object('a', '5'));
@@ -62,17 +66,19 @@ t.test('an own write is not undone by older news', async (t) => {
   items.apply(object('a', '4'));
   t.equal(items.get('a')?.resourceVersion, '5');
   t.same(told(), ['a:>5']);
+  t.end();
 });
 
-t.test('an own write of which a later list does not know is gone', async (t) => {
+t.test('an own write of which a later list does not know is gone', (t) => {
   const { items } = store();
   items.replace([], '1');
   items.write(object('a', '5'));
   items.replace([], '6');
   t.notOk(items.get('a'));
+  t.end();
 });
 
-t.test('an answer that comes after the watch told of the deletion brings nothing back', async (t) => {
+t.test('an answer that comes after the watch told of the deletion brings nothing back', (t) => {
   const { items, told } = store();
   items.replace([], '1');
   items.apply(object('a', '5'));
@@ -81,16 +87,18 @@ t.test('an answer that comes after the watch told of the deletion brings nothing
   items.write(object('a', '5'));
   t.same(told(), []);
   t.notOk(items.get('a'));
+  t.end();
 });
 
-t.test('an answer that comes after a list without the object brings nothing back', async (t) => {
+t.test('an answer that comes after a list without the object brings nothing back', (t) => {
   const { items } = store();
   items.replace([], '9');
   items.write(object('a', '5'));
   t.notOk(items.get('a'));
+  t.end();
 });
 
-t.test('an own delete hides the object whatever the watch still says of it', async (t) => {
+t.test('an own delete hides the object whatever the watch still says of it', (t) => {
   const { items, told } = store();
   items.replace([object('a', '1')], '1');
   told();
@@ -104,9 +112,10 @@ t.test('an own delete hides the object whatever the watch still says of it', asy
   items.delete('a', '4');
   t.notOk(items.isHidden('a'));
   t.same(told(), []);
+  t.end();
 });
 
-t.test('an object that was deleted before the watch told of it never shows', async (t) => {
+t.test('an object that was deleted before the watch told of it never shows', (t) => {
   const { items, told } = store();
   items.replace([], '1');
   items.hide('a');
@@ -114,13 +123,15 @@ t.test('an object that was deleted before the watch told of it never shows', asy
   items.apply(object('a', '3'));
   items.delete('a', '4');
   t.same(told(), []);
+  t.end();
 });
 
-t.test('versions that start over, as after a restore, are taken as they come', async (t) => {
+t.test('versions that start over, as after a restore, are taken as they come', (t) => {
   const { items } = store();
   items.replace([object('a', '900')], '900');
   items.replace([object('a', '40'), object('b', '41')], '50');
   items.apply(object('a', '51'));
   t.equal(items.get('a')?.resourceVersion, '51');
   t.equal(items.size, 2);
+  t.end();
 });

@@ -5,7 +5,7 @@ import { SortedIds } from '../../../src/kubernetes/cache/sorted-ids.ts';
 
 const id = fc.stringMatching(/^[a-z0-9-]{1,4}$/);
 
-t.test('holds what a set holds, in the order of the code points', async (t) => {
+t.test('holds what a set holds, in the order of the code points', (t) => {
   const step = fc.record({ add: fc.boolean(), id });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -22,9 +22,10 @@ t.test('holds what a set holds, in the order of the code points', async (t) => {
       for (const { id: asked } of steps) t.equal(ids.has(asked), expected.has(asked));
     }),
   );
+  t.end();
 });
 
-t.test('gives what comes after an id, whether or not that id is there', async (t) => {
+t.test('gives what comes after an id, whether or not that id is there', (t) => {
   fc.assert(
     fc.property(fc.uniqueArray(id), id, fc.integer({ min: 1, max: 5 }), (all, asked, count) => {
       const ids = new SortedIds();
@@ -34,10 +35,12 @@ t.test('gives what comes after an id, whether or not that id is there', async (t
       t.same(ids.after(undefined, count), sorted.slice(0, count));
     }),
   );
+  t.end();
 });
 
-t.test('hyphens come before digits, and digits before letters', async (t) => {
+t.test('hyphens come before digits, and digits before letters', (t) => {
   const ids = new SortedIds();
   for (const each of ['ab', 'a1', 'a-b', 'a', 'b']) ids.add(each);
   t.same([...ids], ['a', 'a-b', 'a1', 'ab', 'b']);
+  t.end();
 });

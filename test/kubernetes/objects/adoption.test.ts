@@ -43,7 +43,7 @@ function read(object: Deployment, reachedBy?: Service) {
   return buildContainer(objects, { namespace: 'containers', now: 0 })!.container;
 }
 
-t.test('a container of the reference provider is rebuilt from its Deployment and Service', async (t) => {
+t.test('a container of the reference provider is rebuilt from its Deployment and Service', (t) => {
   const object = deployment({
     command: ['serve'],
     args: ['-v'],
@@ -88,17 +88,19 @@ t.test('a container of the reference provider is rebuilt from its Deployment and
       },
     },
   });
+  t.end();
 });
 
-t.test('ports behind a ClusterIP are internal, by the port of the container', async (t) => {
+t.test('ports behind a ClusterIP are internal, by the port of the container', (t) => {
   const object = deployment({ ports: [{ containerPort: 8080 }] });
   t.match(read(object, service('ClusterIP', [80, 8080])), {
     spec: { network: { ports: [{ container_port: 8080, visibility: 'internal' }] } },
     service: { ports: [{ port: 80, target_port: 8080 }] },
   });
+  t.end();
 });
 
-t.test('amounts are rounded up to what the contract can say', async (t) => {
+t.test('amounts are rounded up to what the contract can say', (t) => {
   const cases: [quantities: [string, string], expected: [number, string]][] = [
     [
       ['500m', '1500Mi'],
@@ -122,10 +124,12 @@ t.test('amounts are rounded up to what the contract can say', async (t) => {
     t.same(resources, { cpu: { min: cores, max: cores }, memory: { min: size, max: size } }, `${cpu} ${memory}`);
   }
   t.same(read(deployment({})).spec.resources, { cpu: { min: 1, max: 1 }, memory: { min: '1MB', max: '1MB' } });
+  t.end();
 });
 
-t.test('without a generated name the container in the Pod says what it is called', async (t) => {
+t.test('without a generated name the container in the Pod says what it is called', (t) => {
   const { generateName: _generateName, ...named } = deployment({}).metadata!;
   const object = { ...deployment({}), metadata: named };
   t.equal(read(object).spec.metadata.name, 'app');
+  t.end();
 });

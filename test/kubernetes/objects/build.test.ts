@@ -14,7 +14,7 @@ const ownLabels = {
   'dcm.project/dcm-incarnation': 'bcdfghjklm',
 };
 
-t.test('the Deployment has the labels on itself and its Pods, and selects by ours alone', async (t) => {
+t.test('the Deployment has the labels on itself and its Pods, and selects by ours alone', (t) => {
   const labels = { tier: 'front', 'dcm.project/managed-by': 'someone' };
   const { metadata, spec } = buildDeployment(identity, containerSpec({ metadata: { name: 'web', labels } }));
   t.match(metadata, { name: 'dcm-web', namespace: 'containers' });
@@ -22,9 +22,10 @@ t.test('the Deployment has the labels on itself and its Pods, and selects by our
   t.same(spec!.template.metadata!.labels, { tier: 'front', ...ownLabels });
   t.same(spec!.selector, { matchLabels: ownLabels });
   t.equal(spec!.replicas, 1);
+  t.end();
 });
 
-t.test('the Pod runs what the spec says', async (t) => {
+t.test('the Pod runs what the spec says', (t) => {
   const spec = containerSpec({
     ...withPorts({ 8080: 'external', 9090: 'none' }),
     process: { command: ['serve'], args: ['--all'], env: [{ name: 'MODE', value: '', note: 'unknown to Kubernetes' }] },
@@ -51,15 +52,17 @@ t.test('the Pod runs what the spec says', async (t) => {
       },
     ],
   });
+  t.end();
 });
 
-t.test('what the spec leaves out is left out', async (t) => {
+t.test('what the spec leaves out is left out', (t) => {
   const [container] = buildDeployment(identity, containerSpec({ process: {}, network: {} })).spec!.template.spec!
     .containers;
   t.same(Object.keys(container!), ['name', 'image', 'resources']);
+  t.end();
 });
 
-t.test('the Service has the ports that can be reached, and is owned without blocking', async (t) => {
+t.test('the Service has the ports that can be reached, and is owned without blocking', (t) => {
   const spec = withPorts({ 80: 'internal', 81: 'none', 82: 'internal' });
   const service = buildService(identity, spec, { name: 'dcm-web', uid: 'u-1' }, 'LoadBalancer')!;
   t.same(service.spec, {
@@ -74,24 +77,27 @@ t.test('the Service has the ports that can be reached, and is owned without bloc
     { apiVersion: 'apps/v1', kind: 'Deployment', name: 'dcm-web', uid: 'u-1' },
   ]);
   t.same(reachablePorts(spec), [0, 2]);
+  t.end();
 });
 
-t.test('one external port makes the Service external', async (t) => {
+t.test('one external port makes the Service external', (t) => {
   const owner = { name: 'dcm-web', uid: 'u-1' };
   for (const type of ['LoadBalancer', 'NodePort'] as const) {
     const service = buildService(identity, withPorts({ 80: 'internal', 81: 'external' }), owner, type)!;
     t.equal(service.spec!.type, type);
     t.equal(service.spec!.ports!.length, 2);
   }
+  t.end();
 });
 
-t.test('no port that can be reached, no Service', async (t) => {
+t.test('no port that can be reached, no Service', (t) => {
   for (const spec of [containerSpec(), containerSpec({ network: {} }), withPorts({}), withPorts({ 80: 'none' })]) {
     t.notOk(buildService(identity, spec, { name: 'dcm-web', uid: 'u-1' }, 'NodePort'));
   }
+  t.end();
 });
 
-t.test("names are what Kubernetes takes, and a Service's differs by incarnation", async () => {
+t.test("names are what Kubernetes takes, and a Service's differs by incarnation", (t) => {
   const id = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
   fc.assert(
     fc.property(id, (each) => {
@@ -106,8 +112,10 @@ t.test("names are what Kubernetes takes, and a Service's differs by incarnation"
       );
     }),
   );
+  t.end();
 });
 
-t.test('no two incarnations are alike', async (t) => {
+t.test('no two incarnations are alike', (t) => {
   t.equal(new Set(Array.from({ length: 10_000 }, randomIncarnation)).size, 10_000);
+  t.end();
 });

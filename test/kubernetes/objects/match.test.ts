@@ -25,7 +25,7 @@ function service(changes: Partial<ServiceRecord> = {}): ServiceRecord {
   return { ...object, uid: 's-1', name: 's', service: own, ...changes };
 }
 
-t.test('Pods and Services of another incarnation do not count', async (t) => {
+t.test('Pods and Services of another incarnation do not count', (t) => {
   const now = deployment({ incarnation: 'new' });
   const pods = [pod({ uid: 'old', incarnation: 'old' }), pod({ uid: 'new', incarnation: 'new' }), pod({ uid: 'none' })];
   t.same(
@@ -38,9 +38,10 @@ t.test('Pods and Services of another incarnation do not count', async (t) => {
     service(),
   ];
   t.equal(serviceOf(now, { services })?.uid, 'new');
+  t.end();
 });
 
-t.test("without an incarnation the controller's name and the times decide", async (t) => {
+t.test("without an incarnation the controller's name and the times decide", (t) => {
   const legacy = deployment({ name: 'legacy-x' });
   const pods = [
     pod({ uid: 'mine', ownerName: 'legacy-x-77b', templateHash: '77b' }),
@@ -54,21 +55,24 @@ t.test("without an incarnation the controller's name and the times decide", asyn
     podsOf(legacy, { pods }).map(({ uid }) => uid),
     ['mine', 'made by hand'],
   );
+  t.end();
 });
 
-t.test('a Service without an incarnation is its owner’s, or as young as the Deployment', async (t) => {
+t.test('a Service without an incarnation is its owner’s, or as young as the Deployment', (t) => {
   const legacy = deployment();
   t.notOk(serviceOf(legacy, { services: [service({ ownerUid: 'd-0' })] }));
   t.notOk(serviceOf(legacy, { services: [service({ createdAt: 999 })] }));
   t.ok(serviceOf(legacy, { services: [service({ ownerUid: 'd-1', createdAt: 999 })] }));
   t.ok(serviceOf(legacy, { services: [service()] }));
+  t.end();
 });
 
-t.test('a Service that is being deleted is none', async (t) => {
+t.test('a Service that is being deleted is none', (t) => {
   t.notOk(serviceOf(deployment(), { services: [service({ deletedAt: 2000 })] }));
+  t.end();
 });
 
-t.test('the oldest of several Deployments counts, and none that is being deleted', async (t) => {
+t.test('the oldest of several Deployments counts, and none that is being deleted', (t) => {
   const deployments = [
     deployment({ uid: 'c', createdAt: 3000 }),
     deployment({ uid: 'b', createdAt: 2000 }),
@@ -79,9 +83,10 @@ t.test('the oldest of several Deployments counts, and none that is being deleted
     currentDeployments({ deployments }).map(({ uid }) => uid),
     ['a', 'b', 'c'],
   );
+  t.end();
 });
 
-t.test('our own container is told apart from sidecars by its name', async (t) => {
+t.test('our own container is told apart from sidecars by its name', (t) => {
   const container = (name: string) => ({ name, restartCount: 0, ready: true, state: {}, lastState: {} });
   const objects = {
     deployments: [deployment({ containerName: 'app' })],
@@ -93,10 +98,12 @@ t.test('our own container is told apart from sidecars by its name', async (t) =>
     observed.pods.map((each) => each.container?.name),
     ['app', undefined],
   );
+  t.end();
 });
 
-t.test('what remains of a Deployment that is being deleted can be seen, what remains without one cannot', async (t) => {
+t.test('what remains of a Deployment that is being deleted can be seen, what remains without one cannot', (t) => {
   const deployments = [deployment({ deletedAt: 2000 })];
   t.equal(observeObjects({ deployments, services: [], pods: [pod()] }).deployment?.deletedAt, 2000);
   t.same(observeObjects({ deployments: [], services: [], pods: [pod()] }), { pods: [] });
+  t.end();
 });

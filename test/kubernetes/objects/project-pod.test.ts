@@ -13,7 +13,7 @@ const metadata = {
 };
 const second = (count: number) => Date.parse('2026-01-21T10:00:00Z') + count * 1000;
 
-t.test('keeps what the status rules look at', async (t) => {
+t.test('keeps what the status rules look at', (t) => {
   const pod: Pod = {
     metadata: { ...metadata, deletionTimestamp: '2026-01-21T10:00:30Z' },
     spec: { nodeName: 'node-1', readinessGates: [{ conditionType: 'x' }], containers: [] },
@@ -87,13 +87,15 @@ t.test('keeps what the status rules look at', async (t) => {
     ownerName: 'dcm-web-77b',
     templateHash: '77b',
   });
+  t.end();
 });
 
-t.test('a Pod that no kubelet has seen is pending', async (t) => {
+t.test('a Pod that no kubelet has seen is pending', (t) => {
   t.match(projectPod({ metadata }), { phase: 'Pending', containers: [], conditions: [], hasReadinessGates: false });
+  t.end();
 });
 
-t.test('of the init containers those count that wait or have failed', async (t) => {
+t.test('of the init containers those count that wait or have failed', (t) => {
   const status = (name: string, state: object) => ({
     name,
     restartCount: 0,
@@ -113,9 +115,11 @@ t.test('of the init containers those count that wait or have failed', async (t) 
     pod!.initContainers.map(({ name }) => name),
     ['failed', 'waiting'],
   );
+  t.end();
 });
 
-t.test('what carries no container id is not kept', async (t) => {
+t.test('what carries no container id is not kept', (t) => {
   t.notOk(projectPod({ metadata: { ...metadata, labels: {} } }));
   t.notOk(projectPod({}));
+  t.end();
 });

@@ -21,29 +21,32 @@ function read(spec: ContainerSpec, change: (deployment: ReturnType<typeof buildD
   return buildContainer(objects, { namespace: 'containers', now: Date.parse('2026-01-21T10:00:00Z') })!.container;
 }
 
-t.test('any spec comes back as it was sent, with the namespace', async (t) => {
+t.test('any spec comes back as it was sent, with the namespace', (t) => {
   fc.assert(
     fc.property(containerSpecs(), (spec) => {
       t.same(read(spec).spec, { ...spec, metadata: { ...spec.metadata, namespace: 'containers' } });
     }),
     { numRuns: 300 },
   );
+  t.end();
 });
 
-t.test('read-only fields in a spec are not kept', async (t) => {
+t.test('read-only fields in a spec are not kept', (t) => {
   const spec = containerSpec({ metadata: { name: 'web', namespace: 'elsewhere' }, network: { ip: '192.0.2.1' } });
   t.same(read(spec).spec, { ...containerSpec(), metadata: { name: 'web', namespace: 'containers' }, network: {} });
+  t.end();
 });
 
-t.test('the annotation holds no value of an environment variable', async (t) => {
+t.test('the annotation holds no value of an environment variable', (t) => {
   const spec = containerSpec({ process: { env: [{ name: 'PASSWORD', value: 'hunter2', comment: 'kept' }] } });
   const annotation = buildDeployment(identity, spec).metadata!.annotations![SPEC_ANNOTATION]!;
   t.notMatch(annotation, 'hunter2');
   t.match(annotation, 'PASSWORD');
   t.match(read(spec).spec, spec);
+  t.end();
 });
 
-t.test('an annotation that was edited by hand is not trusted', async (t) => {
+t.test('an annotation that was edited by hand is not trusted', (t) => {
   const broken = [
     '',
     '{',
@@ -58,9 +61,10 @@ t.test('an annotation that was edited by hand is not trusted', async (t) => {
     });
     t.same(spec, { ...containerSpec(), metadata: { name: 'web', namespace: 'containers' } }, annotation);
   }
+  t.end();
 });
 
-t.test('a container is PENDING and equally old as changed when it is fresh', async (t) => {
+t.test('a container is PENDING and equally old as changed when it is fresh', (t) => {
   t.match(read(containerSpec()), {
     id: 'web',
     path: 'containers/web',
@@ -68,4 +72,5 @@ t.test('a container is PENDING and equally old as changed when it is fresh', asy
     create_time: '2026-01-21T10:00:00.000Z',
     update_time: '2026-01-21T10:00:00.000Z',
   });
+  t.end();
 });

@@ -44,7 +44,7 @@ t.test('creating', async (t) => {
   await t.test('makes up an id where the client gives none', async (t) => {
     const { id } = await repository.create({ spec: containerSpec() }, unhurried());
     t.match(id, /^[0-9a-f-]{36}$/);
-    t.ok(deployments().includes(`dcm-${id!}`));
+    t.ok(deployments().includes(`dcm-${id}`));
   });
 
   await t.test('refuses an id that is taken without asking the cluster', async (t) => {
@@ -117,7 +117,7 @@ t.test('creating', async (t) => {
     const spec = withPorts({ 80: 'none', 81: 'internal' });
     const error = await failureOf(repository.create({ id: 'bad-port', spec }, unhurried()));
     t.type(error, InvalidArgumentError);
-    t.same((error as InvalidArgumentError).faults, [{ pointer: '/spec/network/ports/1', detail: 'Invalid value: 0' }]);
+    t.same((error as { faults?: unknown }).faults, [{ pointer: '/spec/network/ports/1', detail: 'Invalid value: 0' }]);
   });
 
   await t.test('finds what it made when the answer is lost', async (t) => {
@@ -221,7 +221,7 @@ t.test('without live caches it asks the cluster whether the id is taken', async 
   const { repository } = connected;
   await t.rejects(repository.create({ id: 'legacy', spec: containerSpec() }, unhurried()), ConflictError);
   const { id } = await repository.create({ id: 'fresh', spec: containerSpec() }, unhurried());
-  t.equal((await repository.get(id!, unhurried())).id, 'fresh');
+  t.equal((await repository.get(id, unhurried())).id, 'fresh');
 });
 
 t.test('of 200 creates of one id over two providers one succeeds', async (t) => {

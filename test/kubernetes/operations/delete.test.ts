@@ -144,7 +144,7 @@ t.test('deleting', async (t) => {
     faults.refuse({ code: 403 }, { verb: 'delete', resource: 'services' });
     await repository.delete('collected', unhurried());
     t.match(connected.lines.at(-1), { level: 'warn', containerId: 'collected' });
-    objects.delete({ resource: 'services', namespace: cluster.namespace, name: service!.name! });
+    objects.delete({ resource: 'services', namespace: cluster.namespace, name: service!.name });
   });
 
   await t.test('deletes a Service that the watch has not told of', async (t) => {

@@ -22,8 +22,8 @@ async function makeIncomplete(cluster: SandboxCluster, ...ids: string[]): Promis
     const spec = withPorts({ 80: 'internal', 81: 'external' });
     const { service } = await connected.repository.create({ id, spec }, unhurried());
     const { name } = service!;
-    names.push(name!);
-    cluster.sandbox.objects.delete({ resource: 'services', namespace: cluster.namespace, name: name! });
+    names.push(name);
+    cluster.sandbox.objects.delete({ resource: 'services', namespace: cluster.namespace, name: name });
   }
   return names;
 }

@@ -1,0 +1,66 @@
+import t from 'tap';
+
+import { connect, openSandbox } from '../support/cluster.ts';
+import { eventually } from '../support/kubernetes.ts';
+
+t.test('the health of the cluster', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster);
+  const { health } = connected;
+  const { faults, requests } = cluster.sandbox;
+  t.afterEach(() => {
+    faults.clear();
+    requests.clear();
+  });
+
+  await t.test('is good while the version endpoint answers, and nothing is listed for it', async (t) => {
+    requests.clear();
+    t.ok(await health.healthy());
+    t.same(
+      requests.last().map(({ verb, resource }) => `${verb} ${resource}`),
+      ['get /version'],
+    );
+  });
+
+  await t.test('is asked for once by those who ask at the same time', async (t) => {
+    using delay = faults.delay(50, { resource: '/version' });
+    const answers = await Promise.all(Array.from({ length: 50 }, () => health.healthy()));
+    t.ok(answers.every(Boolean));
+    t.equal(delay.hits, 1);
+    await health.healthy();
+    t.equal(delay.hits, 2);
+  });
+
+  await t.test('is bad when the version endpoint refuses or hangs, within two seconds', async (t) => {
+    faults.refuse({ code: 401 }, { resource: '/version' });
+    t.notOk(await health.healthy());
+    faults.clear();
+    faults.hang({ resource: '/version' });
+    const startedAt = Date.now();
+    t.notOk(await health.healthy());
+    t.ok(Date.now() - startedAt < 2000);
+    faults.clear();
+    t.ok(await health.healthy());
+  });
+});
+
+t.test('is bad when the caches cannot be filled, though the version endpoint answers', async (t) => {
+  await using cluster = await openSandbox({ controllers: false, bookmarkMilliseconds: 50 });
+  cluster.sandbox.faults.refuse({ code: 403 }, { verb: 'list', resource: 'pods' });
+  await using connected = await connect(cluster, { start: false, bounds: { liveMs: 300 } });
+  connected.start();
+  t.ok(await connected.health.healthy());
+  await eventually(
+    () => connected.health.healthy(),
+    (healthy) => !healthy,
+  );
+  cluster.sandbox.faults.clear();
+  await eventually(() => connected.health.healthy(), Boolean);
+});
+
+t.test('is bad, quickly, when there is no cluster', async (t) => {
+  const cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster, { start: false });
+  await cluster.sandbox.close();
+  t.notOk(await connected.health.healthy());
+});

@@ -1,0 +1,206 @@
+import fc from 'fast-check';
+import t from 'tap';
+
+import { ConflictError, InvalidArgumentError, NotFoundError, UnavailableError } from '../../src/containers/errors.ts';
+import { connect, openSandbox, quickReflector, unhurried } from '../support/cluster.ts';
+import type { ConnectedCluster } from '../support/cluster.ts';
+import { containerSpec, withPorts } from '../support/base-spec.ts';
+import { eventually } from '../support/kubernetes.ts';
+import { legacyDeployment, legacyService } from '../support/legacy.ts';
+
+/** All pages, and how many there were. */
+async function walk({ repository }: ConnectedCluster, pageSize: number, betweenPages?: () => Promise<void>) {
+  const ids: string[] = [];
+  let pageToken: string | undefined;
+  let pages = 0;
+  do {
+    const page = await repository.list({ pageSize, ...(pageToken !== undefined && { pageToken }) }, unhurried());
+    ids.push(...page.containers.map(({ id }) => id));
+    pageToken = page.nextPageToken;
+    pages++;
+    if (pageToken !== undefined) await betweenPages?.();
+  } while (pageToken !== undefined);
+  return { ids, pages };
+}
+
+t.test('reads from memory', async (t) => {
+  await using cluster = await openSandbox();
+  await using connected = await connect(cluster);
+  const { repository } = connected;
+  const { requests, objects } = cluster.sandbox;
+  await repository.create({ id: 'web', spec: withPorts({ 80: 'external' }) }, unhurried());
+
+  await t.test('cost no call to the cluster, except one for an id that is not known', async (t) => {
+    requests.clear();
+    for (let round = 0; round < 100; round++) {
+      await repository.get('web', unhurried());
+      await repository.list({ pageSize: 10 }, unhurried());
+    }
+    t.equal(requests.count({ verb: ['get', 'list', 'create', 'delete'] }), 0);
+    await t.rejects(repository.get('absent', unhurried()), NotFoundError);
+    t.equal(requests.count({ verb: ['get', 'list'] }), 1);
+  });
+
+  await t.test('follow what happens in the cluster', async (t) => {
+    const running = await eventually(
+      () => repository.get('web', unhurried()),
+      ({ status, service }) => status === 'RUNNING' && service?.external_ip !== undefined,
+    );
+    t.match(running, {
+      spec: { network: { ip: /^10\./, ports: [{ container_port: 80, visibility: 'external' }] } },
+      service: { type: 'LoadBalancer', ports: [{ port: 80, target_port: 80, node_port: Number, protocol: 'TCP' }] },
+    });
+    t.ok(running.update_time >= running.create_time);
+    t.match((await repository.list({ pageSize: 1 }, unhurried())).containers, [running]);
+  });
+
+  await t.test('show an update time that never goes back, when the Pod disappears', async (t) => {
+    const [pod] = objects.list('pods', cluster.namespace);
+    const place = { resource: 'pods', namespace: cluster.namespace, name: pod!.metadata.name };
+    const future = '2037-01-01T00:00:00Z';
+    const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: future }];
+    objects.patch(place, { status: { conditions } }, 'status');
+    await eventually(
+      () => repository.get('web', unhurried()),
+      (found) => found.update_time.startsWith('2037'),
+    );
+    objects.delete(place, { gracePeriodSeconds: 0 });
+    await eventually(
+      () => connected.source.observe('web').pods,
+      (pods) => pods.every(({ uid }) => uid !== pod!.metadata.uid),
+    );
+    t.match((await repository.get('web', unhurried())).update_time, /^2037/);
+  });
+
+  await t.test('find what a watch has not told of yet', async (t) => {
+    cluster.sandbox.faults.silenceWatches();
+    objects.create(legacyDeployment('unseen', cluster.namespace));
+    objects.create(legacyService('unseen', cluster.namespace));
+    t.match(await repository.get('unseen', unhurried()), {
+      id: 'unseen',
+      service: { type: 'ClusterIP' },
+      spec: { network: { ports: [{ container_port: 8080, visibility: 'internal' }] } },
+    });
+    cluster.sandbox.faults.resetWatches();
+  });
+
+  await t.test('refuse an unknown id while the cluster cannot be asked', async (t) => {
+    using _fault = cluster.sandbox.faults.refuse({ code: 500 }, { verb: 'list' });
+    await t.rejects(repository.get('absent', unhurried()), UnavailableError);
+  });
+
+  await t.test('refuse a token that no page gave', async (t) => {
+    await t.rejects(repository.list({ pageSize: 1, pageToken: 'x' }, unhurried()), InvalidArgumentError);
+  });
+});
+
+t.test('a cache that is cut off answers within its bound, and not beyond it', async (t) => {
+  await using cluster = await openSandbox({ controllers: false, bookmarkMilliseconds: 100 });
+  await using connected = await connect(cluster, { bounds: { liveMs: 1500 } });
+  const { repository, health } = connected;
+  const { faults, requests } = cluster.sandbox;
+  await repository.create({ id: 'web', spec: withPorts({ 80: 'internal' }) }, unhurried());
+  const outage = faults.refuse({ code: 503 }, { verb: ['watch', 'list'] });
+  faults.resetWatches();
+  await eventually(() => outage.hits, Boolean);
+  t.equal((await repository.get('web', unhurried())).id, 'web', 'within the bound');
+  t.equal((await repository.list({ pageSize: 1 }, unhurried())).containers.length, 1);
+  t.ok(await health.healthy());
+
+  await eventually(
+    () => health.healthy(),
+    (healthy) => !healthy,
+  );
+  await t.rejects(repository.list({ pageSize: 1 }, unhurried()), UnavailableError, 'beyond it');
+  await t.rejects(repository.get('web', unhurried()), UnavailableError);
+  outage.remove();
+  using _watches = faults.refuse({ code: 503 }, { verb: 'watch' });
+  requests.clear();
+  const { id, service } = await repository.get('web', unhurried());
+  t.equal(id, 'web', 'asked of the cluster itself');
+  t.ok(service);
+  await t.rejects(repository.get('absent', unhurried()), NotFoundError);
+  cluster.sandbox.objects.create(legacyDeployment('web', cluster.namespace));
+  await t.rejects(repository.get('web', unhurried()), ConflictError);
+  await t.rejects(repository.delete('web', unhurried()), ConflictError);
+  faults.clear();
+  await eventually(() => health.healthy(), Boolean);
+  t.equal((await repository.list({ pageSize: 10 }, unhurried())).containers.length, 1);
+});
+
+t.test('before the caches are filled a list waits, within its deadline', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  cluster.sandbox.objects.create(legacyDeployment('a', cluster.namespace));
+  const hang = cluster.sandbox.faults.hang({ verb: 'list', resource: 'pods' });
+  const bounds = { reflector: { ...quickReflector, pageDeadlineMs: 100 } };
+  await using connected = await connect(cluster, { start: false, bounds });
+  const { repository } = connected;
+  connected.start();
+  const controller = new AbortController();
+  const late = repository.list({ pageSize: 1 }, controller);
+  const patient = repository.list({ pageSize: 1 }, unhurried());
+  await eventually(() => hang.hits, Boolean);
+  controller.abort(new RangeError('too late'));
+  await t.rejects(late, RangeError);
+  hang.remove();
+  t.equal((await patient).containers.length, 1);
+});
+
+t.test('only containers of DCM are listed, those of the reference provider too', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster);
+  const stranger = legacyDeployment('x', cluster.namespace);
+  cluster.sandbox.objects.create({ ...stranger, metadata: { ...stranger.metadata, labels: { app: 'x' } } });
+  cluster.sandbox.objects.create(legacyDeployment('legacy', cluster.namespace));
+  await connected.repository.create({ id: 'ours', spec: containerSpec() }, unhurried());
+  await eventually(
+    () => [...connected.source.ids()].join(),
+    (ids) => ids === 'legacy,ours',
+  );
+  t.same(await walk(connected, 1), { ids: ['legacy', 'ours'], pages: 2 });
+});
+
+t.test('any walk gives each container that stays exactly once, in order, whatever comes and goes', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster);
+  const { repository } = connected;
+  const id = fc.stringMatching(/^[a-c][a-c0-9-]{0,2}[a-c]$/);
+  const change = fc.record({ create: fc.boolean(), id });
+  const plan = fc.record({
+    staying: fc.uniqueArray(id, { maxLength: 6 }),
+    changes: fc.array(fc.array(change, { maxLength: 3 }), { maxLength: 6 }),
+    pageSize: fc.integer({ min: 1, max: 4 }),
+  });
+  const spec = containerSpec();
+  const present = new Set<string>();
+  const add = async (each: string) => {
+    if (present.has(each)) return;
+    await repository.create({ id: each, spec }, unhurried());
+    present.add(each);
+  };
+  const remove = async (each: string) => {
+    if (present.delete(each)) await repository.delete(each, unhurried());
+  };
+  await fc.assert(
+    fc.asyncProperty(plan, async ({ staying, changes, pageSize }) => {
+      for (const each of staying) await add(each);
+      const stays = new Set(
+        [...present].filter((each) => staying.includes(each) || !changes.flat().some((c) => c.id === each)),
+      );
+      const rounds = [...changes];
+      const { ids } = await walk(connected, pageSize, async () => {
+        for (const { create, id: each } of rounds.shift() ?? []) {
+          if (create) await add(each);
+          else if (!stays.has(each)) await remove(each);
+        }
+      });
+      t.same(ids, [...new Set(ids)].sort(), 'in order, and none twice');
+      t.same(
+        [...stays].filter((each) => !ids.includes(each)),
+        [],
+        'none that stays is left out',
+      );
+    }),
+    { numRuns: 60 },
+  );
+});
