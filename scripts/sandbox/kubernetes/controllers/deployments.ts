@@ -56,9 +56,16 @@ function reconcile(context: ControllerContext, deployment: Deployment): void {
   });
 }
 
+/** By template object, which stays the same over all versions of a Deployment whose spec does not change. */
+const hashes = new WeakMap<object, string>();
+
 /** Equal templates have equal hashes. */
 function templateHash({ spec }: Deployment): string {
-  return createHash('sha256').update(JSON.stringify(spec.template)).digest('hex').slice(0, 10);
+  const known = hashes.get(spec.template);
+  if (known !== undefined) return known;
+  const hash = createHash('sha256').update(JSON.stringify(spec.template)).digest('hex').slice(0, 10);
+  hashes.set(spec.template, hash);
+  return hash;
 }
 
 function ensureReplicaSet(context: ControllerContext, deployment: Deployment): ReplicaSet {
