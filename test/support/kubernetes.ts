@@ -71,7 +71,8 @@ export async function openSandbox(options: KubernetesApiOptions = {}): Promise<S
   }
 }
 
-async function openKubeconfig(kubeconfig: string): Promise<TestCluster> {
+/** A namespace of its own in the cluster that the kubeconfig names. */
+export async function openKubeconfig(kubeconfig: string): Promise<TestCluster> {
   const { server, headers, agent } = connect(kubeconfig);
   const namespace = `test-${randomUUID().slice(0, 8)}`;
   const call = async (
