@@ -1,6 +1,11 @@
 /** Lines to a file descriptor, for a writer who must neither wait for them nor fail with them. */
 import { constants, fstatSync, openSync, write } from 'node:fs';
 
+/**
+ * How long lines are gathered before they are written together, in milliseconds: a write of its own for every request's
+ * line costs more than the line.
+ */
+const GATHERING_MS = 5;
 /** How long a descriptor that takes nothing now is left alone. */
 const RETRY_MS = 50;
 
@@ -36,7 +41,7 @@ export class LineOutput {
     }
     this.#bufferedBytes += bytes;
     this.#waiting.push(line);
-    if (!this.#writing) this.#writeWaiting();
+    if (!this.#writing) this.#gather();
   }
 
   /** Resolves when nothing waits to be written; never, while the descriptor takes nothing. */
@@ -44,10 +49,14 @@ export class LineOutput {
     if (this.#writing) await this.#idle.promise;
   }
 
+  #gather(): void {
+    this.#writing = true;
+    setTimeout(() => this.#writeWaiting(), GATHERING_MS);
+  }
+
   #writeWaiting(): void {
     const lines = this.#waiting;
     this.#waiting = [];
-    this.#writing = true;
     this.#writeChunk(Buffer.from(lines.join('')), lines.length);
   }
 
@@ -71,7 +80,7 @@ export class LineOutput {
   #finishChunk(bytes: number): void {
     this.#bufferedBytes -= bytes;
     if (this.#waiting.length > 0) {
-      this.#writeWaiting();
+      this.#gather();
       return;
     }
     this.#writing = false;
