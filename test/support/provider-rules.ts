@@ -13,10 +13,9 @@ export function isAllowed(rules: readonly PolicyRule[], verb: string, resource: 
 
 /** The rules but for some verbs on some resources. */
 export function rulesWithout(taken: readonly { verb: string; resource: string }[]): PolicyRule[] {
-  return providerRules.map((rule) => ({
-    ...rule,
-    verbs: rule.verbs.filter(
-      (verb) => !taken.some((permission) => permission.verb === verb && rule.resources.includes(permission.resource)),
-    ),
-  }));
+  const isTaken = (resources: string[], verb: string): boolean =>
+    taken.some((permission) => permission.verb === verb && resources.includes(permission.resource));
+  return providerRules
+    .map((rule) => ({ ...rule, verbs: rule.verbs.filter((verb) => !isTaken(rule.resources, verb)) }))
+    .filter(({ verbs }) => verbs.length > 0);
 }
