@@ -29,7 +29,10 @@ interface Entry {
   failures: number;
 }
 
-/** At most one entry waits and one is under way, so that the events of a container arrive in order. */
+/**
+ * At most one entry waits and one is under way, so that the events of a container arrive in order. A slot that was
+ * dropped while an entry was under way is left behind by it: what becomes of that entry then concerns nobody.
+ */
 interface Slot {
   waiting?: Entry | undefined;
   sending?: Entry | undefined;
@@ -139,8 +142,13 @@ export class Outbox {
   #confirmed(slot: Slot, { event }: Entry): void {
     this.#inFlight--;
     slot.sending = undefined;
-    const { containerId, status, message } = event;
+    const { containerId, status } = event;
     this.#options.log.debug({ containerId, status, eventId: event.id }, 'status event published');
+    if (this.#slots.get(containerId) === slot) this.#goOn(slot, event);
+    this.#send();
+  }
+
+  #goOn(slot: Slot, { containerId, status, message }: StatusEvent): void {
     const waiting = slot.waiting?.event;
     if (waiting !== undefined && (waiting.status !== status || waiting.message !== message)) {
       this.#sendable.add(containerId);
@@ -149,7 +157,6 @@ export class Outbox {
       this.#slots.delete(containerId);
       if (this.#slots.size === 0) this.#onEmpty?.();
     }
-    this.#send();
   }
 
   #notConfirmed(slot: Slot, entry: Entry, err: unknown): void {
@@ -157,11 +164,15 @@ export class Outbox {
     this.#inFlight--;
     slot.sending = undefined;
     entry.failures++;
+    if (this.#slots.get(containerId) === slot) this.#goOnAfterFailure(slot, entry, err);
+    this.#send();
+  }
+
+  #goOnAfterFailure(slot: Slot, entry: Entry, err: unknown): void {
     const superseded = slot.waiting !== undefined;
     if (!superseded) this.#setWaiting(slot, entry);
-    if (superseded || !this.#options.publisher.connected) this.#sendable.add(containerId);
+    if (superseded || !this.#options.publisher.connected) this.#sendable.add(entry.event.containerId);
     else this.#tryLater(entry, err);
-    this.#send();
   }
 
   #tryLater({ event, failures }: Entry, err: unknown): void {

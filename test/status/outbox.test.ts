@@ -169,6 +169,46 @@ await t.test('drops the oldest DELETED past its bound, and no container that exi
   t.end();
 });
 
+for (const outcome of ['confirmed', 'refused'] as const) {
+  await t.test(
+    `keeps what came after a container was dropped, when what was under way is ${outcome} late`,
+    async (t) => {
+      const { clock, publisher, outbox, put } = outboxOf({ maxUnpublished: 1 });
+      publisher.holding = true;
+      put('a', 'RUNNING');
+      put('a', 'DELETED');
+      put('b', 'RUNNING');
+      put('a', 'PENDING');
+      put('a', 'FAILED');
+      const [former, , later] = publisher.sent;
+      t.strictSame(publisher.summary, ['a RUNNING', 'b RUNNING', 'a PENDING']);
+      if (outcome === 'confirmed') former!.confirm();
+      else former!.fail(new Error('no answer'));
+      await nextTurn();
+      t.equal(publisher.sent.length, 3, 'one at a time');
+      publisher.sent[1]!.confirm();
+      later!.confirm();
+      await nextTurn();
+      t.equal(publisher.summary.at(-1), 'a FAILED');
+      publisher.sent.at(-1)!.confirm();
+      await clock.advance(60_000);
+      t.equal(publisher.sent.length, 4);
+      t.equal(outbox.size, 0);
+    },
+  );
+}
+
+await t.test('leaves no timer behind when what was under way fails after the end', async (t) => {
+  const { clock, publisher, lines, outbox, put } = outboxOf();
+  publisher.holding = true;
+  put('a', 'RUNNING');
+  outbox.close();
+  publisher.sent[0]!.fail(new Error('the connection was closed'));
+  await nextTurn();
+  t.equal(clock.pending, 0);
+  t.strictSame(lines, []);
+});
+
 await t.test('is empty when all is confirmed, or when the time is up', async (t) => {
   const { publisher, outbox, put } = outboxOf();
   await outbox.empty(new AbortController().signal);
