@@ -1,6 +1,6 @@
 /** Status events: many at once, and how soon each comes. */
 import { connect } from 'nats';
-import type { NatsConnection } from 'nats';
+import type { MsgHdrs, NatsConnection } from 'nats';
 import { statusSubject } from '../../../src/status/cloud-event.ts';
 import { eventually } from '../eventually.ts';
 import type { FigureBuilder } from '../figure.ts';
@@ -12,7 +12,7 @@ import type { Stage } from '../stage.ts';
 interface Arrivals {
   /** Milliseconds from the first to the last. */
   spreadMs: number;
-  payloads: Uint8Array[];
+  messages: { data: Uint8Array; headers: MsgHdrs | undefined }[];
 }
 
 /**
@@ -28,11 +28,11 @@ export const buildBurst: FigureBuilder = async (stage, stack) => {
     await using _provider = await stage.startProvider(stage.namespaces.large, { env: { SP_MONITOR_DEBOUNCE_MS: '0' } });
     return await arrivals;
   };
-  const { payloads } = await burst();
+  const { messages } = await burst();
   const bare = async (): Promise<number> => {
     const arrivals = collect(subscriber, 'bench.bare', containers);
     await subscriber.flush();
-    for (const payload of payloads) publisher.publish('bench.bare', payload);
+    for (const { data, headers } of messages) publisher.publish('bench.bare', data, headers ? { headers } : {});
     await publisher.flush();
     return (await arrivals).spreadMs;
   };
@@ -48,13 +48,13 @@ export const buildBurst: FigureBuilder = async (stage, stack) => {
 
 /** The first `count` messages on a subject. */
 async function collect(connection: NatsConnection, subject: string, count: number): Promise<Arrivals> {
-  const payloads: Uint8Array[] = [];
+  const messages: Arrivals['messages'] = [];
   let firstAt = 0;
-  for await (const { data } of connection.subscribe(subject, { max: count })) {
-    if (payloads.length === 0) firstAt = performance.now();
-    payloads.push(data);
+  for await (const { data, headers } of connection.subscribe(subject, { max: count })) {
+    if (messages.length === 0) firstAt = performance.now();
+    messages.push({ data, headers });
   }
-  return { spreadMs: performance.now() - firstAt, payloads };
+  return { spreadMs: performance.now() - firstAt, messages };
 }
 
 const windowMs = 100;
