@@ -5,8 +5,8 @@ import type { Handlers } from '../../generated/routes.ts';
 import { basePath, inlineReferences, operationsOf } from './document.ts';
 import type { OpenApiDocument, Operation, ResolvedOperation } from './document.ts';
 import type { Exchange } from './exchanges.ts';
-import { compileRequestReader } from './request-reader.ts';
-import type { ReadRequest, Rules } from './request-reader.ts';
+import { compileRequestValidation } from './request-validation.ts';
+import type { RequestParts, Rules } from './request-validation.ts';
 
 /** A handler of any operation: what the typed ones of `Handlers` have in common. */
 type Handler = (call: Call) => Promise<Answer>;
@@ -65,7 +65,7 @@ class Call {
   readonly body: unknown;
   readonly #exchange: Exchange;
 
-  constructor({ params, query, body }: ReadRequest, exchange: Exchange) {
+  constructor({ params, query, body }: RequestParts, exchange: Exchange) {
     this.params = params;
     this.query = query;
     this.body = body;
@@ -77,14 +77,15 @@ class Call {
   }
 }
 
-/** The route's schemas are left to the reader, which, unlike Fastify's validation, reports all parts of a request at once. */
+/** Fastify validates with the contract's schemas; the handler is reached by requests in which nothing at all is wrong. */
 function routeOf(operation: ResolvedOperation, handle: Handler, rules: Rules | undefined): RouteOptions {
-  const read = compileRequestReader(operation, rules);
+  const { schema, validatorCompiler, requireValid } = compileRequestValidation(operation, rules);
   const contentTypes = contentTypesOf(operation);
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    requireValid(request);
     let answer: Answer | undefined;
     try {
-      answer = await handle(new Call(read(request), request.exchange));
+      answer = await handle(new Call(request, request.exchange));
     } catch (error) {
       if (!reply.sent) throw error;
     }
@@ -93,7 +94,7 @@ function routeOf(operation: ResolvedOperation, handle: Handler, rules: Rules | u
     return reply;
   };
   // Method and path are the plugin's to set.
-  return { schema: {}, handler } as unknown as RouteOptions;
+  return { schema, validatorCompiler, attachValidation: true, handler } as unknown as RouteOptions;
 }
 
 function sendAnswer(reply: FastifyReply, { status, body }: Answer, contentTypes: Map<number, string>): void {

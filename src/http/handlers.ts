@@ -2,7 +2,7 @@
 import type { Handlers } from '../../generated/routes.ts';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import { findIdFaults, findSpecFaults } from '../containers/rules.ts';
-import type { Rules } from './request-reader.ts';
+import type { Rules } from './request-validation.ts';
 
 export interface HandlerOptions {
   repository: ContainerRepository;

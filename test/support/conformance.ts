@@ -3,7 +3,7 @@ import { AssertionError } from 'node:assert';
 import type { ValidateFunction } from 'ajv';
 import { basePath, loadContract, operationsOf } from '../../src/http/document.ts';
 import type { ResolvedOperation, Response as DeclaredResponse } from '../../src/http/document.ts';
-import { createAjv } from '../../src/http/request-reader.ts';
+import { createAjv } from '../../src/http/request-validation.ts';
 
 export interface Answer {
   method: string;
