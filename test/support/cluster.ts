@@ -65,9 +65,16 @@ export interface SandboxCluster extends TestCluster {
 /** The sandbox's API, for tests that switch faults on or count requests. */
 export async function openSandbox(options: Parameters<typeof openCluster>[0] = {}): Promise<SandboxCluster> {
   const cluster = await openCluster(options);
-  if (cluster.sandbox) return { ...cluster, sandbox: cluster.sandbox };
-  await cluster[Symbol.asyncDispose]();
-  throw new Error('this test needs the sandbox: unset SP_TEST_KUBECONFIG');
+  const { sandbox } = cluster;
+  if (sandbox === undefined) {
+    await cluster[Symbol.asyncDispose]();
+    throw new Error('this test needs the sandbox: unset SP_TEST_KUBECONFIG');
+  }
+  const dispose = async () => {
+    sandbox.faults.clear();
+    await cluster[Symbol.asyncDispose]();
+  };
+  return { ...cluster, sandbox, [Symbol.asyncDispose]: dispose };
 }
 
 /** A signal that is never aborted, for calls that nobody cancels. */
