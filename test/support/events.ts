@@ -23,7 +23,8 @@ export interface ReceivedEvent {
 
 type Wanted = ContainerStatus | ((event: StatusCloudEvent) => boolean);
 
-export interface EventSubscriber extends AsyncDisposable {
+/** Status events as they come in, from wherever. */
+export interface Events {
   /** All events so far, oldest first. */
   received: readonly ReceivedEvent[];
   /** Events of one container so far, oldest first. */
@@ -37,20 +38,31 @@ export interface EventSubscriber extends AsyncDisposable {
   waitFor(containerId: string, wanted: Wanted, after?: StatusCloudEvent): Promise<StatusCloudEvent>;
 }
 
+export type EventSubscriber = Events & AsyncDisposable;
+
 const patienceMs = 60_000;
 
 export async function subscribeEvents(natsUrl: string): Promise<EventSubscriber> {
   const connection = await connect({ servers: natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
-  const received: ReceivedEvent[] = [];
-  const waiting = new Set<() => void>();
+  const { events, add } = collectEvents();
   connection.subscribe('dcm.container', {
     callback: (err, message) => {
       if (err) throw err;
-      received.push(readEvent(message));
-      for (const look of waiting) look();
+      add(readEvent(message));
     },
   });
   await connection.flush();
+  return { ...events, [Symbol.asyncDispose]: () => connection.close() };
+}
+
+/** Keeps events that are given to it one by one, for those who wait for them. */
+export function collectEvents(): { events: Events; add: (event: ReceivedEvent) => void } {
+  const received: ReceivedEvent[] = [];
+  const waiting = new Set<() => void>();
+  const add = (event: ReceivedEvent): void => {
+    received.push(event);
+    for (const look of waiting) look();
+  };
 
   const of = (containerId: string): StatusCloudEvent[] =>
     received.map(({ event }) => event).filter(({ data }) => data.id === containerId);
@@ -61,35 +73,33 @@ export async function subscribeEvents(natsUrl: string): Promise<EventSubscriber>
     return later.find((event) => (typeof wanted === 'function' ? wanted(event) : event.data.status === wanted));
   };
 
-  return {
-    received,
-    of,
-    statuses: (containerId) =>
-      of(containerId)
-        .map(({ data }) => data.status)
-        .filter((status, index, all) => status !== all[index - 1]),
-    waitFor: async (containerId, wanted, after) => {
-      const { promise, resolve, reject } = Promise.withResolvers<StatusCloudEvent>();
-      const look = (): void => {
-        const event = find(containerId, wanted, after);
-        if (event) resolve(event);
-      };
-      const timer = setTimeout(() => {
-        const seen = JSON.stringify(of(containerId).map(({ data }) => data));
-        const what = typeof wanted === 'function' ? 'the event wanted' : wanted;
-        reject(new Error(`no event of ${containerId} with ${what} within ${patienceMs} ms, but ${seen}`));
-      }, patienceMs);
-      waiting.add(look);
-      look();
-      try {
-        return await promise;
-      } finally {
-        clearTimeout(timer);
-        waiting.delete(look);
-      }
-    },
-    [Symbol.asyncDispose]: () => connection.close(),
+  const waitFor: Events['waitFor'] = async (containerId, wanted, after) => {
+    const { promise, resolve, reject } = Promise.withResolvers<StatusCloudEvent>();
+    const look = (): void => {
+      const event = find(containerId, wanted, after);
+      if (event) resolve(event);
+    };
+    const timer = setTimeout(() => {
+      const seen = JSON.stringify(of(containerId).map(({ data }) => data));
+      const what = typeof wanted === 'function' ? 'the event wanted' : wanted;
+      reject(new Error(`no event of ${containerId} with ${what} within ${patienceMs} ms, but ${seen}`));
+    }, patienceMs);
+    waiting.add(look);
+    look();
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      waiting.delete(look);
+    }
   };
+
+  const statuses: Events['statuses'] = (containerId) =>
+    of(containerId)
+      .map(({ data }) => data.status)
+      .filter((status, index, all) => status !== all[index - 1]);
+
+  return { events: { received, of, statuses, waitFor }, add };
 }
 
 function readEvent(message: Msg): ReceivedEvent {

@@ -10,6 +10,7 @@ import type { EventSubscriber } from './events.ts';
 import { eventually, openCluster, openKubeconfig, openSandbox } from './kubernetes.ts';
 import type { TestCluster } from './kubernetes.ts';
 import { startNatsServer } from './nats-server.ts';
+import type { TestNatsServer } from './nats-server.ts';
 import { providerRules } from './provider-rules.ts';
 import { startProvider } from './provider.ts';
 import type { ProviderProcess } from './provider.ts';
@@ -43,6 +44,8 @@ export interface SystemOptions {
    * server where a proxy stands before it. Absent: what the environment names, else the sandbox.
    */
   on?: 'sandbox' | { controlPlane: ControlPlane; server?: string };
+  /** A server of the test's own, which the test ends. Absent: one that comes and goes with the system. */
+  nats?: TestNatsServer;
 }
 
 /** Options of a test that a real cluster cannot serve: there it is left out, for the reason given. */
@@ -50,11 +53,11 @@ export function onlyInSandbox(reason: string): { skip: string | false } {
   return { skip: process.env['SP_TEST_KUBECONFIG'] ? reason : false };
 }
 
-export async function startSystem({ env = {}, prepare, on }: SystemOptions = {}): Promise<System> {
+export async function startSystem({ env = {}, prepare, on, nats: given }: SystemOptions = {}): Promise<System> {
   await using stack = new AsyncDisposableStack();
   const cluster = stack.use(await open(on));
   const workloads = new Workloads(cluster);
-  const nats = stack.use(await startNatsServer());
+  const nats = given ?? stack.use(await startNatsServer());
   const registry = stack.use(await startRegistry());
   const events = stack.use(await subscribeEvents(nats.url));
   const access = cluster.isSandbox ? undefined : await createAccess(cluster, stack, on);
