@@ -63,11 +63,11 @@ async function run(config: Config, { log, flush }: Log): Promise<void> {
     log.info({ signal: await signal }, 'stopping');
     await stop(service, config.server.shutdownMs, log);
     log.info('stopped');
-    await exit(0);
   } catch (err) {
     log.error({ err }, 'cannot start');
     await exit(1);
   }
+  await exit(0);
 }
 
 /** Resolves to the first signal that asks for the end; a second one ends the process at once. */

@@ -1,6 +1,6 @@
 /** One call to the registry, and what its answer means. */
-import { Agent, fetch } from 'undici';
-import type { Response } from 'undici';
+import { Agent, request } from 'undici';
+import type { Dispatcher } from 'undici';
 
 import type { Registration } from './payload.ts';
 import { parseRetryAfter } from './retry.ts';
@@ -21,23 +21,23 @@ const MAX_ANSWER_BYTES = 16 * 1024;
 const MAX_ANSWER_LENGTH = 1_000;
 
 /**
- * Sends the registration once, over a connection of its own. Redirects are not followed: of most of them a POST would
- * come out as a GET, whose 200 says nothing.
+ * Sends the registration once, over a connection of its own. Not by `fetch`, which refuses ports that a registry may
+ * well have, and follows redirects: of most of them a POST would come out as a GET, whose 200 says nothing.
  *
- * @throws the fetch's error when there is no answer, the signal's reason when it is aborted
+ * @param signal - bounds the try; nothing else does
+ * @throws the reason why there is no answer, or the signal's once it is aborted
  */
 export async function postRegistration(
   registrationUrl: string,
   registration: Registration,
   signal: AbortSignal,
 ): Promise<RegistrationResult> {
-  const dispatcher = new Agent({ pipelining: 0 });
+  const dispatcher = new Agent({ pipelining: 0, connect: { timeout: 0 }, headersTimeout: 0, bodyTimeout: 0 });
   try {
-    const response = await fetch(`${registrationUrl}/providers`, {
+    const response = await request(`${registrationUrl}/providers`, {
       method: 'POST',
       headers: { accept: 'application/json', 'content-type': 'application/json' },
       body: JSON.stringify(registration),
-      redirect: 'manual',
       dispatcher,
       signal,
     });
@@ -47,21 +47,21 @@ export async function postRegistration(
   }
 }
 
-async function readResult(response: Response): Promise<RegistrationResult> {
-  const { status } = response;
+async function readResult({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<RegistrationResult> {
+  body.on('error', () => undefined);
   if (REGISTERED.has(status)) return { outcome: 'registered', status };
-  const answer = await readAnswer(response);
+  const answer = await readAnswer(body);
   if (REFUSED.has(status)) return { outcome: 'refused', status, answer };
-  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), Date.now());
+  const retryAfterMs = parseRetryAfter(headers['retry-after']?.toString() ?? null, Date.now());
   return { outcome: 'failed', status, answer, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }
 
 /** The beginning of the body; what came of one that breaks off or never ends is enough, since the status has decided. */
-async function readAnswer({ body }: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
+async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes >= MAX_ANSWER_BYTES) break;
