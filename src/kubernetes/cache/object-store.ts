@@ -2,11 +2,15 @@
  * The objects of one kind as a watch tells of them, with what this process wrote itself put in between, so that it sees
  * its own writes at once.
  */
+import { setImmediate } from 'node:timers/promises';
+
 import type { ObjectRecord } from '../objects/records.ts';
 import { isNewer } from './resource-version.ts';
 
 /** How long an own delete or write counts when the watch never speaks of it. */
 const memoryMs = 10 * 60_000;
+/** How many objects of a list are taken over before others have a turn: some milliseconds. */
+const itemsPerTurn = 500;
 
 /** Tells of one object that appeared (no `before`), changed, or disappeared (no `after`). */
 export type StoreListener<Item> = (before: Item | undefined, after: Item | undefined) => void;
@@ -33,14 +37,20 @@ export class ObjectStore<Item extends ObjectRecord> {
     return this.#items.get(uid);
   }
 
-  /** Takes over a complete list: what it does not have is gone, unless we wrote it after the list was made. */
-  replace(items: readonly Item[], version: string): void {
+  /**
+   * Takes over a complete list: what it does not have is gone, unless we wrote it after the list was made. Lets others
+   * have a turn now and then; own writes and deletes may come in between, the watch may not.
+   */
+  async replace(items: readonly Item[], version: string): Promise<void> {
     const listed = new Set(items.map(({ uid }) => uid));
     for (const [uid, item] of this.#items) {
       const writtenLater = this.#written.has(uid) && isNewer(item.resourceVersion, version);
       if (!listed.has(uid) && !writtenLater) this.#remove(uid);
     }
-    for (const item of items) this.#put(item);
+    for (const [index, item] of items.entries()) {
+      this.#put(item);
+      if (index % itemsPerTurn === itemsPerTurn - 1) await setImmediate();
+    }
     this.#version = version;
   }
 

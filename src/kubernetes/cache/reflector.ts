@@ -128,7 +128,7 @@ export class Reflector<Kind extends Resource> {
     const waiters = this.#waiters.splice(0);
     try {
       const { items, resourceVersion } = await this.#listPages();
-      this.#options.store.replace(items, resourceVersion);
+      await this.#options.store.replace(items, resourceVersion);
       this.#setFilled();
       for (const { resolve } of waiters) resolve();
       return resourceVersion;
