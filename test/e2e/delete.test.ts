@@ -1,5 +1,5 @@
 import t from 'tap';
-import { withImage, withPorts } from '../support/base-spec.ts';
+import { images, withImage, withPorts } from '../support/base-spec.ts';
 import { createContainer, deleteContainer, listIds, readContainer, readStatusCode } from '../support/containers.ts';
 import { eventually } from '../support/kubernetes.ts';
 import { startSystem } from '../support/system.ts';
@@ -32,11 +32,11 @@ t.test('deleting a container', async (t) => {
     await createContainer(client, 'again');
     await events.waitFor('again', 'RUNNING');
     await deleteContainer(client, 'again');
-    const created = await createContainer(client, 'again', withImage('registry.example/slow:1'));
+    const created = await createContainer(client, 'again', withImage(images.missing));
     t.equal(created.status, 'PENDING');
     const read = await readContainer(client, 'again');
     t.equal(read.status, 'PENDING', 'the old Pod does not show in the new container');
-    t.equal(read.spec.image.reference, 'registry.example/slow:1');
+    t.equal(read.spec.image.reference, images.missing);
   });
 
   await t.test('never sends traffic for a new container to the Pods of the old one of the same id', async (t) => {

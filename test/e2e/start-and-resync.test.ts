@@ -31,6 +31,7 @@ t.test('a provider that starts', async (t) => {
     const told = await eventually(
       () => own('running'),
       (each) => each.length >= 3,
+      60_000,
     );
     t.ok(told.every(({ data }) => data.status === 'RUNNING'));
     t.equal(new Set(told.map(({ id }) => id)).size, told.length);
@@ -41,11 +42,13 @@ t.test('a provider that starts', async (t) => {
     const before = await eventually(
       () => deletions('pending'),
       (each) => each.length === 3,
+      60_000,
     );
     const resyncs = own('running').length;
     await eventually(
       () => own('running').length,
       (count) => count >= resyncs + 2,
+      60_000,
     );
     t.equal(deletions('pending').length, before.length);
   });

@@ -19,7 +19,7 @@ import type { TestRegistry } from './registry.ts';
 import { Workloads } from './workloads.ts';
 
 /** Of the sandbox's controllers: quick, but for what has to be seen before it is over. */
-const times = { ...quickTimes, podStart: 200, slowPodStart: 60_000, imagePullRetry: 200 };
+const times = { ...quickTimes, podStart: 200, slowPodStart: 2_000, imagePullRetry: 200 };
 
 export interface System extends AsyncDisposable {
   cluster: TestCluster;
