@@ -94,6 +94,7 @@ export const buildMemory: FigureBuilder = ({ options, namespaces, load, ...stage
           name: `longest event loop delay, under load ${name}`,
           unit: 'ms',
           value: loaded.longestDelayMs,
+          baseline: idleUnderLoad.longestDelayMs,
           aim: '50 ms',
         },
       ];
