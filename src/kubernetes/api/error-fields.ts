@@ -31,7 +31,7 @@ const pointers: readonly (readonly [pattern: RegExp, pointer: Pointer])[] = [
     ([, bound, kind]) => `/spec/resources/${kind}/${bound === 'requests' ? 'min' : 'max'}`,
   ],
   [new RegExp(`${podContainer}resources`), () => '/spec/resources'],
-  [/^(spec\.template\.)?metadata\.labels/, () => '/spec/metadata/labels'],
+  [/^(spec\.template\.)?(metadata\.)?labels/, () => '/spec/metadata/labels'],
   [/^metadata\.annotations/, () => '/spec'],
   [/^spec\.ports\[(\d+)\]/, ([, index], spec) => `/spec/network/ports/${reachablePorts(spec)[Number(index)] ?? index}`],
   [/^spec\.ports/, () => '/spec/network/ports'],

@@ -131,6 +131,7 @@ t.test('what Kubernetes finds invalid is told in the fields of the API', (t) => 
     [`${container}.resources.limits[memory]`, '/spec/resources/memory/max'],
     ['metadata.labels', '/spec/metadata/labels'],
     ['spec.template.metadata.labels', '/spec/metadata/labels'],
+    ['spec.template.labels', '/spec/metadata/labels'],
     ['metadata.annotations', '/spec'],
     ['spec.ports[0].port', '/spec/network/ports/1'],
     ['spec.ports[1].nodePort', '/spec/network/ports/2'],
