@@ -17,11 +17,14 @@ export interface ProviderAddress {
 const DEFAULT_PORT = 8080;
 
 /** @param configured - the value of `SP_SERVER_ADDRESS`, kept but for a port of 0; absent: 127.0.0.1:8080 or another port */
-export async function chooseAddress(configured: string | undefined): Promise<ProviderAddress> {
+export async function chooseAddress(
+  configured: string | undefined,
+  usualPort = DEFAULT_PORT,
+): Promise<ProviderAddress> {
   if (configured === undefined) {
-    const port = (await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : await freePort();
+    const port = (await isFree(usualPort)) ? usualPort : await freePort();
     const address = `127.0.0.1:${port}`;
-    return { listen: address, url: `http://${address}`, ...(port !== DEFAULT_PORT && { takenPort: DEFAULT_PORT }) };
+    return { listen: address, url: `http://${address}`, ...(port !== usualPort && { takenPort: usualPort }) };
   }
   // What is no address is the provider's to refuse.
   const { host, port } = parseListenAddress(configured) ?? { host: '', port: DEFAULT_PORT };

@@ -1,12 +1,13 @@
 /** A process that a test starts, watches and ends. */
 import { spawn } from 'node:child_process';
-import type { ChildProcessByStdio, SpawnOptions } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcessByStdio } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
 export interface ProcessOptions {
-  /** All of its environment besides what it takes to run Node and npm. */
+  /** Its environment, besides the tests' own without what configures npm or a provider. */
   env?: Record<string, string>;
+  /** `env` is all of its environment, and tap's means to measure coverage do not get into it either. */
+  bareEnvironment?: boolean;
   cwd?: string;
   /** A process group of its own, as a shell gives it to what is typed at a terminal. */
   ownGroup?: boolean;
@@ -33,14 +34,22 @@ export interface TestProcess extends AsyncDisposable {
 const PATIENCE_MS = 60_000;
 
 export function startProcess(command: string, args: string[], options: ProcessOptions = {}): TestProcess {
-  const { env = {}, cwd, ownGroup = false, uid } = options;
-  const spawnOptions: SpawnOptions = { cwd, detached: ownGroup, uid, env: { ...neededToRun(), ...env } };
-  const child = spawn(command, args, { ...spawnOptions, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { env = {}, bareEnvironment = false, cwd, ownGroup = false, uid } = options;
+  const bare = ['-i', ...Object.entries(env).map(([name, value]) => `${name}=${value}`), command, ...args];
+  const child = spawn(bareEnvironment ? 'env' : command, bareEnvironment ? bare : args, {
+    ...(cwd !== undefined && { cwd }),
+    ...(uid !== undefined && { uid }),
+    detached: ownGroup,
+    env: { ...inheritedEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }) as ProcessEnd);
+  const ended = new Promise<ProcessEnd>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
   const signal = (name: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     if (ownGroup) process.kill(-child.pid!, name);
@@ -82,8 +91,7 @@ export function startProcess(command: string, args: string[], options: ProcessOp
   };
 }
 
-/** Of the tests' own environment neither npm's variables, nor what configures a provider. */
-function neededToRun(): NodeJS.ProcessEnv {
+function inheritedEnvironment(): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(npm|SP|DCM)_/.test(name));
   return Object.fromEntries(inherited);
 }

@@ -1,0 +1,78 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { test } from 'tap';
+
+import { formatKubeconfig } from '../../scripts/sandbox/kubernetes/kubeconfig.ts';
+import { freePort, required } from '../process/service.ts';
+import { startProcess } from '../support/process.ts';
+import { buildImage } from './build.ts';
+
+const context = join(import.meta.dirname, '../..');
+
+test('the steps of the Containerfile make an image that runs', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'container-image-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  chmodSync(folder, 0o755);
+  const image = buildImage({ context, folder, buildArguments: { VERSION: '1.2.3' } });
+  const app = join(image.root, image.workingDirectory);
+
+  t.test('carries production dependencies only, and no sources', (t) => {
+    const packages = readdirSync(join(app, 'node_modules'));
+    t.ok(packages.includes('fastify'));
+    for (const name of ['typescript', 'tap', 'node', 'eslint']) t.notOk(packages.includes(name), name);
+    for (const name of ['src', 'scripts', 'test']) t.notOk(existsSync(join(app, name)), name);
+    t.end();
+  });
+
+  t.test('is labelled with its version and runs as a user who is not root', (t) => {
+    t.equal(image.labels['org.opencontainers.image.version'], '1.2.3');
+    t.equal(image.labels['org.opencontainers.image.licenses'], 'Apache-2.0');
+    t.match(image.user, /^[1-9]\d*(:\d+)?$/);
+    t.end();
+  });
+
+  /** As the image's user where that can be had: it can write to nothing in the image. */
+  const start = (command: string[], env: Record<string, string>) => {
+    const uid = process.getuid?.() === 0 ? { uid: Number(image.user.split(':')[0]) } : {};
+    return startProcess(command[0]!, command.slice(1), {
+      cwd: app,
+      env: { ...image.env, ...env },
+      bareEnvironment: true,
+      ...uid,
+    });
+  };
+
+  t.test('names what is missing when it is started without configuration', async (t) => {
+    await using service = start(image.command, {});
+    t.strictSame(await service.ended, { code: 1, signal: null });
+    t.match(service.stderr(), 'SP_NAME is required');
+  });
+
+  t.test('starts with the required variables alone, answers, and stops on SIGTERM', async (t) => {
+    const kubeconfig = join(folder, 'kubeconfig');
+    writeFileSync(kubeconfig, formatKubeconfig({ url: 'http://127.0.0.1:9' }));
+    const address = `127.0.0.1:${await freePort()}`;
+    const env = { ...required, SP_K8S_KUBECONFIG: kubeconfig, SP_SERVER_ADDRESS: address };
+    await using service = start(image.command, env);
+    await service.printed(/"msg":"listening"/);
+    const health = await fetch(`http://${address}/api/v1alpha1/containers/health`);
+    t.equal(health.status, 200);
+    t.match(await health.json(), { status: 'unhealthy', version: /^\d+\.\d+\.\d+/ });
+    t.equal((await fetch(`http://${address}/openapi.yaml`)).status, 200);
+    t.equal((await fetch(`http://${address}/docs/`)).status, 200);
+
+    await using check = start(image.healthCheck, env);
+    t.strictSame(await check.ended, { code: 0, signal: null }, 'the health check passes');
+    service.signal('SIGTERM');
+    t.strictSame(await service.ended, { code: 0, signal: null });
+    t.match(service.stdout(), /"msg":"stopped"\}\n$/);
+    t.equal(service.stderr(), '');
+
+    await using lateCheck = start(image.healthCheck, env);
+    t.strictSame(await lateCheck.ended, { code: 1, signal: null }, 'the health check fails once it is gone');
+  });
+
+  t.end();
+});
