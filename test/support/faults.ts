@@ -1,4 +1,4 @@
-/** What has to hold after every fault: the provider serves, its caches equal the cluster, and the last events are true. */
+/** What has to hold after every fault: the provider serves, nothing is half-done, its caches equal the cluster, and the last events are true. */
 import type { Schemas } from '../../generated/client.ts';
 import { containerStatus } from '../../src/containers/status.ts';
 import { buildContainer } from '../../src/kubernetes/objects/build-container.ts';
@@ -32,7 +32,7 @@ export interface HealedOptions {
   untold?: readonly string[];
 }
 
-/** Waits until all is well again. Rejects with what is not. */
+/** Waits until all is well again. Rejects with what is not. What a provider left half-done takes a minute to be mended. */
 export async function healed(
   system: Pick<System, 'cluster' | 'events' | 'provider'>,
   { provider = system.provider, name = 'k8s-container-provider', untold = [] }: HealedOptions = {},
@@ -41,7 +41,11 @@ export async function healed(
   await serves(provider);
   const faults = async (): Promise<string[]> => {
     const [cached, actual] = await Promise.all([listAll(provider), lookAtCluster(system.cluster)]);
-    return [...cacheFaults(cached, actual), ...eventFaults(eventsFrom(system, name), actual, untold)];
+    return [
+      ...halfDone(actual),
+      ...cacheFaults(cached, actual),
+      ...eventFaults(eventsFrom(system, name), actual, untold),
+    ];
   };
   await eventually(faults, ({ length }) => length === 0, patienceMs);
 }
@@ -126,6 +130,14 @@ async function lookAtCluster({ request, namespace }: System['cluster']): Promise
 function objectsOf({ deployments, services, pods }: ContainerObjects, id: string): ContainerObjects {
   const isOfIt = ({ containerId }: { containerId: string }): boolean => containerId === id;
   return { deployments: deployments.filter(isOfIt), services: services.filter(isOfIt), pods: pods.filter(isOfIt) };
+}
+
+function halfDone(actual: ReadonlyMap<string, ActualContainer>): string[] {
+  const incomplete = [...actual.values()].filter(({ container: { service, spec } }) => {
+    const isReachable = spec.network?.ports?.some(({ visibility }) => visibility !== 'none') ?? false;
+    return isReachable && service === undefined;
+  });
+  return incomplete.map(({ container }) => `${container.id} lacks its Service`);
 }
 
 function cacheFaults(cached: readonly Container[], actual: ReadonlyMap<string, ActualContainer>): string[] {

@@ -64,6 +64,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
         client.resetAndDestroy();
         server.resetAndDestroy();
       }
+      pairs.clear();
     },
     async refuse() {
       // Open connections keep the server from being closed, not from being deaf.
