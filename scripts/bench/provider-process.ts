@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { stripTypeScriptTypes } from 'node:module';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import ts from 'typescript';
 import { Client } from 'undici';
 import type { Reading } from './probe.ts';
 
@@ -122,7 +122,8 @@ export async function startProviderProcess(options: ProviderProcessOptions): Pro
 
 /** Node's support for TypeScript, once loaded, takes memory of its own that what ships does not take. */
 async function probeAsJavaScript(): Promise<string> {
-  return stripTypeScriptTypes(await readFile(join(import.meta.dirname, 'probe.ts'), 'utf8'));
+  const source = await readFile(join(import.meta.dirname, 'probe.ts'), 'utf8');
+  return ts.transpile(source, { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2024 });
 }
 
 function nodeOptions({ built = false, nodeOptions: more = [] }: ProviderProcessOptions): string[] {
