@@ -14,7 +14,8 @@ export interface ContainerPage {
 }
 
 /**
- * Every method throws the classes of `errors.ts` and nothing else, except the signal's reason once it is aborted.
+ * The containers that it gives are not changed afterwards by anybody. Every method throws the classes of `errors.ts` and
+ * nothing else, except the signal's reason once it is aborted.
  */
 export interface ContainerRepository {
   /**

@@ -7,6 +7,7 @@ import type { OpenApiDocument, Operation, ResolvedOperation } from './document.t
 import type { Exchange } from './exchanges.ts';
 import { compileRequestValidation } from './request-validation.ts';
 import type { RequestParts, Rules } from './request-validation.ts';
+import { serialize } from './serialize.ts';
 
 /** A handler of any operation: what the typed ones of `Handlers` have in common. */
 type Handler = (call: Call) => Promise<Answer>;
@@ -104,7 +105,7 @@ function sendAnswer(reply: FastifyReply, { status, body }: Answer, contentTypes:
     return;
   }
   // The serializer is named here because Fastify would otherwise add a charset to the content type.
-  reply.serializer(JSON.stringify).header('content-type', contentTypes.get(status) ?? 'application/json');
+  reply.serializer(serialize).header('content-type', contentTypes.get(status) ?? 'application/json');
   reply.send(body);
 }
 
