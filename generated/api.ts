@@ -169,7 +169,7 @@ export interface components {
     };
     /**
      * @description What is to run. Every object in it is open: fields that are not described here are kept and come back as they
-     *     were sent.
+     *     were sent. No member may be more than 500 levels deep.
      */
     ContainerSpec: {
       /** @enum {string} */
@@ -596,7 +596,7 @@ export interface operations {
         'application/json': {
           /**
            * @description What is to run. Every object in it is open: fields that are not described here are kept and come back as they
-           *     were sent.
+           *     were sent. No member may be more than 500 levels deep.
            */
           spec: {
             /** @enum {string} */

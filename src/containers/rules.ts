@@ -13,6 +13,11 @@ type Json = Readonly<Record<string, unknown>>;
 /** A path of its own under the collection. */
 const HEALTH = 'health';
 const MEMORY_LIMIT = 1n << 63n;
+/**
+ * Levels of arrays and objects below a member of the spec: `JSON.stringify` takes room on the stack for each, and a
+ * container that cannot be written as JSON could be neither kept nor listed.
+ */
+const MAX_DEPTH = 500;
 
 /** Faults of an id that a client chose; `id` as it was sent, absent where it chose none. */
 export function findIdFaults(id: unknown): Fault[] {
@@ -31,6 +36,8 @@ const rules: readonly Rule[] = [
   findMemoryFaults,
   findEnvironmentFaults,
   findPortFaults,
+  findTextFaults,
+  findDepthFaults,
 ];
 
 function findLabelFaults(spec: Json): Fault[] {
@@ -106,6 +113,42 @@ function findEnvironmentFaults(spec: Json): Fault[] {
 function findPortFaults(spec: Json): Fault[] {
   const ports = arrayOf(objectOf(spec.network).ports).map((port) => objectOf(port).container_port);
   return findRepetitions(ports, (index) => `/spec/network/ports/${index}/container_port`);
+}
+
+/** Half of a surrogate pair has no UTF-8: the cluster would run something else than what was sent. */
+function findTextFaults(spec: Json): Fault[] {
+  const { command, args, env } = objectOf(spec.process);
+  return [
+    ...malformedTexts([objectOf(spec.image).reference], () => '/spec/image/reference'),
+    ...malformedTexts(arrayOf(command), (index) => `/spec/process/command/${index}`),
+    ...malformedTexts(arrayOf(args), (index) => `/spec/process/args/${index}`),
+    ...malformedTexts(
+      arrayOf(env).map((variable) => objectOf(variable).value),
+      (index) => `/spec/process/env/${index}/value`,
+    ),
+  ];
+}
+
+function malformedTexts(values: readonly unknown[], pointerOf: (index: number) => string): Fault[] {
+  return values.flatMap((value, index) =>
+    typeof value !== 'string' || value.isWellFormed()
+      ? []
+      : [{ detail: 'must not have half of a surrogate pair', pointer: pointerOf(index) }],
+  );
+}
+
+function findDepthFaults(spec: Json): Fault[] {
+  return Object.entries(spec)
+    .filter(([, value]) => isDeeperThan(MAX_DEPTH, value))
+    .map(([name]) => ({
+      detail: `must not be more than ${MAX_DEPTH} levels deep`,
+      pointer: `/spec/${escapePointer(name)}`,
+    }));
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeperThan(levels - 1, member));
 }
 
 /** One fault for each string or number that stands in the list before. */

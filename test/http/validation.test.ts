@@ -7,21 +7,28 @@ import { conformingFetch } from '../support/conformance.ts';
 
 const base = '/api/v1alpha1/containers';
 
-async function post(
-  server: HttpServer,
-  body: unknown,
-  query = '',
-): Promise<Partial<Schemas['Problem']> & { status: number }> {
+type Answer = Partial<Schemas['Problem']> & { status: number };
+
+async function post(server: HttpServer, body: unknown, query = ''): Promise<Answer> {
+  return await sendJson(server, JSON.stringify(body), query);
+}
+
+async function sendJson(server: HttpServer, body: string, query = ''): Promise<Answer> {
   const response = await conformingFetch(`${server.url}${base}${query}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    body,
   });
   return { ...((await response.json()) as Partial<Schemas['Problem']>), status: response.status };
 }
 
 const idWords = '1 to 63 lower-case letters, digits and hyphens, with a letter or digit at either end';
 const nameRule = 'letters, digits, "-", "_" and ".", with a letter or digit at either end';
+
+/** Lists in lists. */
+function nested(levels: number): unknown {
+  return JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+}
 
 /** Changes to a valid spec, with the faults that they make: pointers are relative to the spec. */
 const cases: Record<string, { change: object; faults: [pointer: string, detail: string][] }> = {
@@ -154,6 +161,21 @@ const cases: Record<string, { change: object; faults: [pointer: string, detail: 
       ['/process/args/2', 'must be a string'],
     ],
   },
+  'text that has no UTF-8': {
+    change: {
+      image: { reference: 'a\ud800' },
+      process: { command: ['a', '\udfff'], args: ['\ud800x', '\ud83d\ude00'], env: [{ name: 'A', value: '\udc00' }] },
+      unknown: '\ud800',
+    },
+    faults: ['/image/reference', '/process/command/1', '/process/args/0', '/process/env/0/value'].map((pointer) => [
+      pointer,
+      'must not have half of a surrogate pair',
+    ]),
+  },
+  'members that are too deep to be told again': {
+    change: { a: nested(500), 'b/c': nested(501), metadata: { name: 'web', deep: nested(500) } },
+    faults: ['/metadata', '/b~1c'].map((pointer) => [pointer, 'must not be more than 500 levels deep']),
+  },
   ports: {
     change: {
       network: {
@@ -225,6 +247,20 @@ test('a body that is not an object is told at its root', async (t) => {
   t.same((await post(server, 'spec')).errors, [{ detail: 'must be an object', pointer: '' }]);
   t.same((await post(server, {})).errors, [{ detail: 'is required', pointer: '/spec' }]);
   t.same((await post(server, { spec: null })).errors, [{ detail: 'must be an object', pointer: '/spec' }]);
+});
+
+test('a body that is too deep to be told again is refused, however deep it is', async (t) => {
+  await using server = await startHttpServer();
+  const spec = JSON.stringify(containerSpec());
+  const send = (levels: number) =>
+    sendJson(server, `{"spec":${spec.slice(0, -1)},"deep":${'['.repeat(levels)}${']'.repeat(levels)}}}`);
+  t.equal((await send(500)).status, 201);
+  for (const levels of [501, 5_000, 100_000]) {
+    const { status, errors } = await send(levels);
+    t.equal(status, 400);
+    t.same(errors, [{ detail: 'must not be more than 500 levels deep', pointer: '/spec/deep' }]);
+  }
+  t.equal((await server.client.GET('/containers')).data?.containers.length, 1);
 });
 
 test('a body with very many faults is answered quickly, with as many as fit', async (t) => {
