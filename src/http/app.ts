@@ -58,7 +58,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   app.addHook('onRequest', (request, reply, done) => {
     exchanges.begin(request, reply);
-    done(faultOfHeaders(request));
+    // Before the body is looked at: what is wrong with one that nobody takes does not matter.
+    done(faultOfHeaders(request) ?? (request.is404 ? nothingHere() : undefined));
   });
   app.addHook('onSend', (request, _reply, payload, done) => {
     request.exchange.answeredAt = performance.now();
@@ -68,9 +69,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   drainOnClose(app, exchanges, timeouts.shutdownMs);
   refuseTunnels(app);
   app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(log, new RequestError(404, 'There is nothing at this path.'), request, reply),
-  );
+  app.setNotFoundHandler((request, reply) => sendProblem(log, nothingHere(), request, reply));
 
   app.decorateRequest('exchange');
   acceptJsonOnly(app);
@@ -112,6 +111,10 @@ function createServer({ log, timeouts }: AppOptions, exchanges: Exchanges): Fast
   // An expectation that nobody can meet is refused with the other headers.
   app.server.on('checkExpectation', app.routing);
   return app as unknown as FastifyInstance;
+}
+
+function nothingHere(): RequestError {
+  return new RequestError(404, 'There is nothing at this path.');
 }
 
 /** What is wrong with the headers of a request that Node would answer without a problem document. */

@@ -86,28 +86,16 @@ function describeContainerError(error: ContainerError): Description {
   if (error instanceof InvalidArgumentError) return { status: 400, detail, faults: error.faults };
   if (error instanceof NotFoundError) return { status: 404, detail };
   if (error instanceof ConflictError) return { status: 409, detail, type: 'ALREADY_EXISTS' };
-  if (error instanceof UnavailableError) return unavailable(detail, error.retryAfterSeconds);
+  if (error instanceof UnavailableError) {
+    return { status: 503, detail, headers: { 'retry-after': String(error.retryAfterSeconds) } };
+  }
   return { status: 500, detail };
-}
-
-function unavailable(detail: string, retryAfterSeconds: number): Description {
-  return { status: 503, detail, headers: { 'retry-after': String(retryAfterSeconds) } };
 }
 
 /** Fastify's errors by code. Its messages are not repeated: some hold parts of the request. */
 const frameworkErrors: Record<string, Description> = {
   FST_ERR_BAD_URL: { status: 400, detail: 'The URL is malformed.' },
-  FST_ERR_MAX_PARAM_LENGTH: { status: 414, detail: 'The URL is too long.' },
   FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, detail: 'The body is too large.' },
-  FST_ERR_CTP_EMPTY_JSON_BODY: {
-    status: 400,
-    detail: 'The request has no body.',
-    faults: [{ detail: 'is required', pointer: '' }],
-  },
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { status: 400, detail: 'The body has not the length that the request gives.' },
-  FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, detail: 'The body is not valid JSON.' },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, detail: 'The body must be application/json.' },
-  FST_ERR_HANDLER_TIMEOUT: unavailable('The time for the request is up.', RETRY_AFTER_SECONDS),
 };
 
 function describeFrameworkError(error: unknown): Description | undefined {

@@ -54,6 +54,19 @@ test('what was sent comes back as it was sent, unknown fields of every object in
   t.same(data?.spec, { ...spec, metadata: { ...spec.metadata, namespace: 'default' } });
 });
 
+test('names that objects have by nature are names like others', async (t) => {
+  await using server = await startHttpServer();
+  const unknown = '{"__proto__":{"a":1},"constructor":{"prototype":{"b":2}},"toString":null}';
+  const spec = JSON.stringify(containerSpec()).replace('"web"', `"web","unknown":${unknown}`);
+  const response = await conformingFetch(`${server.url}${base}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: `{"__proto__":{"spec":null},"spec":${spec}}`,
+  });
+  t.equal(response.status, 201);
+  t.ok((await response.text()).includes(`"unknown":${unknown}`));
+});
+
 test('read-only fields and unknown fields beside spec are ignored, whatever they hold', async (t) => {
   await using server = await startHttpServer();
   const body = {

@@ -54,6 +54,19 @@ test('paths and methods that there are not', (t) =>
     'path above the API': [message('GET /'), { status: 404, type: 'NOT_FOUND' }],
     'path below a container': [message(`GET ${base}/web-1/logs`), { status: 404, type: 'NOT_FOUND' }],
     'unknown path with an unusual method': [message('PROPFIND /nope'), { status: 404, type: 'NOT_FOUND' }],
+    'unknown path with a method that wants a body': [message('QUERY /nope'), { status: 404, type: 'NOT_FOUND' }],
+    'unknown path with a body of text': [
+      message('POST /nope', 'Content-Type: text/plain\r\nContent-Length: 1\r\n', 'x'),
+      { status: 404, type: 'NOT_FOUND' },
+    ],
+    'unknown path with half of an object': [
+      message('POST /nope', `${json}Content-Length: 1\r\n`, '{'),
+      { status: 404, type: 'NOT_FOUND' },
+    ],
+    'unknown path with too large a body': [
+      message('POST /nope', `${json}Content-Length: 999999\r\n`),
+      { status: 404, type: 'NOT_FOUND' },
+    ],
     'PUT on the collection': [message(`PUT ${base}`), { status: 405, allow: 'GET, POST' }],
     'OPTIONS on the collection': [message(`OPTIONS ${base}`), { status: 405, allow: 'GET, POST' }],
     'HEAD on the collection': [message(`HEAD ${base}`), { status: 405, allow: 'GET, POST' }],
@@ -97,13 +110,20 @@ test('bodies that are not what they should be', (t) =>
       message(`POST ${base}`, 'Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
       { status: 400 },
     ],
+    'an empty chunked body of no type that exists': [
+      message(`POST ${base}`, 'Content-Type: ;\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+      { status: 400 },
+    ],
     'an empty chunked body of JSON': [
       message(`POST ${base}`, `${json}Transfer-Encoding: chunked\r\n`, '0\r\n\r\n'),
       { status: 400 },
     ],
     'half of an object': [withBody(json, '{"spec"'), { status: 400, detail: /not valid JSON/ }],
     'a body of white space': [withBody(json, ' \n'), { status: 400 }],
-    'a prototype': [withBody(json, '{"__proto__":{"a":1}}'), { status: 400 }],
+    'bytes that are no UTF-8': [
+      message(`POST ${base}`, `${json}Content-Length: 9\r\n`, '{"a":"\xff"}'),
+      { status: 400, detail: /UTF-8/ },
+    ],
     'a number': [withBody(json, '5'), { status: 400 }],
     null: [withBody(json, 'null'), { status: 400 }],
     'a list': [withBody(json, '[]'), { status: 400 }],
