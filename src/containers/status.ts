@@ -48,10 +48,12 @@ export function containerStatus(objects: ObservedContainerObjects, now: number):
   const pod = decidingPod(pods, now);
   const verdict =
     (pod && podVerdict(pod, now)) ?? firstVerdict(deploymentRules, (rule) => rule(deployment)) ?? waitingForPod;
+  const lookAgainAt = nextLook(pods, now);
   return {
     ...verdict,
     message: shortened(verdict.message),
     changedAt: newestTransition((pod ?? deployment).conditions, deployment.createdAt),
+    ...(lookAgainAt !== undefined && { lookAgainAt }),
   };
 }
 
@@ -61,11 +63,22 @@ export function containerStatus(objects: ObservedContainerObjects, now: number):
  * among those that run, or among all where none does.
  */
 export function decidingPod(pods: readonly ObservedPod[], now: number): ObservedPod | undefined {
+  const counting = countingPods(pods);
+  return counting.find((pod) => podVerdict(pod, now)?.status === 'RUNNING') ?? counting[0];
+}
+
+/** When time alone will change what a Pod that counts says: also of one that does not decide now, and then may. */
+function nextLook(pods: readonly ObservedPod[], now: number): number | undefined {
+  const looks = countingPods(pods).flatMap((pod) => podVerdict(pod, now)?.lookAgainAt ?? []);
+  return looks.length > 0 ? Math.min(...looks) : undefined;
+}
+
+/** Newest first. */
+function countingPods(pods: readonly ObservedPod[]): ObservedPod[] {
   const newestFirst = pods.filter(({ phase }) => phase !== 'Succeeded').sort(byAge);
   const current = newestFirst.filter((pod, index) => index === 0 || pod.phase !== 'Failed');
   const staying = current.filter(({ deletedAt }) => deletedAt === undefined);
-  const counting = staying.length > 0 ? staying : current;
-  return counting.find((pod) => podVerdict(pod, now)?.status === 'RUNNING') ?? counting[0];
+  return staying.length > 0 ? staying : current;
 }
 
 /** Newest first; by name where the times are equal, so that the order in which Pods are listed changes nothing. */

@@ -347,6 +347,17 @@ await t.test('asks for another look when a container that is back up will count 
   t.end();
 });
 
+await t.test('asks for another look when a Pod that does not decide yet will count as running', (t) => {
+  const startedAt = now - 4_000;
+  const back = container({ running: { startedAt } }, { restartCount: 1, lastState: terminated(1) });
+  const old = pod({ name: 'old', createdAt, container: back });
+  const young = pod({ name: 'young', createdAt: createdAt + 60_000, phase: 'Pending' });
+  const objects = { deployment: deployment(), pods: [old, young] };
+  t.match(containerStatus(objects, now), { status: 'PENDING', lookAgainAt: startedAt + recoveryMs });
+  t.equal(containerStatus(objects, startedAt + recoveryMs).status, 'RUNNING');
+  t.end();
+});
+
 await t.test('which Pod decides', (t) => {
   const old = pod({ name: 'old', createdAt });
   const young = pod({ name: 'young', createdAt: createdAt + 60_000 });
