@@ -3,6 +3,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse as parseYaml } from 'yaml';
 import { ApiError, badRequest, internalError, methodNotAllowed, noSuchPath } from './api-error.ts';
+import { cut } from './cut.ts';
 import { unrecognized } from './decode.ts';
 import { discoveryDocument, healthPaths } from './discovery.ts';
 import { refusalError, type FaultAction, type Faults } from './faults.ts';
@@ -82,7 +83,7 @@ function verbOf(method: string | undefined, named: boolean, watch: boolean): Ver
 async function applyFault(action: FaultAction, response: ServerResponse, { closing }: ServerParts): Promise<boolean> {
   switch (action.kind) {
     case 'drop':
-      response.socket?.resetAndDestroy();
+      cut(response.socket);
       return true;
     case 'hang':
       return true;
@@ -104,7 +105,7 @@ async function applyFault(action: FaultAction, response: ServerResponse, { closi
 function dropInsteadOfAnswer(response: ServerResponse): void {
   const { socket } = response;
   response.writeHead = () => {
-    socket?.resetAndDestroy();
+    cut(socket);
     return response;
   };
   response.end = () => response;

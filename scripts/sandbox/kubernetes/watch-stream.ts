@@ -1,6 +1,7 @@
 /** One watch: the changes since a version, then those that come, as lines of JSON over one answer that stays open. */
 import type { ServerResponse } from 'node:http';
 import { expired, type StatusBody } from './api-error.ts';
+import { cut } from './cut.ts';
 import type { Faults } from './faults.ts';
 import { apiVersionOf, type Resource } from './resources.ts';
 import { everything, type Predicate } from './selectors.ts';
@@ -76,7 +77,7 @@ export function startWatch(response: ServerResponse, query: WatchQuery, options:
   const timeout = setTimeout(end, Math.min(query.timeoutSeconds * 1000, 2 ** 31 - 1));
   const untrack = faults.track({
     resource: resource.plural,
-    reset: () => void response.socket?.resetAndDestroy(),
+    reset: () => cut(response.socket),
     end: () => void response.end(),
     silence: () => void (silent = true),
     fail: (status: StatusBody) => {
