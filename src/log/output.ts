@@ -8,6 +8,7 @@ import { constants, fstatSync, openSync, write } from 'node:fs';
 const GATHERING_MS = 5;
 /** How long a descriptor that takes nothing now is left alone. */
 const RETRY_MS = 50;
+const NEWLINE = 0x0a;
 
 export interface LineOutputOptions {
   fd: number;
@@ -26,6 +27,8 @@ export class LineOutput {
   #waiting: string[] = [];
   #bufferedBytes = 0;
   #writing = false;
+  /** What was written last is the beginning of a line whose rest was refused. */
+  #midLine = false;
   #lost = 0;
   #idle = Promise.withResolvers<undefined>();
 
@@ -57,7 +60,8 @@ export class LineOutput {
   #writeWaiting(): void {
     const lines = this.#waiting;
     this.#waiting = [];
-    this.#writeChunk(Buffer.from(lines.join('')), lines.length);
+    if (this.#midLine) this.#bufferedBytes += 1;
+    this.#writeChunk(Buffer.from((this.#midLine ? '\n' : '') + lines.join('')), lines.length);
   }
 
   #writeChunk(chunk: Buffer, lines: number): void {
@@ -69,8 +73,10 @@ export class LineOutput {
         this.#finishChunk(chunk.length);
       } else if (written < chunk.length) {
         this.#bufferedBytes -= written;
+        if (written > 0) this.#midLine = chunk[written - 1] !== NEWLINE;
         this.#writeChunk(chunk.subarray(written), lines);
       } else {
+        this.#midLine = false;
         this.#finishChunk(chunk.length);
         this.#reportLost();
       }
