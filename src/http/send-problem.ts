@@ -8,6 +8,9 @@ export function sendProblem(log: Logger, error: unknown, request: FastifyRequest
   const { problem, headers } = problemAnswer(error, request.raw.url);
   const clientLeft = reply.raw.destroyed;
   if (!clientLeft) logFailure(log, request.id, problem.status, error);
+  // Fastify closes the connection on a body that it does not take, and a client that is still sending would then lose the
+  // answer. Open, the rest is read and thrown away for as long as a request may take.
+  reply.removeHeader('connection');
   reply
     .code(problem.status)
     .headers(headers)

@@ -25,16 +25,15 @@ export function refuseUnreadable(log: Logger, exchanges: Exchanges): (error: Cli
       return;
     }
     const latest = exchanges.latestOn(socket);
-    if (!latest || latest.reply.raw.writableFinished) {
+    if (latest?.request.raw.complete === false) {
+      // It broke off within the body of a request, which may have been answered without it.
+      if (latest.reply.raw.headersSent) socket.destroy();
+      else refuse(log, error, socket, latest.request.raw);
+    } else if (!latest || latest.reply.raw.writableFinished) {
       refuse(log, error, socket);
-    } else if (latest.request.raw.complete) {
+    } else {
       // It is behind a request that is still being worked on, whose answer goes first.
       latest.reply.raw.once('close', () => refuse(log, error, socket));
-    } else if (latest.reply.raw.headersSent) {
-      // It broke off within the body of a request, the answer to which cannot be taken back.
-      socket.destroy();
-    } else {
-      refuse(log, error, socket, latest.request.raw);
     }
   };
 }
@@ -80,9 +79,11 @@ function isWithinRequestLine(packet: unknown): boolean {
 
 const requestLine = /^([A-Z]+) (\S+) HTTP\/\d/;
 
-/** The target of the request that a packet begins with; absent where it begins with something else. */
+/** The target of the request that a packet begins with, its bytes beyond ASCII escaped; absent where it begins with something else. */
 function uriOf(packet: unknown): string | undefined {
-  return Buffer.isBuffer(packet) ? requestLine.exec(packet.toString('latin1', 0, MAX_HEADER_BYTES))?.[2] : undefined;
+  if (!Buffer.isBuffer(packet)) return undefined;
+  const target = requestLine.exec(packet.toString('latin1', 0, MAX_HEADER_BYTES))?.[2];
+  return target?.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function isHead(packet: unknown): boolean {

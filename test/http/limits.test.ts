@@ -136,3 +136,27 @@ test('a client that does not take its answer is cut off', async (t) => {
   t.match(line, { path: base, aborted: true });
   socket.destroy();
 });
+
+test('a body that is too large or of no use is read to its end, so that its client sees the answer', async (t) => {
+  await using server = await startHttpServer();
+  for (const [type, status] of [
+    ['application/json', 413],
+    ['text/plain', 415],
+  ] as const) {
+    using connection = await openRaw(server.port);
+    const body = 'x'.repeat(4_000_000);
+    connection.write(`POST ${base} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\n`);
+    connection.write(`Content-Length: ${body.length}\r\n\r\n${body}`);
+    t.equal((await connection.answer({ method: 'POST', path: base })).status, status);
+    connection.write(get(`${base}/health`));
+    t.equal((await connection.answer({ path: `${base}/health` })).status, 200);
+  }
+});
+
+test('a request that was answered before its body came is not answered again when the body never does', async (t) => {
+  await using server = await startHttpServer({ timeouts: { readMs: 200 } });
+  using connection = await openRaw(server.port);
+  connection.write(`PUT ${base} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n`);
+  t.equal((await connection.answer({ method: 'PUT', path: base })).status, 405);
+  t.equal(await connection.closed(), '');
+});

@@ -154,6 +154,7 @@ test('messages that are not valid HTTP', (t) =>
       message(`POST ${base}`, `${json}Transfer-Encoding: chunked\r\n`, 'zz\r\n'),
       { status: 400 },
     ],
+    'a URL that is not ASCII': [message('GET /\xc3\xa9'), { status: 400, instance: '/%C3%A9' }],
     'a header without a name': [message(`GET ${base}`, ': x\r\n'), { status: 400 }],
     'headers over 16 KiB': [message(`GET ${base}`, `X-Large: ${'x'.repeat(16 * 1024)}\r\n`), { status: 431 }],
     'many headers over 16 KiB': [message(`GET ${base}`, 'X-Many: xxxxxxxxxxxx\r\n'.repeat(1_000)), { status: 431 }],
