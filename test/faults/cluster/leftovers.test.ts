@@ -41,7 +41,7 @@ t.test('what is left of a deleted container', async (t) => {
     t.equal(served.spec.network?.ip, (await workloads.runningPod('reborn')).status.podIP);
     t.ok((await workloads.of('pods', 'reborn')).some(({ metadata }) => metadata.uid === oldPod.metadata.uid));
     if (!system.cluster.isSandbox) {
-      const name = second.service!.name!;
+      const name = second.service!.name;
       await eventually(
         () => traffic.targets(name),
         (targets) => targets.length > 0,
