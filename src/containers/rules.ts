@@ -53,10 +53,19 @@ const labelPrefixPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*
 const reservedLabelPrefixes = ['dcm.project/', 'service.kubernetes.io/'];
 const reservedLabels = ['pod-template-hash'];
 
+/** Whether a label is the cluster's or the provider's own, not one that a client may send. */
+export function isReservedLabel(key: string): boolean {
+  return reservedPrefixOf(key) !== undefined || reservedLabels.includes(key);
+}
+
+function reservedPrefixOf(key: string): string | undefined {
+  return reservedLabelPrefixes.find((prefix) => key.startsWith(prefix));
+}
+
 function labelKeyFault(key: string): string | undefined {
-  const reservedPrefix = reservedLabelPrefixes.find((prefix) => key.startsWith(prefix));
+  const reservedPrefix = reservedPrefixOf(key);
   if (reservedPrefix !== undefined) return `must not have a key under ${reservedPrefix}, which is reserved`;
-  if (reservedLabels.includes(key)) return `must not have the key ${key}, which is reserved`;
+  if (isReservedLabel(key)) return `must not have the key ${key}, which is reserved`;
 
   const slash = key.indexOf('/');
   const prefix = key.slice(0, Math.max(slash, 0));

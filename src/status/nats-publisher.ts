@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions, NatsConnection } from 'nats';
 import { connect, credsAuthenticator } from 'nats';
 import type { Logger } from 'pino';
-import { backoffMs } from './backoff.ts';
+import { backoffMs } from '../backoff.ts';
 import { pause, systemClock } from './clock.ts';
 import { awaitGreeting } from './nats-greeting.ts';
 import { NatsSession } from './nats-session.ts';

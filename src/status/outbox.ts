@@ -1,7 +1,7 @@
 /** What has to be published and is not confirmed yet: for each container its newest status. */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { backoffMs } from './backoff.ts';
+import { backoffMs } from '../backoff.ts';
 import type { Clock } from './clock.ts';
 import type { StatusChange, StatusEvent } from './cloud-event.ts';
 import type { EventMessage, EventPublisher } from './publisher.ts';

@@ -84,6 +84,12 @@ export function alreadyExists(error: unknown): boolean {
   return hasStatus(error, 409) && error.reason === 'AlreadyExists';
 }
 
+/** How long the API server asks to be left alone, in milliseconds; absent where it does not. */
+export function retryAfterMs(error: unknown): number | undefined {
+  const seconds = error instanceof KubernetesApiError ? error.retryAfterSeconds : undefined;
+  return seconds === undefined ? undefined : seconds * 1_000;
+}
+
 /** Whether the resourceVersion or the page's token is too old, or newer than anything that the server knows. */
 export function isExpired(error: unknown): boolean {
   if (!(error instanceof KubernetesApiError)) return false;

@@ -1,8 +1,8 @@
 /** Deletes that are asked for again until it is known how they ended. */
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { KubernetesApiError, KubernetesConnectionError, hasStatus } from './api-error.ts';
-import { backoffMs } from './backoff.ts';
+import { backoffMs } from '../../backoff.ts';
+import { KubernetesApiError, KubernetesConnectionError, hasStatus, retryAfterMs } from './api-error.ts';
 import type { KubernetesApi } from './client.ts';
 import type { Resource } from './resources.ts';
 
@@ -37,8 +37,7 @@ export async function deleteSurely(
       if (hasStatus(error, 404) && error.detailsKind !== 'namespaces') return attempt === 1 ? 'absent' : 'deleted';
       if (hasStatus(error, 409)) return 'replaced';
       if (!mayHelpToRepeat(error)) throw error;
-      const retryAfterSeconds = error instanceof KubernetesApiError ? error.retryAfterSeconds : undefined;
-      const delayMs = backoffMs(attempt, backoff, retryAfterSeconds);
+      const delayMs = backoffMs(attempt, backoff, retryAfterMs(error));
       if (Date.now() + delayMs >= until) throw error;
       await wait(delayMs);
     }

@@ -5,9 +5,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
-import { KubernetesApiError, isExpired } from '../api/api-error.ts';
-import { backoffMs } from '../api/backoff.ts';
-import type { BackoffBounds } from '../api/backoff.ts';
+import { backoffMs } from '../../backoff.ts';
+import type { Backoff } from '../../backoff.ts';
+import { KubernetesApiError, isExpired, retryAfterMs } from '../api/api-error.ts';
 import type { KubernetesApi } from '../api/client.ts';
 import { everyContainer } from '../objects/labels.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -26,7 +26,7 @@ export interface ReflectorBounds {
   watchTimeoutSeconds: number;
   /** A watch that is silent for longer than this is dropped: longer than `watchTimeoutSeconds`. */
   stallMs: number;
-  backoff: BackoffBounds;
+  backoff: Backoff;
 }
 
 export const defaultReflectorBounds: ReflectorBounds = {
@@ -227,8 +227,7 @@ export class Reflector<Kind extends Resource> {
     const expired = isExpired(refusal);
     if (expired || error instanceof BrokenWatch) this.#version = undefined;
     const { backoff } = this.#options.bounds;
-    const retryAfterSeconds = refusal instanceof KubernetesApiError ? refusal.retryAfterSeconds : undefined;
-    const delayMs = expired && this.#failures === 1 ? 0 : backoffMs(this.#failures, backoff, retryAfterSeconds);
+    const delayMs = expired && this.#failures === 1 ? 0 : backoffMs(this.#failures, backoff, retryAfterMs(refusal));
     this.#report(error, delayMs);
     const signal = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal]);
     await wait(delayMs, undefined, { signal }).catch(() => undefined);

@@ -32,8 +32,3 @@ export function oneContainer(id: string): string {
 export function oneIncarnation(id: string, incarnation: string): string {
   return `${oneContainer(id)},${INCARNATION_LABEL}=${incarnation}`;
 }
-
-/** Whether a label is the cluster's or the provider's own, not one that a client may send. */
-export function isReservedLabel(key: string): boolean {
-  return key.startsWith('dcm.project/') || key.startsWith('service.kubernetes.io/') || key === 'pod-template-hash';
-}

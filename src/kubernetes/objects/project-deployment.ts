@@ -1,4 +1,5 @@
-import { SPEC_ANNOTATION, isReservedLabel } from './labels.ts';
+import { isReservedLabel } from '../../containers/rules.ts';
+import { SPEC_ANNOTATION } from './labels.ts';
 import type { Deployment } from '../api/resources.ts';
 import { projectConditions, projectMetadata } from './project-object.ts';
 import type { DeploymentRecord, Workload } from './records.ts';
