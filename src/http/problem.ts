@@ -38,7 +38,8 @@ export class RequestError extends Error {
 
 /** The answer to a request that failed with `error`, which may be anything; what is not known is told without details. */
 export function problemAnswer(error: unknown, uri: string | undefined): ProblemAnswer {
-  const { status, detail, headers = {}, faults = [], type = typeOf(status) } = describe(error);
+  const { status, detail, headers = {}, faults = [] } = describe(error);
+  const type = typeOf(status);
   const instance = uri === undefined ? undefined : uriReference(uri);
   return {
     problem: {
@@ -62,15 +63,21 @@ const titles: Record<Problem['type'], string> = {
   INTERNAL: 'Internal error',
 };
 
+/** All others are `INTERNAL` from 500 on, and `INVALID_ARGUMENT` below. */
+const types: Readonly<Record<number, Problem['type']>> = {
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  409: 'ALREADY_EXISTS',
+};
+
 function typeOf(status: number): Problem['type'] {
-  if (status >= 500) return 'INTERNAL';
-  return status === 404 ? 'NOT_FOUND' : 'INVALID_ARGUMENT';
+  return types[status] ?? (status >= 500 ? 'INTERNAL' : 'INVALID_ARGUMENT');
 }
 
 interface Description {
   status: number;
   detail: string;
-  type?: Problem['type'];
   headers?: Record<string, string>;
   faults?: readonly Fault[];
 }
@@ -85,7 +92,7 @@ function describeContainerError(error: ContainerError): Description {
   const detail = error.message;
   if (error instanceof InvalidArgumentError) return { status: 400, detail, faults: error.faults };
   if (error instanceof NotFoundError) return { status: 404, detail };
-  if (error instanceof ConflictError) return { status: 409, detail, type: 'ALREADY_EXISTS' };
+  if (error instanceof ConflictError) return { status: 409, detail };
   if (error instanceof UnavailableError) {
     return { status: 503, detail, headers: { 'retry-after': String(error.retryAfterSeconds) } };
   }

@@ -76,6 +76,10 @@ test('paths and methods that there are not', (t) =>
     'TRACE on a container': [message(`TRACE ${base}/web-1`), { status: 405, allow: 'DELETE, GET' }],
     'DELETE on the health': [message(`DELETE ${base}/health`), { status: 405, allow: 'GET' }],
     'POST on the document': [message('POST /openapi.json'), { status: 405, allow: 'GET' }],
+    "way out of the page's files": [
+      message('GET /docs/static/%2e%2e/package.json'),
+      { status: 403, type: 'PERMISSION_DENIED' },
+    ],
     'POST with an empty id': [message(`POST ${base}/`), { status: 405, allow: 'DELETE, GET' }],
     'wrong method with a body that is not JSON': [
       message(`PUT ${base}`, `${json}Content-Length: 1\r\n`, '{'),
