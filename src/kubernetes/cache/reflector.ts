@@ -50,6 +50,12 @@ export interface ReflectorOptions<Kind extends Resource> {
 /** A watch that ends sooner, and empty, counts as failed: it must not be taken up again and again without a wait. */
 const shortestWatchMs = 500;
 
+/**
+ * How long the first watch after a failure lasts: where nothing happens, only its end in good order shows that the API
+ * server is back. That it was accepted does not: it may be silent for good.
+ */
+const proofSeconds = 1;
+
 /** The watch told what cannot be used: only a new list helps. */
 class BrokenWatch extends Error {
   override readonly name = 'BrokenWatch';
@@ -169,7 +175,8 @@ export class Reflector<Kind extends Resource> {
     let isEmpty = true;
     try {
       const signal = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal, stall.signal]);
-      const { watchTimeoutSeconds: timeoutSeconds, stallMs } = bounds;
+      const { watchTimeoutSeconds, stallMs } = bounds;
+      const timeoutSeconds = this.#failures === 0 ? watchTimeoutSeconds : proofSeconds;
       const query = { labelSelector: everyContainer, resourceVersion: version, timeoutSeconds };
       for await (const line of await api.watch(resource, query, { signal, until: openedAt + stallMs })) {
         timer.refresh();
@@ -198,12 +205,13 @@ export class Reflector<Kind extends Resource> {
     this.#version = event.resourceVersion;
     if (event.type === 'BOOKMARK') store.advance(event.resourceVersion);
     else if (event.type === 'DELETED') store.delete(event.uid, event.resourceVersion);
-    else this.#keep(event.object, event.resourceVersion);
+    else this.#keep(event);
   }
 
-  #keep(object: Resources[Kind], version: string): void {
+  /** What is no container's object any more, or can no longer be read, goes, as it would with the next list. */
+  #keep({ object, uid, resourceVersion }: { object: Resources[Kind]; uid: string; resourceVersion: string }): void {
     const item = this.#project(object);
-    if (item === undefined) this.#options.store.advance(version);
+    if (item === undefined) this.#options.store.delete(uid, resourceVersion);
     else this.#options.store.apply(item);
   }
 
