@@ -1,9 +1,11 @@
 /** Where the cluster is and how to get in: the kubeconfig, one pool of connections, and credentials that stay fresh. */
 import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
+import { dirname, resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
+import { parse } from 'yaml';
 
 /** How long credentials are good for, in milliseconds. */
 export interface CredentialsBounds {
@@ -110,6 +112,7 @@ function loadFile(path: string): KubeConfig {
   const config = new KubeConfig();
   try {
     config.loadFromFile(path);
+    useTokenFile(config, path);
     const { server, proxyUrl } = currentCluster(config);
     new URL(server);
     if (proxyUrl?.startsWith('socks')) throw new Error('proxies of the SOCKS protocol are not supported');
@@ -121,6 +124,24 @@ function loadFile(path: string): KubeConfig {
     cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster,
   );
   return config;
+}
+
+/**
+ * The official client overlooks `tokenFile` of a kubeconfig's user. It wins over `token`, as it does for kubectl, and is
+ * read again as the token of a service account is.
+ */
+function useTokenFile(config: KubeConfig, path: string): void {
+  const { users } = parse(readFileSync(path, 'utf8')) as { users?: { name: string; user?: { tokenFile?: string } }[] };
+  const current = config.getCurrentUser()?.name;
+  const named = users?.find(({ name }) => name === current)?.user?.tokenFile;
+  if (!named) return;
+  const tokenFile = resolve(dirname(path), named);
+  readFileSync(tokenFile);
+  config.users = config.users.map(({ token, ...user }) =>
+    user.name === current
+      ? { ...user, authProvider: { name: 'tokenFile', config: { tokenFile } } }
+      : { ...user, ...(token !== undefined && { token }) },
+  );
 }
 
 function currentCluster(config: KubeConfig) {

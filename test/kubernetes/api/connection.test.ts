@@ -54,6 +54,7 @@ t.test('a kubeconfig that cannot be used is named, with what is wrong', async (t
     'clusters: []',
     kubeconfig('not a url', {}),
     kubeconfig('https://a', {}, { 'proxy-url': 'socks5://b' }),
+    kubeconfig('https://a', { tokenFile: 'missing' }),
   ];
   for (const text of broken) {
     await writeFile(file, text);
@@ -123,3 +124,24 @@ t.test('a credentials plugin runs once for callers at the same time, and again o
   t.equal(await countRuns(), 2);
   await connection.close();
 });
+
+t.test(
+  'the token file of a kubeconfig lies beside it, wins over a token, and is read again once it is refused',
+  async (t) => {
+    await using folder = await temporaryFolder();
+    let accepted = 'Bearer token-1';
+    await using server = await startServer(({ headers }) => headers.authorization === accepted);
+    const file = join(folder.path, 'config');
+    await writeFile(file, kubeconfig(server.url, { token: 'old', tokenFile: 'token' }));
+    await writeFile(join(folder.path, 'token'), 'token-1\n');
+    const connection = openConnection(file, { lifetimeMs: 10_000, minAgeMs: 0 });
+    const client = new KubernetesClient(connection, 'a');
+    await client.version({});
+
+    accepted = 'Bearer token-2';
+    await writeFile(join(folder.path, 'token'), 'token-2\n');
+    await client.version({});
+    t.same(server.seen, ['Bearer token-1', 'Bearer token-1', 'Bearer token-2']);
+    await connection.close();
+  },
+);
