@@ -29,7 +29,8 @@ const translations: readonly Translation[] = [
   namespaceTerminating,
   permissionMissing,
   credentialsRefused,
-  quotaExceeded,
+  quotaRefused,
+  quotaContended,
   rangeUsedUp,
   serverFailed,
   invalid,
@@ -96,9 +97,17 @@ function credentialsRefused(error: KubernetesApiError, { log }: TranslationConte
   return new InternalError('The cluster does not accept the credentials of the provider.', { cause: error });
 }
 
-function quotaExceeded(error: KubernetesApiError): ContainerError | undefined {
-  if (error.status !== 403 || !error.statusMessage.includes('exceeded quota')) return undefined;
+/** Used up, or so new that the cluster has not counted yet what is in use. */
+function quotaRefused(error: KubernetesApiError): ContainerError | undefined {
+  const isQuota = /\b(exceeded|status unknown for|insufficient) quota\b/.test(error.statusMessage);
+  if (error.status !== 403 || !isQuota) return undefined;
   return unavailable(`The cluster refuses more: ${withoutPrefix(error.statusMessage)}`, error, longRetryAfterSeconds);
+}
+
+/** Many creates at the same time keep each other from counting in a quota: the API server gives up after some tries. */
+function quotaContended(error: KubernetesApiError): ContainerError | undefined {
+  if (error.status !== 409 || error.reason !== 'Conflict') return undefined;
+  return unavailable('The cluster has too many changes at the same time.', error, 1);
 }
 
 function rangeUsedUp(error: KubernetesApiError): ContainerError | undefined {

@@ -39,6 +39,24 @@ t.test('what may pass is 503, with the time to wait', (t) => {
     ],
     ['a quota', refusal(403, { message: quota }), /refuses more: exceeded quota: small, .*limited: 5$/, 30],
     [
+      'a quota that is not counted yet',
+      refusal(403, {
+        message:
+          'deployments.apps "dcm-web" is forbidden: status unknown for quota: new, resources: count/deployments.apps',
+      }),
+      /refuses more: status unknown for quota: new/,
+      30,
+    ],
+    [
+      'a quota that many creates contend for',
+      refusal(409, {
+        reason: 'Conflict',
+        message: 'Operation cannot be fulfilled on resourcequotas "small": the object has been modified',
+      }),
+      /too many changes at the same time/,
+      1,
+    ],
+    [
       'used up node ports',
       refusal(500, { message: 'Internal error occurred: failed to allocate a nodePort: range is full' }),
       /no free node port left/,
