@@ -24,6 +24,8 @@ export class ObjectStore<Item extends ObjectRecord> {
   readonly #listener: StoreListener<Item>;
   /** How far the watch has come; absent before the first list. */
   #version: string | undefined;
+  /** What of a list is still to be taken over, by uid. */
+  #listed: ReadonlyMap<string, Item> = new Map();
 
   constructor(listener: StoreListener<Item>) {
     this.#listener = listener;
@@ -42,7 +44,9 @@ export class ObjectStore<Item extends ObjectRecord> {
    * have a turn now and then; own writes and deletes may come in between, the watch may not.
    */
   async replace(items: readonly Item[], version: string): Promise<void> {
-    const listed = new Set(items.map(({ uid }) => uid));
+    const listed = new Map(items.map((item) => [item.uid, item]));
+    this.#listed = listed;
+    this.#version = version;
     for (const [uid, item] of this.#items) {
       const writtenLater = this.#written.has(uid) && isNewer(item.resourceVersion, version);
       if (!listed.has(uid) && !writtenLater) this.#remove(uid);
@@ -51,7 +55,7 @@ export class ObjectStore<Item extends ObjectRecord> {
       this.#put(item);
       if (index % itemsPerTurn === itemsPerTurn - 1) await setImmediate();
     }
-    this.#version = version;
+    this.#listed = new Map();
   }
 
   /** Takes over an object from the watch. */
@@ -73,12 +77,17 @@ export class ObjectStore<Item extends ObjectRecord> {
   }
 
   /**
-   * Puts in what the API server answered to an own write. Where the watch has already passed that version, it knows
-   * better: also when it knows that the object is gone again.
+   * Puts in what the API server answered to an own write. Where the watch or a list has already passed that version, it
+   * knows better: also when it knows that the object is gone again.
    */
   write(item: Item): void {
     const passed = this.#version !== undefined && !isNewer(item.resourceVersion, this.#version);
-    if (passed || this.#hidden.has(item.uid)) return;
+    if (passed) {
+      const listed = this.#listed.get(item.uid);
+      if (listed) this.#put(listed);
+      return;
+    }
+    if (this.#hidden.has(item.uid)) return;
     this.#put(item);
     forgetOld(this.#written);
     this.#written.set(item.uid, Date.now());

@@ -138,3 +138,17 @@ t.test('others have a turn while a long list is taken over, and their writes sta
   t.ok(items.get('mine'));
   t.notOk(items.get('o4999'));
 });
+
+t.test('an answer that comes while a later list is taken over does not undo what the list tells', async (t) => {
+  const { items } = store();
+  const listed = Array.from({ length: 5000 }, (_, index) => object(`o${index}`, '5'));
+  await items.replace([], '1');
+  const replacing = items.replace(listed, '10');
+  items.write(object('gone', '9'));
+  items.write(object('o0', '4'));
+  items.write(object('o4999', '4'));
+  t.equal(items.get('o4999')?.resourceVersion, '5', 'it shows at once');
+  await replacing;
+  t.notOk(items.get('gone'));
+  t.equal(items.get('o0')?.resourceVersion, '5');
+});
