@@ -275,3 +275,15 @@ t.test('stopping ends watches, lists and waits at once', async (t) => {
     (open) => open === 0,
   );
 });
+
+t.test('an object that loses its id is no container any more', async (t) => {
+  await using cluster = await openSandbox(still);
+  await using connected = await connect(cluster);
+  workloads(cluster).add('a', 'b');
+  await untilIds(connected, 'a', 'b');
+  const [first] = cluster.sandbox.objects.list('deployments', cluster.namespace);
+  const { name, labels } = first!.metadata;
+  const place = { resource: 'deployments', namespace: cluster.namespace, name };
+  cluster.sandbox.objects.patch(place, { metadata: { labels: { 'dcm.project/dcm-instance-id': '' } } });
+  await untilIds(connected, labels!['dcm.project/dcm-instance-id'] === 'a' ? 'b' : 'a');
+});
