@@ -70,7 +70,7 @@ export class ClusterContainerRepository implements ContainerRepository {
         signal.throwIfAborted();
         const outcome = await this.#tracking(deleteContainer(context, deployment, objects));
         if (outcome === 'deleted') return;
-        if (outcome === 'absent') throw new NotFoundError(`There is no container ${id}.`);
+        if (outcome === 'absent' && known === undefined) throw new NotFoundError(`There is no container ${id}.`);
       }
       throw new UnavailableError(`The container ${id} is being replaced again and again.`, 1);
     });

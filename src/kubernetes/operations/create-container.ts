@@ -77,8 +77,8 @@ async function createDeployment(
       if (!isKubernetesError(error)) throw error;
       if (error.outcomeUnknown) return await findCreated(context, identity, error);
       if (!alreadyExists(error)) throw error;
-      if (attempt > 1) throw new ConflictError(nameTakenByStranger(identity.id), { cause: error });
       await explainTakenName(context, identity.id, until);
+      if (attempt > 1) throw new ConflictError(nameTakenByStranger(identity.id), { cause: error });
     }
   }
 }

@@ -6,6 +6,9 @@ import {
   InvalidArgumentError,
   UnavailableError,
 } from '../../../src/containers/errors.ts';
+import { KubernetesApiError } from '../../../src/kubernetes/api/api-error.ts';
+import type { ClusterContext } from '../../../src/kubernetes/operations/cluster-context.ts';
+import { createContainer } from '../../../src/kubernetes/operations/create-container.ts';
 import { connect, failureOf, openSandbox, unhurried } from '../../support/cluster.ts';
 import { containerSpec, withPorts } from '../../support/base-spec.ts';
 import { eventually } from '../../support/kubernetes.ts';
@@ -238,4 +241,22 @@ t.test('of 200 creates of one id over two providers one succeeds', async (t) => 
   t.ok(refused.every(({ reason }) => reason instanceof ConflictError));
   t.equal(cluster.sandbox.objects.list('deployments', cluster.namespace).length, 1);
   t.equal(cluster.sandbox.objects.list('services', cluster.namespace).length, 1);
+});
+
+t.test('an id that another replica gives away between two looks is taken, not a stranger’s', async (t) => {
+  let looks = 0;
+  const taken = new KubernetesApiError({ verb: 'create', resource: 'deployments' }, 409, {
+    kind: 'Status',
+    reason: 'AlreadyExists',
+  });
+  const named = { ...legacyDeployment('raced', 'containers').metadata, uid: 'u', resourceVersion: '1' };
+  const api = {
+    create: () => Promise.reject(taken),
+    listAll: () => Promise.resolve(++looks === 1 ? [] : [{ metadata: named }]),
+  };
+  const bounds = { writeMs: 1_000, rollBackMs: 1_000, marginMs: 0 };
+  const context = { api, bounds, caches: { isLive: false }, namespace: 'containers' } as unknown as ClusterContext;
+  const error = await failureOf(createContainer(context, 'raced', containerSpec()));
+  t.match(error, { name: 'ConflictError', message: 'There is already a container raced.' });
+  t.equal(looks, 2);
 });

@@ -183,6 +183,19 @@ t.test('deleting', async (t) => {
     faults.resetWatches();
   });
 
+  await t.test('deletes what has the id now, under whatever name', async (t) => {
+    await create('renamed', containerSpec());
+    faults.silenceWatches();
+    objects.delete({ resource: 'deployments', namespace: cluster.namespace, name: 'dcm-renamed' });
+    objects.create(legacyDeployment('renamed', cluster.namespace));
+    await repository.delete('renamed', unhurried());
+    t.same(
+      names('deployments').filter((name) => name.startsWith('legacy-')),
+      [],
+    );
+    faults.resetWatches();
+  });
+
   await t.test('changes nothing once its client has left', async (t) => {
     await create('left', containerSpec());
     const signal = AbortSignal.abort(new RangeError('gone'));
