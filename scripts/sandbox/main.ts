@@ -62,7 +62,8 @@ async function run(stop: Promise<void>): Promise<void> {
   const natsShown = natsUrl === undefined ? `${nats.url}, ${nats.description}` : 'as SP_NATS_URL says';
   console.log(formatBanner({ ...address, nats: natsShown, kubeconfig, ownCluster: ownKubeconfig }));
   sayAll();
-  await Promise.race([stop, provider.ended.then(() => (process.exitCode = 1))]);
+  // Asked to stop, the provider ends as well, and that is no failure then.
+  process.exitCode = await Promise.race([stop.then(() => 0), provider.ended.then(() => 1)]);
   stopping = true;
 }
 

@@ -56,6 +56,16 @@ test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it with
   t.notMatch(sandbox.stdout(), / (error|fatal) /);
 });
 
+test('ends without a fault when it is asked to', async (t) => {
+  await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {
+    cwd: root,
+    env: { PATH, SP_SERVER_ADDRESS: '127.0.0.1:0' },
+  });
+  await sandbox.printed(/^ +API +(http\S+)$/m);
+  sandbox.signal('SIGINT');
+  t.strictSame(await sandbox.ended, { code: 0, signal: null });
+});
+
 test('says what is wrong when a variable of the environment is', async (t) => {
   await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {
     cwd: root,
