@@ -1,0 +1,48 @@
+import { test } from 'tap';
+
+import { startControlPlane } from '../../cluster/control-plane.ts';
+import type { ControlPlane } from '../../cluster/control-plane.ts';
+import { openEventStream } from '../../support/event-stream.ts';
+import { startRealNatsServer } from '../../support/nats-server.ts';
+import { startSystem } from '../../support/system.ts';
+import { startTcpProxy } from '../../support/tcp-proxy.ts';
+import type { TcpProxy } from '../../support/tcp-proxy.ts';
+import { createProbe, natsFaults, soak, soakMs, soakSeed } from '../soak/soak.ts';
+import type { SoakFault } from '../soak/soak.ts';
+
+const seconds = process.env['SP_TEST_ALL'] === '1' ? 300 : 60;
+
+test('random work under random faults leaves every status told, and nothing behind', async () => {
+  await using controlPlane = await startControlPlane({ own: true });
+  await using proxy = await startTcpProxy(controlPlane.api.server);
+  await using nats = await startRealNatsServer({ jetStream: true });
+  await using stream = await openEventStream(nats.url);
+  await using probe = await createProbe();
+  await using system = await startSystem({
+    on: { controlPlane, server: `https://127.0.0.1:${proxy.port}` },
+    nats,
+    env: { ...probe.env, SP_SERVER_REQUEST_TIMEOUT: '3s', SP_SERVER_IDLE_TIMEOUT: '5s' },
+  });
+  await soak({
+    system,
+    stream,
+    probe,
+    seed: soakSeed(),
+    milliseconds: soakMs(seconds),
+    faults: [clusterFaults(controlPlane, proxy), natsFaults(nats)],
+    tell: (line) => console.error(`soak, after ${Math.round(performance.now() / 1_000)} s: ${line}`),
+  });
+  controlPlane.check();
+});
+
+/** Of the API server's processes, and of the network before it. */
+function clusterFaults({ components }: ControlPlane, proxy: TcpProxy): SoakFault[] {
+  const { apiServer } = components;
+  return [
+    { name: 'API server killed', maxMs: 3_000, strike: () => apiServer.kill(), end: () => apiServer.start() },
+    { name: 'API server stopped', maxMs: 5_000, strike: () => apiServer.pause(), end: () => apiServer.resume() },
+    { name: 'connections reset', maxMs: 0, strike: () => proxy.reset() },
+    { name: 'connections silent', maxMs: 5_000, strike: () => proxy.silence(), end: () => proxy.carry() },
+    { name: 'connections refused', maxMs: 3_000, strike: () => proxy.refuse(), end: () => proxy.accept() },
+  ];
+}
