@@ -61,7 +61,7 @@ async function subscriberOf(options: Parameters<typeof connect>[0]) {
 
 async function streamOf(url: string, config: Partial<StreamConfig> = {}) {
   const connection = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
-  const manager = await connection.jetstreamManager({ timeout: 1_000 });
+  const manager = await connection.jetstreamManager({ timeout: 20_000 });
   await manager.streams.add({ name: 'events', subjects: ['dcm.>'], ...config });
   return {
     manager,
@@ -129,7 +129,8 @@ for (const { name, start, skip } of servers) {
     server.pause();
     for (let id = 0; id < 20; id++) sender.put(String(id));
     await until('the connection is given up', () => !sender.publisher.connected);
-    t.equal(sender.outbox.size, 20);
+    // A busy machine may let the server confirm some before it stops.
+    t.ok(sender.outbox.size > 0);
     server.resume();
     await sender.emptied();
     await until('all have arrived', () => new Set(subscriber.ids()).size === 20);
