@@ -1,7 +1,7 @@
 /** How much one page of a list may weigh, since parsing it holds up everything else. */
 
-/** About 20 ms of parsing. */
-const targetBytes = 4 * 1024 * 1024;
+/** About 5 ms of parsing. */
+const targetBytes = 1024 * 1024;
 const smallestPage = 20;
 
 /**

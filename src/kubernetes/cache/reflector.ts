@@ -18,7 +18,7 @@ import { isPermissionMissing } from '../api/translate-error.ts';
 import { parseWatchEvent } from './watch-event.ts';
 
 export interface ReflectorBounds {
-  /** Objects a page. */
+  /** Objects a page: the memory that its text takes while it is read stays with the process. */
   pageSize: number;
   /** How long one page may take, in milliseconds. */
   pageDeadlineMs: number;
@@ -30,7 +30,7 @@ export interface ReflectorBounds {
 }
 
 export const defaultReflectorBounds: ReflectorBounds = {
-  pageSize: 500,
+  pageSize: 200,
   pageDeadlineMs: 30_000,
   watchTimeoutSeconds: 30,
   stallMs: 40_000,
@@ -156,7 +156,7 @@ export class Reflector<Kind extends Resource> {
       const page = await api.list(resource, query, { signal, until: Date.now() + bounds.pageDeadlineMs });
       this.#lastSignOfLife = Date.now();
       for (const object of page.items) {
-        const item = this.#project(object);
+        const item = this.#known(object) ?? this.#project(object);
         if (item !== undefined) items.push(item);
       }
       resourceVersion ??= page.resourceVersion;
@@ -213,6 +213,12 @@ export class Reflector<Kind extends Resource> {
     const item = this.#project(object);
     if (item === undefined) this.#options.store.delete(uid, resourceVersion);
     else this.#options.store.apply(item);
+  }
+
+  /** What the store has of just this version: one copy is enough. */
+  #known({ metadata }: Resources[Kind]): Records[Kind] | undefined {
+    const known = metadata?.uid === undefined ? undefined : this.#options.store.get(metadata.uid);
+    return known?.resourceVersion === metadata?.resourceVersion ? known : undefined;
   }
 
   /** An object that cannot be read is left out: one of them must not hide all others. */

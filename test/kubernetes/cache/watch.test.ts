@@ -276,7 +276,7 @@ t.test('stopping ends watches, lists and waits at once', async (t) => {
   );
 });
 
-t.test('an object that loses its id is no container any more', async (t) => {
+t.test('an object that loses its id is no container any more', async () => {
   await using cluster = await openSandbox(still);
   await using connected = await connect(cluster);
   workloads(cluster).add('a', 'b');
