@@ -39,10 +39,23 @@ export function createLogger(level: LogLevel, destination: DestinationStream): L
     {
       level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: timeField,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
     },
     destination,
   );
+}
+
+let timeOfField = -1;
+let lastTimeField = '';
+
+/** As pino wants it: a member of the line, its comma included. Formatted once a millisecond, since under load many lines share one. */
+function timeField(): string {
+  const now = Date.now();
+  if (now !== timeOfField) {
+    timeOfField = now;
+    lastTimeField = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return lastTimeField;
 }
