@@ -1,4 +1,5 @@
 /** Gives containers the Service that their ports ask for, where whoever created them died or was cut off before it did. */
+import { setImmediate } from 'node:timers/promises';
 import { UnavailableError } from '../../containers/errors.ts';
 import { isKubernetesError } from '../api/api-error.ts';
 import { reachablePorts } from '../objects/build-service.ts';
@@ -10,6 +11,9 @@ import { currentDeployments, serviceOf } from '../objects/match-objects.ts';
 import { deploymentName } from '../objects/names.ts';
 import type { DeploymentRecord } from '../objects/records.ts';
 import { translateError } from '../api/translate-error.ts';
+
+/** How many containers are looked at before others have a turn: some milliseconds, since their specs are parsed. */
+const containersPerTurn = 500;
 
 /** What a repair left for later. */
 export interface RepairResult {
@@ -29,7 +33,7 @@ export async function repairServices(
   signal: AbortSignal,
 ): Promise<RepairResult> {
   let lookAgainAt: number | undefined;
-  for (const deployment of incompleteDeployments(context)) {
+  for (const deployment of await incompleteDeployments(context)) {
     if (signal.aborted) break;
     const oldEnoughAt = deployment.createdAt + minAgeMs;
     if (oldEnoughAt > Date.now()) {
@@ -47,10 +51,14 @@ export async function repairServices(
   return { ...(lookAgainAt !== undefined && { lookAgainAt }) };
 }
 
-/** Ours alone: of others it is not known what their ports are to be. */
-function incompleteDeployments({ caches: { index } }: ClusterContext): DeploymentRecord[] {
+/**
+ * Ours alone: of others it is not known what their ports are to be. The ids are those of the first turn; what became of
+ * their objects by a later one is seen.
+ */
+async function incompleteDeployments({ caches: { index } }: ClusterContext): Promise<DeploymentRecord[]> {
   const incomplete: DeploymentRecord[] = [];
-  for (const id of index.ids) {
+  for (const [position, id] of [...index.ids].entries()) {
+    if (position > 0 && position % containersPerTurn === 0) await setImmediate();
     const objects = index.objects(id);
     const [deployment, ...others] = currentDeployments(objects);
     if (deployment && others.length === 0 && lacksService(deployment, objects)) incomplete.push(deployment);
