@@ -184,7 +184,7 @@ async function withTimeout<Value>(promise: Promise<Value>, message: string): Pro
 export async function eventually<Value>(
   ask: () => Value | Promise<Value>,
   wanted: (value: Value) => boolean,
-  milliseconds = 20_000,
+  milliseconds = 60_000,
 ): Promise<Value> {
   const deadline = Date.now() + milliseconds;
   for (;;) {

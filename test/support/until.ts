@@ -2,12 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Resolves as soon as the condition holds; asks every few milliseconds, for 20 s.
+ * Resolves as soon as the condition holds; asks every few milliseconds, for a minute, since the machine may be busy.
  *
  * @param what - completes "waited in vain until …"
  */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await delay(5);
