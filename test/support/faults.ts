@@ -39,7 +39,7 @@ export async function healed(
 ): Promise<void> {
   await eventually(() => healthOf(provider), isHealthy, patienceMs);
   await serves(provider);
-  const faults = async (): Promise<string[]> => {
+  const look = async (): Promise<string[]> => {
     const [cached, actual] = await Promise.all([listAll(provider), lookAtCluster(system.cluster)]);
     return [
       ...halfDone(actual),
@@ -47,6 +47,8 @@ export async function healed(
       ...eventFaults(eventsFrom(system, name), actual, untold),
     ];
   };
+  // One watch may be back while another one's memory is just getting too old: then the list is refused for a moment.
+  const faults = () => look().catch((error: unknown) => [String(error)]);
   await eventually(faults, ({ length }) => length === 0, patienceMs);
 }
 

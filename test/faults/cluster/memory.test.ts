@@ -1,7 +1,7 @@
 import t from 'tap';
-import { connect, failureOf, openSandbox, quickReflector, unhurried } from '../../support/cluster.ts';
+import { connect, failureOf, quickReflector, unhurried } from '../../support/cluster.ts';
 import { containerSpec } from '../../support/base-spec.ts';
-import { eventually } from '../../support/kubernetes.ts';
+import { eventually, openSandbox } from '../../support/kubernetes.ts';
 
 /** How long a watch on which nothing happens may take to show that the API server is there. */
 const proofMs = 5_000;

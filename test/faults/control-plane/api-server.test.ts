@@ -105,7 +105,12 @@ t.test('an API server', async (t) => {
 
     await apiServer.start();
     await Promise.all([healed(system), healed(system, { provider: early, name: 'early' })]);
-    t.equal((await readContainer(early.client, 'reachable')).status, 'RUNNING');
+    // The nodes could not show a sign of life either, and may have been lost for a moment.
+    await events.waitFor(
+      'reachable',
+      ({ source, data }) => source === 'dcm/providers/early' && data.status === 'RUNNING',
+    );
+    await healed(system, { provider: early, name: 'early' });
   });
 });
 
