@@ -30,15 +30,14 @@ export interface ObservedDeployment {
 
 /** State of one container of a Pod: exactly one of `waiting`, `running`, `terminated`, or none before the kubelet reports. */
 export interface ObservedContainerState {
-  waiting?: { reason?: string; message?: string };
+  waiting?: { reason?: string };
   running?: { startedAt?: number };
-  terminated?: { exitCode: number; signal?: number; reason?: string; finishedAt?: number };
+  terminated?: { exitCode: number; reason?: string };
 }
 
 export interface ObservedContainer {
   name: string;
   restartCount: number;
-  ready: boolean;
   state: ObservedContainerState;
   lastState: ObservedContainerState;
 }
@@ -56,7 +55,6 @@ export interface ObservedPod {
   phase: string;
   /** `status.reason`, such as `Evicted`. */
   reason?: string;
-  message?: string;
   podIp?: string;
   nodeName?: string;
   hasReadinessGates: boolean;

@@ -201,7 +201,7 @@ const rows: [
   ],
   ...['ErrImagePull', 'ImagePullBackOff'].map((reason): (typeof rows)[number] => [
     `an image that cannot be pulled (${reason})`,
-    [pod({ phase: 'Pending', container: container({ waiting: { reason, message: 'Back-off 20s' } }) })],
+    [pod({ phase: 'Pending', container: container({ waiting: { reason } }) })],
     'PENDING',
     'Image cannot be pulled (ImagePullBackOff).',
   ]),
@@ -461,7 +461,6 @@ await t.test('gives every combination of objects a status', (t) => {
   const anyContainer = fc.record({
     name: fc.string(),
     restartCount: fc.nat(),
-    ready: fc.boolean(),
     state,
     lastState: state,
   });

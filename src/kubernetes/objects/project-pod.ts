@@ -13,7 +13,6 @@ export function projectPod({ metadata, spec, status }: Pod): PodRecord | undefin
     ...object,
     phase: status?.phase ?? 'Pending',
     ...(status?.reason && { reason: status.reason }),
-    ...(status?.message && { message: status.message }),
     ...(status?.podIP && { podIp: status.podIP }),
     ...(spec?.nodeName && { nodeName: spec.nodeName }),
     hasReadinessGates: (spec?.readinessGates?.length ?? 0) > 0,
@@ -27,30 +26,19 @@ export function projectPod({ metadata, spec, status }: Pod): PodRecord | undefin
 
 type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
 
-function projectContainer({ name, restartCount, ready, state, lastState }: ContainerStatus): ObservedContainer {
-  return { name, restartCount, ready, state: projectState(state), lastState: projectState(lastState) };
+function projectContainer({ name, restartCount, state, lastState }: ContainerStatus): ObservedContainer {
+  return { name, restartCount, state: projectState(state), lastState: projectState(lastState) };
 }
 
 function projectState({ waiting, running, terminated }: ContainerStatus['state'] = {}): ObservedContainerState {
-  if (waiting) {
-    const { reason, message } = waiting;
-    return { waiting: { ...(reason && { reason }), ...(message && { message }) } };
-  }
+  if (waiting) return { waiting: { ...(waiting.reason && { reason: waiting.reason }) } };
   if (running) {
     const startedAt = milliseconds(running.startedAt);
     return { running: { ...(startedAt !== undefined && { startedAt }) } };
   }
   if (terminated) {
-    const { exitCode, signal, reason } = terminated;
-    const finishedAt = milliseconds(terminated.finishedAt);
-    return {
-      terminated: {
-        exitCode,
-        ...(signal && { signal }),
-        ...(reason && { reason }),
-        ...(finishedAt !== undefined && { finishedAt }),
-      },
-    };
+    const { exitCode, reason } = terminated;
+    return { terminated: { exitCode, ...(reason && { reason }) } };
   }
   return {};
 }

@@ -87,7 +87,7 @@ t.test('the oldest of several Deployments counts, and none that is being deleted
 });
 
 t.test('our own container is told apart from sidecars by its name', (t) => {
-  const container = (name: string) => ({ name, restartCount: 0, ready: true, state: {}, lastState: {} });
+  const container = (name: string) => ({ name, restartCount: 0, state: {}, lastState: {} });
   const objects = {
     deployments: [deployment({ containerName: 'app' })],
     services: [],
