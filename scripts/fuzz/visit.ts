@@ -40,7 +40,14 @@ export function describeRequest({ method, target, headers, body }: NearValidRequ
 
 async function visit(base: string, request: NearValidRequest, underFaults: boolean): Promise<void> {
   const { method, target, headers, body, validSpec } = request;
-  const response = await conformingFetch(base + target, { method, headers, ...(body !== undefined && { body }) });
+  const send = () => conformingFetch(base + target, { method, headers, ...(body !== undefined && { body }) });
+  let response = await send();
+  if (validSpec !== undefined && response.status === 409) {
+    // An earlier case has left a container of this id.
+    const { pathname, searchParams } = new URL(base + target);
+    await conformingFetch(`${new URL(base).origin}${pathname}/${searchParams.get('id')}`, { method: 'DELETE' });
+    response = await send();
+  }
   const text = await response.text();
   if (underFaults) return;
   if (response.status >= 500) throw new Error(`was answered ${response.status}: ${text}`);
