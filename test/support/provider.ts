@@ -15,6 +15,8 @@ export interface ProviderOptions {
   registrationUrl: string;
   /** More variables, which win over ours. */
   env?: Record<string, string>;
+  /** Nothing else is in its environment, tap's means to measure coverage least of all: for who measures the process. */
+  bareEnvironment?: boolean;
 }
 
 export interface ProviderProcess extends AsyncDisposable {
@@ -39,7 +41,10 @@ const patienceMs = 60_000;
 /** Resolves once the provider listens: its caches may not be filled yet. */
 export async function startProvider(options: ProviderOptions): Promise<ProviderProcess> {
   await using stack = new AsyncDisposableStack();
-  const process = stack.use(startProcess(globalThis.process.execPath, [mainFile], { env: environment(options) }));
+  const { bareEnvironment = false } = options;
+  const process = stack.use(
+    startProcess(globalThis.process.execPath, [mainFile], { env: environment(options), bareEnvironment }),
+  );
   const lines = new LogLines(process);
   const { address } = await lines.find(({ msg }) => msg === 'listening');
   const url = `http://${String(address)}`;

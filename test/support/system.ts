@@ -37,6 +37,8 @@ export interface System extends AsyncDisposable {
 export interface SystemOptions {
   /** Variables of the first provider. */
   env?: Record<string, string>;
+  /** As of `startProvider`, of all providers. */
+  bareEnvironment?: boolean;
   /** Called before the first provider starts. */
   prepare?: (workloads: Workloads, cluster: TestCluster) => Promise<void>;
   /**
@@ -53,7 +55,8 @@ export function onlyInSandbox(reason: string): { skip: string | false } {
   return { skip: process.env['SP_TEST_KUBECONFIG'] ? reason : false };
 }
 
-export async function startSystem({ env = {}, prepare, on, nats: given }: SystemOptions = {}): Promise<System> {
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const { env = {}, bareEnvironment = false, prepare, on, nats: given } = options;
   await using stack = new AsyncDisposableStack();
   const cluster = stack.use(await open(on));
   const workloads = new Workloads(cluster);
@@ -71,6 +74,7 @@ export async function startSystem({ env = {}, prepare, on, nats: given }: System
         natsUrl: nats.url,
         registrationUrl: registry.url,
         env: more,
+        bareEnvironment,
       }),
     );
   const providers = stack.use(new AsyncDisposableStack());

@@ -17,6 +17,7 @@ test('random work under random faults leaves every status told, and nothing behi
   await using system = await startSystem({
     on: 'sandbox',
     nats,
+    bareEnvironment: true,
     env: { ...probe.env, SP_SERVER_REQUEST_TIMEOUT: '3s', SP_SERVER_IDLE_TIMEOUT: '5s' },
   });
   await soak({

@@ -33,7 +33,7 @@ const patienceMs = 120_000;
 /** What may be left at rest: three watches, NATS, those who listen, and some connections that idle for a moment. */
 const maxSocketsAtRest = 16;
 /** More than before, at rest. */
-const slack = { sockets: 3, resources: 3, heapBytes: 12e6, residentBytes: 120e6 };
+const slack = { sockets: 3, resources: 3, heapBytes: 5e6, residentBytes: 100e6 };
 
 /** The seed of this run: SP_TEST_SEED, else a random one. */
 export function soakSeed(): number {
