@@ -7,12 +7,13 @@ import { startRealNatsServer } from '../../support/nats-server.ts';
 import { startSystem } from '../../support/system.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
 import type { TcpProxy } from '../../support/tcp-proxy.ts';
-import { createProbe, natsFaults, soak, soakMs, soakSeed } from '../soak/soak.ts';
+import { createProbe, endSurely, natsFaults, soak, soakMs, soakSeed } from '../soak/soak.ts';
 import type { SoakFault } from '../soak/soak.ts';
 
 const seconds = process.env['SP_TEST_ALL'] === '1' ? 300 : 60;
 
-test('random work under random faults leaves every status told, and nothing behind', async () => {
+test('random work under random faults leaves every status told, and nothing behind', async (t) => {
+  t.after(endSurely);
   await using controlPlane = await startControlPlane({ own: true });
   await using proxy = await startTcpProxy(controlPlane.api.server);
   await using nats = await startRealNatsServer({ jetStream: true });

@@ -5,12 +5,13 @@ import type { Fault } from '../../../scripts/sandbox/kubernetes/faults.ts';
 import { openEventStream } from '../../support/event-stream.ts';
 import { startRealNatsServer, withoutNatsServer } from '../../support/nats-server.ts';
 import { startSystem } from '../../support/system.ts';
-import { createProbe, natsFaults, soak, soakMs, soakSeed } from './soak.ts';
+import { createProbe, endSurely, natsFaults, soak, soakMs, soakSeed } from './soak.ts';
 import type { SoakFault } from './soak.ts';
 
 const options = { skip: withoutNatsServer };
 
-test('random work under random faults leaves every status told, and nothing behind', options, async () => {
+test('random work under random faults leaves every status told, and nothing behind', options, async (t) => {
+  t.after(endSurely);
   await using nats = await startRealNatsServer({ jetStream: true });
   await using stream = await openEventStream(nats.url);
   await using probe = await createProbe();

@@ -35,6 +35,11 @@ const maxSocketsAtRest = 16;
 /** More than before, at rest. The heap tells of leaks; what is resident also of memory that malloc keeps. */
 const slack = { sockets: 3, resources: 3, heapBytes: 5e6, residentBytes: 200e6 };
 
+/** After the verdict: what the test's own clients leave running after all the faults must not keep its process from ending. */
+export function endSurely(): void {
+  setTimeout(() => process.exit(), 10_000).unref();
+}
+
 /** The seed of this run: SP_TEST_SEED, else a random one. */
 export function soakSeed(): number {
   return Number(process.env['SP_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
