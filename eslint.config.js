@@ -1,5 +1,11 @@
 import tseslint from 'typescript-eslint';
 
+/** Imports go test → scripts → src, never back; what comes in and what goes out knows the domain, not the cluster. */
+function forbidImports(files, ...folders) {
+  const group = folders.map((folder) => `**/${folder}/**`);
+  return { files, rules: { 'no-restricted-imports': ['error', { patterns: [{ group }] }] } };
+}
+
 export default tseslint.config(
   { ignores: ['node_modules/', 'dist/', '.tap/', '.cache/', 'generated/', 'test/**/fixtures/'] },
   tseslint.configs.strictTypeChecked,
@@ -24,6 +30,8 @@ export default tseslint.config(
     // A test is run by tap, which reports what comes of it.
     files: ['test/**/*.test.ts'],
     rules: {
+      // Tests run at the top level, before what stands below them has a value.
+      '@typescript-eslint/no-use-before-define': ['error', { functions: false }],
       '@typescript-eslint/no-floating-promises': [
         'error',
         { allowForKnownSafePromises: [{ from: 'package', name: 'PromiseWithSubtest', package: '@tapjs/core' }] },
@@ -41,6 +49,9 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-return': 'off',
     },
   },
+  forbidImports(['src/**'], 'scripts', 'test'),
+  forbidImports(['src/http/**', 'src/events/**', 'src/registration/**'], 'scripts', 'test', 'kubernetes'),
+  forbidImports(['scripts/**'], 'test'),
   {
     files: ['eslint.config.js'],
     extends: [tseslint.configs.disableTypeChecked],

@@ -11,7 +11,9 @@ export interface paths {
     /**
      * List containers
      * @description Lists the containers by `id`, in the order of code points, each as full as a read gives it. A walk over the
-     *     pages meets every container that exists throughout the walk exactly once.
+     *     pages meets every container that exists throughout the walk exactly once. A page ends at 4 MiB too, and then has
+     *     fewer containers than asked for. While too many lists wait for slow clients to read them, further ones are
+     *     answered 503.
      */
     get: operations['ListContainers'];
     put?: never;
@@ -82,6 +84,34 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/containers/{container_id}:wait': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /**
+         * @description The `id` of the container.
+         * @example web-1
+         */
+        container_id: components['parameters']['ContainerId'];
+      };
+      cookie?: never;
+    };
+    /**
+     * Wait for a status
+     * @description Answers as soon as the container has one of the statuses, or is `FAILED`, or when the time is up: with the
+     *     container as it is then. It costs the cluster nothing. A container that is deleted meanwhile is answered 404, or
+     *     where `DELETED` was waited for, as it was last. One that is created again under the id is another container.
+     */
+    get: operations['WaitContainer'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -91,7 +121,7 @@ export interface components {
      * @example web-1
      */
     ContainerId: string;
-    /** @description One image that runs as one Deployment, reachable through one Service where it has ports that are. */
+    /** @description One image that runs as one Deployment, reachable through a Service where it has ports that are. */
     Container: {
       readonly id: components['schemas']['ContainerId'];
       /**
@@ -113,6 +143,11 @@ export interface components {
        * @example 2026-01-21T10:00:04Z
        */
       readonly update_time: string;
+      /**
+       * @description Where the ports of the container can be reached now, whatever its status: one for each port, the internal
+       *     ones first, in the order of their ports. Absent where there are none.
+       */
+      readonly endpoints?: components['schemas']['ContainerEndpoint'][];
       readonly service?: components['schemas']['ContainerService'];
       spec: components['schemas']['ContainerSpec'];
     };
@@ -122,7 +157,33 @@ export interface components {
      * @enum {string}
      */
     ContainerStatus: 'PENDING' | 'RUNNING' | 'FAILED' | 'UNKNOWN' | 'DELETED';
-    /** @description The Service of the container; absent where it has none. */
+    /**
+     * @description Where one port can be reached. An internal port: at the cluster IP of the Service. An external one: at the
+     *     address of the load balancer, once it has one; or at the node port, where the provider is configured with an
+     *     address of the nodes.
+     */
+    ContainerEndpoint: {
+      /**
+       * @description An IP address, an IPv6 one without brackets, or a host name.
+       * @example 203.0.113.10
+       */
+      address: string;
+      /**
+       * @description The port at that address, which for node ports is not the port of the container.
+       * @example 8080
+       */
+      port: number;
+      /**
+       * @description The visibility of the port.
+       * @enum {string}
+       */
+      scope: 'internal' | 'external';
+    };
+    /**
+     * @description The Service of the container; absent where it has none. Where the operator isolates internal ports, a container
+     *     with both kinds has two, shown as one: `name`, `cluster_ip` and `ports` are of the one within the cluster, `type`,
+     *     `external_ip` and `node_port` of the one for the external ports. While one of them is missing, the other is shown.
+     */
     ContainerService: {
       /**
        * @description The name of the Service in the namespace, for use within the cluster.
@@ -136,7 +197,8 @@ export interface components {
       cluster_ip: string;
       /**
        * @description `ClusterIP` where all ports are internal. As soon as one port is external the Service is of the configured
-       *     external type, and then its internal ports can be reached from outside as well.
+       *     external type, and then its internal ports can be reached from outside as well, unless the operator
+       *     isolates them.
        * @enum {string}
        */
       type: 'ClusterIP' | 'NodePort' | 'LoadBalancer';
@@ -179,13 +241,172 @@ export interface components {
       resources: components['schemas']['ContainerResources'];
       process?: components['schemas']['ContainerProcess'];
       network?: components['schemas']['ContainerNetwork'];
-      /** @description Accepted and kept; this provider does not act upon them. */
+      /**
+       * @description Settings of single providers, each under the name of its platform. This one acts upon `kubernetes`; all
+       *     others are kept and come back as they were sent.
+       */
       provider_hints?: {
+        kubernetes?: components['schemas']['KubernetesHints'];
+      } & {
         [key: string]: unknown;
       };
     } & {
       [key: string]: unknown;
     };
+    /**
+     * @description Settings of Kubernetes, in its own shapes. The operator of the provider decides which of them callers may use:
+     *     as a rule the probes, `security_context` and `termination_grace_period_seconds`. One that is described here and
+     *     not allowed is refused; one that is not described is kept and has no effect, and so is anything that is no
+     *     object.
+     */
+    KubernetesHints: {
+      readiness_probe?: components['schemas']['KubernetesProbe'];
+      liveness_probe?: components['schemas']['KubernetesProbe'];
+      startup_probe?: components['schemas']['KubernetesProbe'];
+      security_context?: components['schemas']['KubernetesSecurityContext'];
+      /**
+       * @description How long the container may take to end once it was asked to.
+       * @example 30
+       */
+      termination_grace_period_seconds?: number;
+      /**
+       * @description Labels that a node must have.
+       * @example {
+       *       "disktype": "ssd"
+       *     }
+       */
+      node_selector?: {
+        [key: string]: string;
+      };
+      /** @description Taints of nodes that the container bears. */
+      tolerations?: components['schemas']['KubernetesToleration'][];
+      /** @description Secrets of the namespace to pull the image with; the operator decides which. */
+      image_pull_secrets?: components['schemas']['KubernetesObjectReference'][];
+      /** @description Annotations of the Service; the operator decides which keys. */
+      service_annotations?: {
+        [key: string]: string;
+      };
+      /** @description Secrets of the namespace whose members become environment variables. */
+      env_from_secrets?: components['schemas']['KubernetesEnvironmentSource'][];
+      /** @description Volumes, each with the place where the container finds it. Names and places are used once. */
+      volumes?: components['schemas']['KubernetesVolume'][];
+    } & {
+      [key: string]: unknown;
+    };
+    /**
+     * @description Exactly one of `http_get`, `tcp_socket`, `grpc` and `exec`, against the container itself. With a readiness or
+     *     startup probe, `RUNNING` means that the container is ready.
+     */
+    KubernetesProbe: {
+      /** @description The container is well when the answer is a success or a redirection. */
+      http_get?: {
+        /** @example /healthz */
+        path?: string;
+        port: components['schemas']['PortNumber'];
+        /** @enum {string} */
+        scheme?: 'HTTP' | 'HTTPS';
+      };
+      /** @description The container is well when the port takes a connection. */
+      tcp_socket?: {
+        port: components['schemas']['PortNumber'];
+      };
+      /** @description The container is well when its gRPC health service says so. */
+      grpc?: {
+        port: components['schemas']['PortNumber'];
+        service?: string;
+      };
+      /** @description The container is well when the command, run within it, exits with 0. */
+      exec?: {
+        /**
+         * @example [
+         *       "cat",
+         *       "/tmp/ready"
+         *     ]
+         */
+        command: string[];
+      };
+      initial_delay_seconds?: number;
+      period_seconds?: number;
+      timeout_seconds?: number;
+      /** @description Other than 1 with `readiness_probe` alone. */
+      success_threshold?: number;
+      failure_threshold?: number;
+    };
+    /** @description Takes rights away from the container; none of it gives any. */
+    KubernetesSecurityContext: {
+      /** @example 1000 */
+      run_as_user?: number;
+      /** @example 1000 */
+      run_as_group?: number;
+      /** @enum {boolean} */
+      run_as_non_root?: true;
+      read_only_root_filesystem?: boolean;
+      /**
+       * @example [
+       *       "ALL"
+       *     ]
+       */
+      drop_capabilities?: string[];
+    };
+    KubernetesToleration: {
+      /**
+       * @description The key of the taint; absent, with `Exists`, for every taint.
+       * @example dedicated
+       */
+      key?: string;
+      /**
+       * @description `Equal` where it is not given.
+       * @enum {string}
+       */
+      operator?: 'Equal' | 'Exists';
+      /** @example web */
+      value?: string;
+      /**
+       * @description Every effect where it is not given.
+       * @enum {string}
+       */
+      effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+      /** @description For how long; with `NoExecute` alone. */
+      toleration_seconds?: number;
+    };
+    KubernetesObjectReference: {
+      name: components['schemas']['KubernetesObjectName'];
+    };
+    KubernetesEnvironmentSource: {
+      name: components['schemas']['KubernetesObjectName'];
+      /**
+       * @description Stands before the name of each variable.
+       * @example DB_
+       */
+      prefix?: string;
+    };
+    /** @description Exactly one of `empty_dir`, `config_map` and `secret`. */
+    KubernetesVolume: {
+      /** @example cache */
+      name: string;
+      /**
+       * @description Where the container finds it.
+       * @example /var/cache
+       */
+      mount_path: string;
+      /** @description Volumes of a ConfigMap or a Secret are always read-only. */
+      read_only?: boolean;
+      empty_dir?: {
+        /**
+         * @description More than zero.
+         * @example 1GB
+         */
+        size_limit: string;
+      };
+      config_map?: components['schemas']['KubernetesObjectReference'];
+      secret?: {
+        secret_name: components['schemas']['KubernetesObjectName'];
+      };
+    };
+    /** @example registry-credentials */
+    KubernetesObjectName: string;
+    /** @example 8080 */
+    PortNumber: number;
     ContainerMetadata: {
       /**
        * @description A name for people; several containers may have the same.
@@ -226,15 +447,21 @@ export interface components {
     } & {
       [key: string]: unknown;
     };
-    /** @description Whole cores. `min` must not be more than `max`. */
+    /**
+     * @description Cores as an integer, or a string of cores (`"2"`) or thousandths of one (`"500m"`). `min` must not be more than
+     *     `max`, whichever way each is written. What was sent comes back as it was sent.
+     */
     ContainerCpu: {
-      /** @example 1 */
-      min: number;
-      /** @example 2 */
-      max: number;
+      min: components['schemas']['CpuAmount'];
+      max: components['schemas']['CpuAmount'];
     } & {
       [key: string]: unknown;
     };
+    /**
+     * @description At most 1,000,000 cores.
+     * @example 500m
+     */
+    CpuAmount: number | string;
     /**
      * @description `MB`, `GB` and `TB` are powers of 1,024 (Kubernetes' `Mi`, `Gi`, `Ti`). More than zero, less than 2^63 bytes;
      *     `min` must not be more than `max`.
@@ -292,12 +519,69 @@ export interface components {
       container_port: number;
       /**
        * @description `none`: not reachable through a Service. `internal`: from within the cluster; beside an external port it
-       *     is reachable from outside as well. `external`: from outside the cluster.
+       *     is reachable from outside as well, unless the operator isolates internal ports. `external`: from outside
+       *     the cluster.
        * @enum {string}
        */
       visibility: 'none' | 'internal' | 'external';
     } & {
       [key: string]: unknown;
+    };
+    /**
+     * @description What is published on NATS, on the subject `dcm.container`, when a status, its message or the endpoints change: a
+     *     CloudEvent in structured mode.
+     */
+    StatusEvent: {
+      /** @enum {string} */
+      specversion: '1.0';
+      /**
+       * Format: uuid
+       * @description The same where an event is sent again.
+       * @example 7f1d1c52-6a5c-4a3e-8a0a-0d3d3c8a6b7e
+       */
+      id: string;
+      /**
+       * @description `dcm/providers/` and the name of the provider.
+       * @example dcm/providers/k8s-1
+       */
+      source: string;
+      /** @enum {string} */
+      type: 'dcm.status.container';
+      /** @enum {string} */
+      subject: 'dcm.container';
+      /**
+       * Format: date-time
+       * @description When the provider saw it.
+       * @example 2026-01-21T10:00:04.000Z
+       */
+      time: string;
+      /** @enum {string} */
+      datacontenttype: 'application/json';
+      data: components['schemas']['StatusEventData'];
+    };
+    StatusEventData: {
+      /**
+       * @description The `id` of the container.
+       * @example web-1
+       */
+      id: string;
+      status: components['schemas']['ContainerStatus'];
+      /**
+       * @description Why; without times and counters, so that it changes only when something else does.
+       * @example Container is running.
+       */
+      message: string;
+      output_spec?: components['schemas']['StatusEventOutputs'];
+    };
+    /** @description What other resources may use of the container; in every event but those of `DELETED`. */
+    StatusEventOutputs: {
+      /**
+       * @description The namespace of the Deployment.
+       * @example default
+       */
+      namespace: string;
+      /** @description The same as a read gives; `null` where there are none. */
+      endpoints: components['schemas']['ContainerEndpoint'][] | null;
     };
     ContainerList: {
       containers: components['schemas']['Container'][];
@@ -328,6 +612,7 @@ export interface components {
     /** @description A problem document (RFC 9457). */
     Problem: {
       /**
+       * Format: uri-reference
        * @description What kind of problem it is; to be compared by programs.
        * @enum {string}
        */
@@ -336,18 +621,21 @@ export interface components {
       title: string;
       /** @description The status of the answer. */
       status: number;
-      /** @description What is the matter with this request. */
+      /**
+       * @description What is the matter with this request: where several things are, the first of them and how many others there
+       *     are.
+       */
       detail: string;
       /**
        * Format: uri-reference
-       * @description The URI of the request; absent where the request was cut off before it could be read.
+       * @description The URI of the request; absent where the request could not be read.
        */
       instance?: string;
-      /** @description All faults that were found in the request, in the order of the document. */
-      errors?: components['schemas']['Fault'][];
+      /** @description All that is wrong with the request, in the order of the document. */
+      errors?: components['schemas']['Violation'][];
     };
-    /** @description One fault. Either `pointer` or `parameter` says where it is. */
-    Fault: {
+    /** @description One thing that is wrong. Either `pointer` or `parameter` says where it is. */
+    Violation: {
       /**
        * @description What is allowed there.
        * @example must be >= 1
@@ -367,7 +655,7 @@ export interface components {
     };
   };
   responses: {
-    /** @description The request is not valid. `errors` names all its faults. */
+    /** @description The request is not valid. `errors` names all that is wrong with it. */
     BadRequest: {
       headers: {
         [name: string]: unknown;
@@ -378,7 +666,7 @@ export interface components {
          *       "type": "INVALID_ARGUMENT",
          *       "title": "Invalid argument",
          *       "status": 400,
-         *       "detail": "The request has 2 faults.",
+         *       "detail": "The field /spec/image/reference is required. There is 1 other violation.",
          *       "instance": "/api/v1alpha1/containers",
          *       "errors": [
          *         {
@@ -395,21 +683,43 @@ export interface components {
         'application/problem+json': components['schemas']['Problem'];
       };
     };
-    /** @description The client is not authenticated. Not used as long as the provider does not authenticate. */
+    /** @description There is no valid token, where the provider is configured to ask for one. What is wrong with it is not told. */
     Unauthorized: {
       headers: {
+        /** @description `Bearer` (RFC 6750) */
+        'WWW-Authenticate': string;
         [name: string]: unknown;
       };
       content: {
+        /**
+         * @example {
+         *       "type": "UNAUTHENTICATED",
+         *       "title": "Unauthenticated",
+         *       "status": 401,
+         *       "detail": "A valid bearer token is required.",
+         *       "instance": "/api/v1alpha1/containers"
+         *     }
+         */
         'application/problem+json': components['schemas']['Problem'];
       };
     };
-    /** @description The client may not do this. Not used as long as the provider does not authenticate. */
+    /** @description The token does not have the scope that the provider is configured to ask for. */
     Forbidden: {
       headers: {
+        /** @description `Bearer` with the scope (RFC 6750) */
+        'WWW-Authenticate': string;
         [name: string]: unknown;
       };
       content: {
+        /**
+         * @example {
+         *       "type": "PERMISSION_DENIED",
+         *       "title": "Permission denied",
+         *       "status": 403,
+         *       "detail": "The token must have the scope containers.",
+         *       "instance": "/api/v1alpha1/containers"
+         *     }
+         */
         'application/problem+json': components['schemas']['Problem'];
       };
     };
@@ -424,7 +734,7 @@ export interface components {
          *       "type": "NOT_FOUND",
          *       "title": "Not found",
          *       "status": 404,
-         *       "detail": "There is no container \"web-1\".",
+         *       "detail": "There is no container web-1.",
          *       "instance": "/api/v1alpha1/containers/web-1"
          *     }
          */
@@ -442,7 +752,7 @@ export interface components {
          *       "type": "ALREADY_EXISTS",
          *       "title": "Already exists",
          *       "status": 409,
-         *       "detail": "There is a container \"web-1\" already.",
+         *       "detail": "There is already a container web-1.",
          *       "instance": "/api/v1alpha1/containers?id=web-1"
          *     }
          */
@@ -451,6 +761,24 @@ export interface components {
     };
     /** @description The body has more than 200 KiB. */
     BodyTooLarge: {
+      headers: {
+        [name: string]: unknown;
+      };
+      content: {
+        /**
+         * @example {
+         *       "type": "INVALID_ARGUMENT",
+         *       "title": "Invalid argument",
+         *       "status": 413,
+         *       "detail": "The body has more than 200 KiB.",
+         *       "instance": "/api/v1alpha1/containers"
+         *     }
+         */
+        'application/problem+json': components['schemas']['Problem'];
+      };
+    };
+    /** @description The `Idempotency-Key` was used for another request. */
+    OtherRequest: {
       headers: {
         [name: string]: unknown;
       };
@@ -464,10 +792,19 @@ export interface components {
         [name: string]: unknown;
       };
       content: {
+        /**
+         * @example {
+         *       "type": "INVALID_ARGUMENT",
+         *       "title": "Invalid argument",
+         *       "status": 415,
+         *       "detail": "The body must be application/json.",
+         *       "instance": "/api/v1alpha1/containers"
+         *     }
+         */
         'application/problem+json': components['schemas']['Problem'];
       };
     };
-    /** @description The provider failed in a way that only its operator can mend; its log says more. */
+    /** @description The provider failed in a way that only its operator can fix; its log says more. */
     InternalError: {
       headers: {
         [name: string]: unknown;
@@ -478,7 +815,7 @@ export interface components {
          *       "type": "INTERNAL",
          *       "title": "Internal error",
          *       "status": 500,
-         *       "detail": "The provider could not handle the request.",
+         *       "detail": "The provider lacks a permission in the cluster.",
          *       "instance": "/api/v1alpha1/containers"
          *     }
          */
@@ -501,27 +838,55 @@ export interface components {
          *       "type": "INTERNAL",
          *       "title": "Internal error",
          *       "status": 503,
-         *       "detail": "The cluster does not answer.",
-         *       "instance": "/api/v1alpha1/containers"
+         *       "detail": "The Kubernetes API server cannot be reached.",
+         *       "instance": "/api/v1alpha1/containers/web-2"
          *     }
          */
         'application/problem+json': components['schemas']['Problem'];
       };
     };
     /**
-     * @description Any other failure, as HTTP names it: 405 with `Allow`, 408 for a request that came too slowly, 414, 417, 431
-     *     for headers over 16 KiB, 503 with `Retry-After` while the provider stops.
+     * @description Any other failure, as HTTP names it: 405 with `Allow`, 408 for a request that came too slowly, 417, 431 for a
+     *     URL and headers over 16 KiB, 503 with `Retry-After` while the provider stops.
      */
     Problem: {
       headers: {
         [name: string]: unknown;
       };
       content: {
+        /**
+         * @example {
+         *       "type": "INVALID_ARGUMENT",
+         *       "title": "Invalid argument",
+         *       "status": 405,
+         *       "detail": "The methods here are: GET, HEAD, POST.",
+         *       "instance": "/api/v1alpha1/containers"
+         *     }
+         */
         'application/problem+json': components['schemas']['Problem'];
       };
     };
   };
   parameters: {
+    /**
+     * @description Makes the create safe to repeat: the same key with the same request is answered 201 with the same container as
+     *     it is then, for as long as that container exists; with another request 422. Bare or as a quoted string. Without
+     *     `id` the id is made from the key.
+     * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+     */
+    IdempotencyKey: string;
+    /**
+     * @description Checks everything that a create checks, the cluster's admission of the Deployment and the Service included, and
+     *     makes nothing. `Idempotency-Key` is ignored then.
+     */
+    ValidateOnly: boolean;
+    /** @description The statuses to wait for; may be given several times. */
+    WaitStatus: components['schemas']['ContainerStatus'][];
+    /**
+     * @description How long to wait, such as `500ms`, `20s` or `1m30s`. More than the provider's time for a request allows is cut
+     *     to that.
+     */
+    WaitTimeout: string;
     /**
      * @description The `id` of the container.
      * @example web-1
@@ -582,8 +947,21 @@ export interface operations {
          * @example web-1
          */
         id?: components['parameters']['Id'];
+        /**
+         * @description Checks everything that a create checks, the cluster's admission of the Deployment and the Service included, and
+         *     makes nothing. `Idempotency-Key` is ignored then.
+         */
+        validate_only?: components['parameters']['ValidateOnly'];
       };
-      header?: never;
+      header?: {
+        /**
+         * @description Makes the create safe to repeat: the same key with the same request is answered 201 with the same container as
+         *     it is then, for as long as that container exists; with another request 422. Bare or as a quoted string. Without
+         *     `id` the id is made from the key.
+         * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+         */
+        'Idempotency-Key'?: components['parameters']['IdempotencyKey'];
+      };
       path?: never;
       cookie?: never;
     };
@@ -631,12 +1009,21 @@ export interface operations {
             };
             /** @description What is reserved (`min`) and what is allowed at most (`max`). */
             resources: {
-              /** @description Whole cores. `min` must not be more than `max`. */
+              /**
+               * @description Cores as an integer, or a string of cores (`"2"`) or thousandths of one (`"500m"`). `min` must not be more than
+               *     `max`, whichever way each is written. What was sent comes back as it was sent.
+               */
               cpu: {
-                /** @example 1 */
-                min: number;
-                /** @example 2 */
-                max: number;
+                /**
+                 * @description At most 1,000,000 cores.
+                 * @example 500m
+                 */
+                min: number | string;
+                /**
+                 * @description At most 1,000,000 cores.
+                 * @example 500m
+                 */
+                max: number | string;
               } & {
                 [key: string]: unknown;
               };
@@ -690,7 +1077,8 @@ export interface operations {
                 container_port: number;
                 /**
                  * @description `none`: not reachable through a Service. `internal`: from within the cluster; beside an external port it
-                 *     is reachable from outside as well. `external`: from outside the cluster.
+                 *     is reachable from outside as well, unless the operator isolates internal ports. `external`: from outside
+                 *     the cluster.
                  * @enum {string}
                  */
                 visibility: 'none' | 'internal' | 'external';
@@ -700,8 +1088,246 @@ export interface operations {
             } & {
               [key: string]: unknown;
             };
-            /** @description Accepted and kept; this provider does not act upon them. */
+            /**
+             * @description Settings of single providers, each under the name of its platform. This one acts upon `kubernetes`; all
+             *     others are kept and come back as they were sent.
+             */
             provider_hints?: {
+              /**
+               * @description Settings of Kubernetes, in its own shapes. The operator of the provider decides which of them callers may use:
+               *     as a rule the probes, `security_context` and `termination_grace_period_seconds`. One that is described here and
+               *     not allowed is refused; one that is not described is kept and has no effect, and so is anything that is no
+               *     object.
+               */
+              kubernetes?: {
+                /**
+                 * @description Exactly one of `http_get`, `tcp_socket`, `grpc` and `exec`, against the container itself. With a readiness or
+                 *     startup probe, `RUNNING` means that the container is ready.
+                 */
+                readiness_probe?: {
+                  /** @description The container is well when the answer is a success or a redirection. */
+                  http_get?: {
+                    /** @example /healthz */
+                    path?: string;
+                    /** @example 8080 */
+                    port: number;
+                    /** @enum {string} */
+                    scheme?: 'HTTP' | 'HTTPS';
+                  };
+                  /** @description The container is well when the port takes a connection. */
+                  tcp_socket?: {
+                    /** @example 8080 */
+                    port: number;
+                  };
+                  /** @description The container is well when its gRPC health service says so. */
+                  grpc?: {
+                    /** @example 8080 */
+                    port: number;
+                    service?: string;
+                  };
+                  /** @description The container is well when the command, run within it, exits with 0. */
+                  exec?: {
+                    /**
+                     * @example [
+                     *       "cat",
+                     *       "/tmp/ready"
+                     *     ]
+                     */
+                    command: string[];
+                  };
+                  initial_delay_seconds?: number;
+                  period_seconds?: number;
+                  timeout_seconds?: number;
+                  /** @description Other than 1 with `readiness_probe` alone. */
+                  success_threshold?: number;
+                  failure_threshold?: number;
+                };
+                /**
+                 * @description Exactly one of `http_get`, `tcp_socket`, `grpc` and `exec`, against the container itself. With a readiness or
+                 *     startup probe, `RUNNING` means that the container is ready.
+                 */
+                liveness_probe?: {
+                  /** @description The container is well when the answer is a success or a redirection. */
+                  http_get?: {
+                    /** @example /healthz */
+                    path?: string;
+                    /** @example 8080 */
+                    port: number;
+                    /** @enum {string} */
+                    scheme?: 'HTTP' | 'HTTPS';
+                  };
+                  /** @description The container is well when the port takes a connection. */
+                  tcp_socket?: {
+                    /** @example 8080 */
+                    port: number;
+                  };
+                  /** @description The container is well when its gRPC health service says so. */
+                  grpc?: {
+                    /** @example 8080 */
+                    port: number;
+                    service?: string;
+                  };
+                  /** @description The container is well when the command, run within it, exits with 0. */
+                  exec?: {
+                    /**
+                     * @example [
+                     *       "cat",
+                     *       "/tmp/ready"
+                     *     ]
+                     */
+                    command: string[];
+                  };
+                  initial_delay_seconds?: number;
+                  period_seconds?: number;
+                  timeout_seconds?: number;
+                  /** @description Other than 1 with `readiness_probe` alone. */
+                  success_threshold?: number;
+                  failure_threshold?: number;
+                };
+                /**
+                 * @description Exactly one of `http_get`, `tcp_socket`, `grpc` and `exec`, against the container itself. With a readiness or
+                 *     startup probe, `RUNNING` means that the container is ready.
+                 */
+                startup_probe?: {
+                  /** @description The container is well when the answer is a success or a redirection. */
+                  http_get?: {
+                    /** @example /healthz */
+                    path?: string;
+                    /** @example 8080 */
+                    port: number;
+                    /** @enum {string} */
+                    scheme?: 'HTTP' | 'HTTPS';
+                  };
+                  /** @description The container is well when the port takes a connection. */
+                  tcp_socket?: {
+                    /** @example 8080 */
+                    port: number;
+                  };
+                  /** @description The container is well when its gRPC health service says so. */
+                  grpc?: {
+                    /** @example 8080 */
+                    port: number;
+                    service?: string;
+                  };
+                  /** @description The container is well when the command, run within it, exits with 0. */
+                  exec?: {
+                    /**
+                     * @example [
+                     *       "cat",
+                     *       "/tmp/ready"
+                     *     ]
+                     */
+                    command: string[];
+                  };
+                  initial_delay_seconds?: number;
+                  period_seconds?: number;
+                  timeout_seconds?: number;
+                  /** @description Other than 1 with `readiness_probe` alone. */
+                  success_threshold?: number;
+                  failure_threshold?: number;
+                };
+                /** @description Takes rights away from the container; none of it gives any. */
+                security_context?: {
+                  /** @example 1000 */
+                  run_as_user?: number;
+                  /** @example 1000 */
+                  run_as_group?: number;
+                  /** @enum {boolean} */
+                  run_as_non_root?: true;
+                  read_only_root_filesystem?: boolean;
+                  /**
+                   * @example [
+                   *       "ALL"
+                   *     ]
+                   */
+                  drop_capabilities?: string[];
+                };
+                /**
+                 * @description How long the container may take to end once it was asked to.
+                 * @example 30
+                 */
+                termination_grace_period_seconds?: number;
+                /**
+                 * @description Labels that a node must have.
+                 * @example {
+                 *       "disktype": "ssd"
+                 *     }
+                 */
+                node_selector?: {
+                  [key: string]: string;
+                };
+                /** @description Taints of nodes that the container bears. */
+                tolerations?: {
+                  /**
+                   * @description The key of the taint; absent, with `Exists`, for every taint.
+                   * @example dedicated
+                   */
+                  key?: string;
+                  /**
+                   * @description `Equal` where it is not given.
+                   * @enum {string}
+                   */
+                  operator?: 'Equal' | 'Exists';
+                  /** @example web */
+                  value?: string;
+                  /**
+                   * @description Every effect where it is not given.
+                   * @enum {string}
+                   */
+                  effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+                  /** @description For how long; with `NoExecute` alone. */
+                  toleration_seconds?: number;
+                }[];
+                /** @description Secrets of the namespace to pull the image with; the operator decides which. */
+                image_pull_secrets?: {
+                  /** @example registry-credentials */
+                  name: string;
+                }[];
+                /** @description Annotations of the Service; the operator decides which keys. */
+                service_annotations?: {
+                  [key: string]: string;
+                };
+                /** @description Secrets of the namespace whose members become environment variables. */
+                env_from_secrets?: {
+                  /** @example registry-credentials */
+                  name: string;
+                  /**
+                   * @description Stands before the name of each variable.
+                   * @example DB_
+                   */
+                  prefix?: string;
+                }[];
+                /** @description Volumes, each with the place where the container finds it. Names and places are used once. */
+                volumes?: {
+                  /** @example cache */
+                  name: string;
+                  /**
+                   * @description Where the container finds it.
+                   * @example /var/cache
+                   */
+                  mount_path: string;
+                  /** @description Volumes of a ConfigMap or a Secret are always read-only. */
+                  read_only?: boolean;
+                  empty_dir?: {
+                    /**
+                     * @description More than zero.
+                     * @example 1GB
+                     */
+                    size_limit: string;
+                  };
+                  config_map?: {
+                    /** @example registry-credentials */
+                    name: string;
+                  };
+                  secret?: {
+                    /** @example registry-credentials */
+                    secret_name: string;
+                  };
+                }[];
+              } & {
+                [key: string]: unknown;
+              };
+            } & {
               [key: string]: unknown;
             };
           } & {
@@ -711,9 +1337,23 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The container that was made. A fresh one is `PENDING`. */
+      /** @description With `validate_only`: the container as it would be, without a Service and endpoints. Nothing was made. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Container'];
+        };
+      };
+      /**
+       * @description The container that was made, or that an earlier request with the same `Idempotency-Key` made. A fresh one
+       *     is `PENDING`.
+       */
       201: {
         headers: {
+          /** @description `true` where an earlier request made the container; absent otherwise. */
+          'Idempotency-Replayed'?: 'true';
           [name: string]: unknown;
         };
         content: {
@@ -726,6 +1366,7 @@ export interface operations {
       409: components['responses']['Conflict'];
       413: components['responses']['BodyTooLarge'];
       415: components['responses']['UnsupportedMediaType'];
+      422: components['responses']['OtherRequest'];
       500: components['responses']['InternalError'];
       503: components['responses']['Unavailable'];
       default: components['responses']['Problem'];
@@ -807,6 +1448,48 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      400: components['responses']['BadRequest'];
+      401: components['responses']['Unauthorized'];
+      403: components['responses']['Forbidden'];
+      404: components['responses']['NotFound'];
+      409: components['responses']['Conflict'];
+      500: components['responses']['InternalError'];
+      503: components['responses']['Unavailable'];
+      default: components['responses']['Problem'];
+    };
+  };
+  WaitContainer: {
+    parameters: {
+      query?: {
+        /** @description The statuses to wait for; may be given several times. */
+        status?: components['parameters']['WaitStatus'];
+        /**
+         * @description How long to wait, such as `500ms`, `20s` or `1m30s`. More than the provider's time for a request allows is cut
+         *     to that.
+         */
+        timeout?: components['parameters']['WaitTimeout'];
+      };
+      header?: never;
+      path: {
+        /**
+         * @description The `id` of the container.
+         * @example web-1
+         */
+        container_id: components['parameters']['ContainerId'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The container as it is at the end of the wait. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Container'];
+        };
       };
       400: components['responses']['BadRequest'];
       401: components['responses']['Unauthorized'];

@@ -2,9 +2,16 @@
 
 import createFetchClient from 'openapi-fetch';
 import type { Client as FetchClient, ClientOptions as FetchClientOptions } from 'openapi-fetch';
-import type { components, paths } from './api.ts';
+import type { components, operations, paths } from './api.ts';
 
+export type { components, operations, paths };
 export type Schemas = components['schemas'];
+
+/** What `CreateContainer` takes: read-only fields left out. */
+export type CreateContainerBody = NonNullable<
+  operations['CreateContainer']['requestBody']
+>['content']['application/json'];
+
 export type Client = FetchClient<paths>;
 
 export interface ClientOptions extends FetchClientOptions {

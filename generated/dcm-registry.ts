@@ -12,7 +12,8 @@ export interface paths {
     put?: never;
     /**
      * Register a provider, or renew its registration
-     * @description Sent once after each start of the provider, until the registry has accepted or refused it.
+     * @description Sent after each start of the provider until the registry has accepted it, and again from time to time, so that a
+     *     registry that lost its data knows the provider again.
      */
     post: operations['RegisterProvider'];
     delete?: never;
@@ -139,7 +140,7 @@ export interface operations {
           'application/json': components['schemas']['RegisteredProvider'];
         };
       };
-      /** @description The registration is not valid. Another try with the same content is pointless. */
+      /** @description The registration is not valid, or the registry's database has failed. */
       400: {
         headers: {
           [name: string]: unknown;

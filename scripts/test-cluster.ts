@@ -1,18 +1,22 @@
 /**
  * `npm run test:cluster`: the suites that need a real Kubernetes API server, against one control plane that is started
  * for them, or against the cluster of SP_TEST_KUBECONFIG. `-- --all` adds what takes long (SP_TEST_ALL=1: every fault,
- * the long soak); file names take the place of the suites; all other arguments go to tap.
+ * the long soaks); `-- --soak=MINUTES` soaks three replicas alone, for so long; file names take the place of the suites;
+ * all other arguments are those of `npm test`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
-import { startControlPlane } from '../test/cluster/control-plane.ts';
-import type { ControlPlane } from '../test/cluster/control-plane.ts';
+import { startControlPlane } from './cluster/control-plane.ts';
+import type { ControlPlane } from './cluster/control-plane.ts';
 
-const suites = ['test/conformance', 'test/e2e'];
+const suites = ['test/conformance', 'test/deploy', 'test/e2e'];
 /** These kill and stop processes, which only works on a control plane of our own. */
 const suitesOnOwnProcesses = ['test/cluster', 'test/faults'];
+
+/** On a control plane of its own, which it watches. */
+const soak = { option: '--soak=', file: 'test/faults/replicas/soak.test.ts' };
 
 const secondsPerFile = 1800;
 
@@ -22,6 +26,9 @@ process.exitCode = await main().catch((error: unknown) => {
 });
 
 async function main(): Promise<number> {
+  const soakOption = process.argv.find((argument) => argument.startsWith(soak.option));
+  if (soakOption !== undefined) return await runSoak(Number(soakOption.slice(soak.option.length)));
+
   await using controlPlane = await startControlPlane();
   const { gitVersion } = JSON.parse(await controlPlane.api.text('/version')) as { gitVersion: string };
   console.log(`Kubernetes ${gitVersion} at ${controlPlane.api.server}`);
@@ -42,9 +49,18 @@ function listFiles({ isOwn }: ControlPlane): string[] {
   return folders.flatMap((folder) => globSync(`${folder}/**/*.test.ts`).sort());
 }
 
+async function runSoak(minutes: number): Promise<number> {
+  if (!(minutes > 0)) throw new Error(`${soak.option} takes a number of minutes`);
+  const seconds = Math.ceil(minutes * 60);
+  return await runTests([`--timeout=${secondsPerFile + seconds}`, soak.file], {
+    SP_TEST_ALL: '1',
+    SP_TEST_SOAK_SECONDS: String(seconds),
+  });
+}
+
 async function runTests(commandLine: string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const runner = join(import.meta.dirname, 'test.ts');
-  const child = spawn(process.execPath, [runner, '--disable-coverage', `--timeout=${secondsPerFile}`, ...commandLine], {
+  const child = spawn(process.execPath, [runner, `--timeout=${secondsPerFile}`, ...commandLine], {
     stdio: 'inherit',
     env: { ...process.env, ...environment },
   });

@@ -1,47 +1,144 @@
 /**
- * Runs the tests with tap and closes with a line that counts them. Arguments are tap's own: files, `--grep`, `--bail` and
- * the like. Of a file that passes one line is shown, of a file that fails everything.
+ * `npm test`: runs test files, each with Node alone, and closes with a line that counts the tests. Without arguments that
+ * is every file that package.json names for tap, with the service built once, as it ships, for all tests of its process;
+ * else the files and folders that are given, with the service as its sources are. Of a file that passes one line is shown,
+ * of a file that fails everything.
+ *
+ * `--grep=PATTERN` runs the tests with that in their names, `--bail` ends a file at its first failure, `--timeout=SECONDS`
+ * bounds a file, and `--jobs=N` runs so many at a time. Coverage is `npm run test:coverage`, by tap.
+ *
+ * With SP_TEST_FLAKE_ATTEMPTS=2 a file that failed is run once more, by itself after all others; one that passes then
+ * counts as passed, with the output of its failure above, and is named as flaky at the end.
  */
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { globSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
 
-const tap = join(import.meta.dirname, '../node_modules/.bin/tap');
-const run = spawn(process.execPath, [tap, '--reporter=tap', ...process.argv.slice(2)], {
-  stdio: ['inherit', 'pipe', 'inherit'],
+interface Outcome {
+  file: string;
+  output: string;
+  code: number | null;
+  milliseconds: number;
+}
+
+const root = join(import.meta.dirname, '..');
+const { tap } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  tap: { include: string[]; exclude: string[]; timeout: number; jobs: number };
+};
+/** Past its own time-out a file that does not end by itself is killed. */
+const graceMs = 10_000;
+const builtFolder = '.cache/service';
+/** Of Node: most of what a file costs is the start of processes that load the same again. */
+const compileCache = join(root, '.cache/compile');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    grep: { type: 'string', multiple: true },
+    bail: { type: 'boolean', default: false },
+    timeout: { type: 'string', default: String(tap.timeout) },
+    // For those who are used to it: there is none here.
+    'disable-coverage': { type: 'boolean' },
+    jobs: { type: 'string', default: String(tap.jobs) },
+  },
 });
 
-/** What a file printed so far; its verdict stands behind it. */
-let details: string[] = [];
+const running = new Set<ChildProcess>();
+const counts = { pass: 0, fail: 0, skip: 0 };
 const skipped: string[] = [];
-let totals: string | undefined;
+const flaky: string[] = [];
+const interruption = new AbortController();
 
-createInterface({ input: run.stdout }).on('line', (line) => {
-  if (/^\s*ok .*# SKIP(?! filter:)/.test(line)) skipped.push(line.trim());
-  if (/^# \{ total: /.test(line)) totals = line;
-  if (/^(\s|# Subtest:)/.test(line)) {
-    details.push(line);
-  } else if (/^ok /.test(line)) {
-    details = [];
-    console.log(line);
-  } else {
-    for (const detail of details) console.log(detail);
-    details = [];
-    if (!/^(TAP version|1\.\.\d|$)/.test(line)) console.log(line);
-  }
+// A signal from the terminal reaches the tests without our help; one sent to us alone does not.
+process.on('SIGINT', () => interruption.abort());
+process.on('SIGTERM', () => {
+  interruption.abort();
+  for (const child of running) child.kill('SIGTERM');
 });
 
-// A signal from the terminal reaches tap without our help, and tap then ends its tests; one sent to us alone does not.
-process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => run.kill('SIGTERM'));
-run.once('close', (code) => {
-  for (const detail of details) console.log(detail);
-  if (skipped.length > 0) console.log(`\nskipped:\n${skipped.join('\n')}`);
-  console.log(`\n${count('pass')} passed, ${count('fail')} failed, ${count('skip')} skipped`);
-  process.exitCode = totals === undefined ? code || 1 : (code ?? 1);
-});
+const files =
+  positionals.length > 0 ? positionals.flatMap(filesIn) : globSync(tap.include, { exclude: tap.exclude }).sort();
+if (files.length === 0) throw new Error(`there are no tests in ${positionals.join(', ')}`);
+const built = process.env['SP_TEST_BUILT'] ?? (positionals.length > 0 ? undefined : await build());
+const maxAttempts = Number(process.env['SP_TEST_FLAKE_ATTEMPTS'] ?? 1);
+let failedFiles = await runAll(files, { jobs: Number(values.jobs), isLast: maxAttempts <= 1 });
+for (let attempt = 2; attempt <= maxAttempts && failedFiles.length > 0; attempt++) {
+  const again = failedFiles;
+  console.log(`\nonce more, one at a time: ${again.join(', ')}`);
+  failedFiles = await runAll(again, { jobs: 1, isLast: attempt === maxAttempts });
+  flaky.push(...again.filter((file) => !failedFiles.includes(file)));
+}
+if (flaky.length > 0) console.log(`\nflaky, passed only when run again:\n${flaky.join('\n')}`);
+if (skipped.length > 0) console.log(`\nskipped:\n${skipped.join('\n')}`);
+console.log(`\n${counts.pass} passed, ${counts.fail} failed, ${counts.skip} skipped`);
+process.exitCode = counts.fail > 0 || interruption.signal.aborted ? 1 : 0;
+
+function filesIn(path: string): string[] {
+  return statSync(path).isDirectory() ? globSync(`${path}/**/*.test.ts`).sort() : [path];
+}
+
+/** @returns the files that failed; only those of the last attempt count as failed */
+async function runAll(all: readonly string[], { jobs, isLast }: { jobs: number; isLast: boolean }): Promise<string[]> {
+  const queue = all.values();
+  const failures: string[] = [];
+  const work = async (): Promise<void> => {
+    for (const file of queue) {
+      if (interruption.signal.aborted) return;
+      if (!report(await run(file), { isLast })) failures.push(file);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return failures;
+}
+
+async function build(): Promise<string> {
+  const { buildService } = await import('./build/service.ts');
+  await buildService(join(root, builtFolder));
+  return builtFolder;
+}
+
+async function run(file: string): Promise<Outcome> {
+  const { grep, bail, timeout } = values;
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      NODE_COMPILE_CACHE: compileCache,
+      ...process.env,
+      ...(built !== undefined && { SP_TEST_BUILT: built }),
+      TAP_TIMEOUT: timeout,
+      TAP_BAIL: bail ? '1' : '0',
+      ...(grep && { TAP_GREP: grep.join('\n') }),
+    },
+  });
+  running.add(child);
+  const timer = setTimeout(() => child.kill('SIGKILL'), Number(timeout) * 1_000 + graceMs);
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  clearTimeout(timer);
+  running.delete(child);
+  return { file, output, code, milliseconds: performance.now() - startedAt };
+}
+
+/** Whether the file passed. What failed and is to be run again is shown, but not counted. */
+function report({ file, output, code, milliseconds }: Outcome, { isLast }: { isLast: boolean }): boolean {
+  const totals = /^# \{ total: .*\}$/m.exec(output)?.[0];
+  const failures = count(totals, 'fail');
+  const failed = failures > 0 || code !== 0 || totals === undefined;
+  if (failed) console.log(output);
+  console.log(`${failed ? 'not ok' : 'ok'} - ${file} # time=${milliseconds.toFixed(0)}ms`);
+  if (failed && !isLast && !interruption.signal.aborted) return false;
+  counts.pass += count(totals, 'pass');
+  counts.fail += failed ? Math.max(1, failures) : 0;
+  counts.skip += count(totals, 'skip');
+  skipped.push(...(output.match(/^\s*ok .*# SKIP(?! filter:).*$/gm) ?? []).map((line) => line.trim()));
+  return !failed;
+}
 
 /** The number after a word of tap's totals, which leave out what is 0. */
-function count(word: string): number {
+function count(totals: string | undefined, word: string): number {
   return Number(new RegExp(`${word}: (\\d+)`).exec(totals ?? '')?.[1] ?? 0);
 }

@@ -1,37 +1,40 @@
 /** The process: configuration, parts, start, signals, stop. Nothing else starts or ends anything, or knows all the parts. */
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 
-import { formatAddress } from './config/address.ts';
 import { ConfigError, readConfig } from './config/config.ts';
 import type { Config } from './config/config.ts';
+import { createStatusEvents } from './events/status-events.ts';
 import { buildApp } from './http/app.ts';
 import { packageFile } from './http/document.ts';
+import { createHttpServer } from './http/server.ts';
 import { connectCluster } from './kubernetes/cluster.ts';
-import type { Cluster } from './kubernetes/cluster.ts';
+import { connectLease } from './kubernetes/lease-client.ts';
+import { Elector } from './leadership/elector.ts';
+import { alwaysLeads } from './leadership/leadership.ts';
+import { startParts, stopParts, stopWithin } from './lifecycle.ts';
+import type { Part } from './lifecycle.ts';
 import { createLog } from './log/log.ts';
 import type { Log } from './log/log.ts';
+import { Probes } from './management/probes.ts';
+import { createManagementServer } from './management/server.ts';
 import { buildRegistration } from './registration/payload.ts';
-import { registrationPlugin } from './registration/plugin.ts';
-import { createStatusEvents } from './status/status-events.ts';
-import type { StatusEvents } from './status/status-events.ts';
+import { ProviderRegistration } from './registration/registration.ts';
+import { accessTokens } from './registration/access-token.ts';
+import { systemClock } from './clock.ts';
+import type { PrometheusMetrics } from './telemetry/prometheus.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
+import { sleep } from './time.ts';
 
-/** The part of the time for the shutdown that is kept from the HTTP side for the status events, and its bound. */
-const EVENTS_SHARE = 0.25;
-const MAX_EVENTS_MS = 3_000;
 /** How long the last lines of the log may take. */
 const LOG_FLUSH_MS = 200;
+/** How long a leader that stops may keep the others waiting for what it has left to publish: they repeat it all. */
+const LAST_EVENTS_MS = 3_000;
 /** npm passes a terminal's SIGINT on to a process that has it from the terminal already: within this time they are one. */
-const SAME_INTERRUPT_MS = process.env['npm_lifecycle_event'] === undefined ? 0 : 500;
-
-interface Service {
-  app: FastifyInstance;
-  cluster: Cluster;
-  statusEvents: StatusEvents;
-}
+const SAME_INTERRUPT_MS = 500;
 
 const config = readConfigOrComplain();
 if (config !== undefined) await run(config, createLog(config.logLevel));
@@ -58,10 +61,13 @@ async function run(config: Config, { log, flush }: Log): Promise<void> {
   });
   const signal = firstSignal(log, exit);
   try {
-    const service = await build(config, log);
-    await start(service, config, log);
+    const { parts, probes } = await build(config, log);
+    await startParts(parts);
     log.info({ signal: await signal }, 'stopping');
-    await stop(service, config.server.shutdownMs, log);
+    probes.stop();
+    const { drainDelayMs, shutdownMs } = config.server;
+    await sleep(drainDelayMs);
+    await stopParts(parts, shutdownMs - Math.min(LOG_FLUSH_MS, shutdownMs / 10), log);
     log.info('stopped');
   } catch (err) {
     log.error({ err }, 'cannot start');
@@ -89,58 +95,90 @@ function firstSignal(log: Logger, exit: (code: number) => Promise<void>): Promis
   });
 }
 
-/** Makes the parts; none of them has opened a connection yet. */
-async function build(config: Config, log: Logger): Promise<Service> {
-  const { kubernetes, monitor, nats, provider, registrationUrl, server } = config;
-  const cluster = connectCluster({ ...kubernetes, log });
-  const statusEvents = createStatusEvents({
-    source: cluster.source,
-    natsServers: nats,
-    providerName: provider.name,
-    ...monitor,
-    log,
-  });
-  const app = await buildApp({
-    repository: cluster.repository,
-    health: cluster.health,
-    log,
-    version: await packageVersion(),
-    timeouts: { ...server, shutdownMs: server.shutdownMs - eventsMs(server.shutdownMs) },
-  });
-  await app.register(registrationPlugin, { registrationUrl, registration: buildRegistration(provider), log });
-  return { app, cluster, statusEvents };
-}
-
-/** Listens first, so that whoever looks sees the provider alive, whatever state the cluster and NATS are in. */
-async function start({ app, cluster, statusEvents }: Service, { server }: Config, log: Logger): Promise<void> {
-  await app.listen({ host: server.host, port: server.port });
-  log.info({ address: formatAddress(app.server.address() as AddressInfo) }, 'listening');
-  cluster.start();
-  statusEvents.start();
+interface Service {
+  /** In the order in which they start. */
+  parts: Part[];
+  probes: Probes;
 }
 
 /**
- * Stops what takes work in before what carries it out, so that the status of a container that a last request created is
- * published too. Resolves within `shutdownMs`; never rejects.
+ * The parts in the order in which they start; they stop in reverse, so that what takes work in ends before what carries it
+ * out, and the status of a container that a last request created is published too. None has opened a connection yet.
  */
-async function stop({ app, cluster, statusEvents }: Service, shutdownMs: number, log: Logger): Promise<void> {
-  const deadline = AbortSignal.timeout(shutdownMs - Math.min(LOG_FLUSH_MS, shutdownMs / 10));
-  const stopped = (async () => {
-    await app.close();
-    await statusEvents.stop(deadline);
-    await cluster.stop();
-    return true;
-  })();
-  try {
-    const late = new Promise<false>((resolve) => deadline.addEventListener('abort', () => resolve(false)));
-    if (!(await Promise.race([stopped, late]))) log.warn('not everything ended in time');
-  } catch (err) {
-    log.error({ err }, 'stopping failed');
+async function build(config: Config, log: Logger): Promise<Service> {
+  const { kubernetes, leaderElection, monitor, nats: natsServers, keyValueBucket } = config;
+  const { provider, registry, server, tokens } = config;
+  const metrics = config.management && (await createMetrics());
+  const telemetry: Telemetry = { log, ...(metrics && { metrics }) };
+  const election = leaderElection && createElector(leaderElection.leaseName, config, telemetry);
+  const leadership = election ?? alwaysLeads;
+  const cluster = connectCluster({ ...kubernetes, crashTolerance: monitor.crashTolerance, leadership, ...telemetry });
+  const statusEvents = createStatusEvents({
+    source: cluster.source,
+    ...(keyValueBucket !== undefined && { bucket: { name: keyValueBucket, census: cluster.census } }),
+    natsServers,
+    providerName: provider.name,
+    namespace: kubernetes.namespace,
+    leadership,
+    ...monitor,
+    ...telemetry,
+  });
+  const app = await buildApp({
+    repository: cluster.repository,
+    watched: cluster.watched,
+    health: cluster.health,
+    version: await packageVersion(),
+    timeouts: server,
+    hintPolicy: kubernetes.hintPolicy,
+    ...telemetry,
+    ...(server.tls && { tls: server.tls }),
+    ...(tokens && { tokens }),
+  });
+  const registration = new ProviderRegistration({
+    registry,
+    registration: buildRegistration(provider),
+    ...(registry.authentication && { tokens: accessTokens(registry.authentication, systemClock) }),
+    leadership,
+    clock: systemClock,
+    ...telemetry,
+  });
+  const { nats, events } = statusEvents;
+  const http = createHttpServer({ app, address: server, log });
+  const working: Part[] =
+    election === undefined
+      ? [cluster.part, nats, events, http, registration]
+      : // Another replica takes over within seconds, while this one still answers what is in flight.
+        [cluster.part, http, nats, election, stopWithin(events, LAST_EVENTS_MS), registration];
+  const probes = new Probes(working);
+  const management: Part[] = [];
+  if (config.management && metrics) {
+    metrics.collectFrom({
+      caches: cluster.stats,
+      events: statusEvents.stats,
+      leads: () => leadership.leads,
+      ...(leaderElection &&
+        election && { election: { lease: leaderElection.leaseName, isLed: () => election.leader !== 'nobody' } }),
+    });
+    management.push(createManagementServer({ address: config.management, probes, metrics, log }));
   }
+  return { parts: [...management, ...working], probes };
 }
 
-function eventsMs(shutdownMs: number): number {
-  return Math.min(MAX_EVENTS_MS, shutdownMs * EVENTS_SHARE);
+/** Loaded only where it is wanted: its library costs memory and time at the start. */
+async function createMetrics(): Promise<PrometheusMetrics> {
+  const { PrometheusMetrics } = await import('./telemetry/prometheus.ts');
+  return new PrometheusMetrics();
+}
+
+function createElector(name: string, { kubernetes }: Config, { log, metrics }: Telemetry): Elector {
+  const { kubeconfig, namespace } = kubernetes;
+  const client = connectLease({
+    ...(kubeconfig !== undefined && { kubeconfig }),
+    namespace,
+    name,
+    ...(metrics && { metrics }),
+  });
+  return new Elector({ client, identity: `${hostname()}_${randomUUID()}`, log, clock: systemClock });
 }
 
 async function packageVersion(): Promise<string> {

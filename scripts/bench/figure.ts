@@ -13,6 +13,8 @@ export interface Reading {
   moreIsBetter?: true;
   /** What is to be reached, in words. */
   aim: string;
+  /** Where it is the point of a curve over the number of containers. */
+  growth?: { series: string; containers: number };
 }
 
 /** What stays as it is from run to run, and goes at the end. */

@@ -1,6 +1,7 @@
 /** Makes load over HTTP and measures it: a fixed number of connections, each with one request at a time. */
 import { createHistogram } from 'node:perf_hooks';
-import { Agent, Client } from 'undici';
+import autocannon from 'autocannon';
+import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { serveJobs } from './jobs.ts';
 
@@ -55,46 +56,28 @@ const jobs = { load, write };
 export type LoadJobs = typeof jobs;
 serveJobs(jobs);
 
+/** Autocannon times in milliseconds with fractions, but keeps whole ones; the times of single answers are counted here. */
 async function load({ url, paths, connections, durationMs }: LoadJob): Promise<LoadResult> {
   const histogram = createHistogram({ lowest: 1, highest: 60_000_000_000, figures: 3 });
-  const clients = Array.from({ length: connections }, () => new Client(url, { pipelining: 1 }));
+  const requests = paths.map((path) => ({ path }));
+  const finished = Promise.withResolvers<autocannon.Result>();
+  const running = autocannon(
+    { url, requests, connections, duration: durationMs / 1_000 },
+    (error: Error | null, result) => (error ? finished.reject(error) : finished.resolve(result)),
+  );
+  running.on('response', (_client, _status, _bytes, milliseconds) =>
+    histogram.record(Math.max(1, Math.round(milliseconds * 1e6))),
+  );
   const startedAt = performance.now();
-  const endsAt = startedAt + durationMs;
-  let next = 0;
-  const run = async (client: Client): Promise<void> => {
-    while (performance.now() < endsAt) {
-      const sentAt = performance.now();
-      await exchange(client, paths[next++ % paths.length]!);
-      histogram.record(Math.max(1, Math.round((performance.now() - sentAt) * 1e6)));
-    }
-  };
-  await Promise.all(clients.map(run));
+  const { errors, non2xx } = await finished.promise;
   const seconds = (performance.now() - startedAt) / 1_000;
-  await Promise.all(clients.map((client) => client.close()));
+  if (errors + non2xx > 0) throw new Error(`${url}: ${non2xx} answers were no success, ${errors} never came`);
   return {
     requests: histogram.count,
     p50: histogram.percentile(50) / 1e6,
     p99: histogram.percentile(99) / 1e6,
     requestsPerSecond: histogram.count / seconds,
   };
-}
-
-/** One request by the quickest way that the client has: the answer's bytes are counted, not kept. */
-function exchange(client: Client, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.dispatch(
-      { method: 'GET', path },
-      {
-        onRequestStart: () => undefined,
-        onResponseStart: (controller, statusCode) => {
-          if (statusCode !== 200) controller.abort(new Error(`${path} was answered ${statusCode}`));
-        },
-        onResponseData: () => undefined,
-        onResponseEnd: () => resolve(),
-        onResponseError: (_controller, error) => reject(error),
-      },
-    );
-  });
 }
 
 async function write({ sequences, concurrency, ca, cert, key }: WriteJob): Promise<WriteResult> {

@@ -10,7 +10,8 @@ import type { Reading } from './figure.ts';
 import { figures } from './figures/figures.ts';
 import { readOptions, usage } from './options.ts';
 import type { BenchOptions } from './options.ts';
-import { formatTable, summarize } from './report.ts';
+import { drawGrowth } from './plot.ts';
+import { formatGrowth, formatTable, summarize } from './report.ts';
 import { buildStage } from './stage.ts';
 
 async function main(options: BenchOptions): Promise<void> {
@@ -39,7 +40,9 @@ async function main(options: BenchOptions): Promise<void> {
       .map((pair) => pair.join(': '))
       .join(', ')}\n`,
   );
-  console.log(formatTable(rows));
+  console.log(formatTable(rows.filter(({ growth }) => growth === undefined)));
+  if (options.only.includes('growth')) console.log(`\n${formatGrowth(rows)}`);
+  if (options.plot !== undefined) await writeFile(options.plot, drawGrowth(rows));
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ setting, rows }, undefined, 2)}\n`);
 }
 

@@ -1,6 +1,7 @@
 /** What the command line asks of the benchmark. */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { figures } from './figures/figures.ts';
+import { figures, ordinaryFigures } from './figures/figures.ts';
 
 export interface BenchOptions {
   /** Number of containers in the large namespace. */
@@ -16,12 +17,24 @@ export interface BenchOptions {
   /** Pods that change in a second, and for how many seconds. */
   changesPerSecond: number;
   changeSeconds: number;
+  /** How many clients create at once, beside how many idle connections, for how many milliseconds. */
+  clients: number;
+  idleConnections: number;
+  crowdMs: number;
+  /** Numbers of containers between which growth is measured. */
+  growth: readonly number[];
+  /** How many wait for a status at once. */
+  waiters: number;
   /** Names of figures. */
   only: readonly string[];
   /** On a real control plane rather than the sandbox. */
   cluster: boolean;
   /** Where the readings are written. */
   json?: string;
+  /** Where growth is drawn, as SVG. */
+  plot?: string;
+  /** The folder of another build (`dist/`), which this one is compared with. */
+  otherBuild?: string;
 }
 
 const sizes = {
@@ -33,6 +46,11 @@ const sizes = {
     creates: 200,
     changesPerSecond: 200,
     changeSeconds: 5,
+    clients: 1_000,
+    idleConnections: 5_000,
+    crowdMs: 10_000,
+    waiters: 10_000,
+    growth: [100, 1_000, 10_000, 50_000],
   },
   small: {
     containers: 200,
@@ -42,10 +60,15 @@ const sizes = {
     creates: 20,
     changesPerSecond: 50,
     changeSeconds: 1,
+    clients: 50,
+    idleConnections: 100,
+    crowdMs: 1_000,
+    waiters: 100,
+    growth: [10, 100],
   },
 };
 
-export const usage = `npm run bench -- [--size full|small] [--containers N] [--runs N] [--only ${Object.keys(figures).join(',')}] [--json FILE] [--cluster]`;
+export const usage = `npm run bench -- [--size full|small] [--containers N] [--runs N] [--only ${Object.keys(figures).join(',')}] [--json FILE] [--plot FILE] [--cluster] [--against FOLDER]`;
 
 /** @throws Error that says what cannot be understood */
 export function readOptions(commandLine: readonly string[]): BenchOptions {
@@ -57,14 +80,18 @@ export function readOptions(commandLine: readonly string[]): BenchOptions {
       runs: { type: 'string' },
       only: { type: 'string' },
       json: { type: 'string' },
+      plot: { type: 'string' },
       cluster: { type: 'boolean', default: false },
+      against: { type: 'string' },
     },
   });
   if (values.size !== 'full' && values.size !== 'small') throw new Error('--size must be full or small');
   const size = sizes[values.size];
-  const only = values.only?.split(',') ?? Object.keys(figures);
+  const only = values.only?.split(',') ?? (values.against === undefined ? ordinaryFigures : ['builds']);
   const unknown = only.filter((name) => !Object.hasOwn(figures, name));
   if (unknown.length > 0) throw new Error(`--only knows ${Object.keys(figures).join(', ')}, not ${unknown.join(', ')}`);
+  if (only.includes('builds') && values.against === undefined)
+    throw new Error('builds needs --against, the dist folder of another build');
   const containers = positive('containers', values.containers) ?? size.containers;
   return {
     ...size,
@@ -74,6 +101,8 @@ export function readOptions(commandLine: readonly string[]): BenchOptions {
     only,
     cluster: values.cluster,
     ...(values.json !== undefined && { json: values.json }),
+    ...(values.plot !== undefined && { plot: values.plot }),
+    ...(values.against !== undefined && { otherBuild: resolve(values.against) }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** One paged raw list of a namespace's objects, by a client that does nothing else with them. */
-import { ClusterApi } from '../../test/cluster/api.ts';
+import { ClusterApi } from '../cluster/api.ts';
 import { serveJobs } from './jobs.ts';
 
 const jobs = { list };

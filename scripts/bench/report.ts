@@ -15,13 +15,14 @@ export interface Row extends Omit<Reading, 'value' | 'baseline'> {
 /** One row for each name, in the order in which they first appear. */
 export function summarize(readings: readonly Reading[]): Row[] {
   return [...Map.groupBy(readings, ({ name }) => name).values()].map((same) => {
-    const { name, unit, aim, moreIsBetter } = same[0]!;
+    const { name, unit, aim, moreIsBetter, growth } = same[0]!;
     const baselines = same.map(({ baseline }) => baseline).filter((baseline) => baseline !== undefined);
     return {
       name,
       unit,
       aim,
       ...(moreIsBetter && { moreIsBetter }),
+      ...(growth && { growth }),
       value: median(same.map(({ value }) => value)),
       ...(baselines.length > 0 && { baseline: median(baselines), ratio: median(same.map(ratioOf)) }),
       runs: same.map(({ value, baseline }) => ({ value, ...(baseline !== undefined && { baseline }) })),
@@ -35,28 +36,45 @@ function ratioOf({ value, baseline = NaN, moreIsBetter }: Reading): number {
 
 /** A table in Markdown with columns of even width. */
 export function formatTable(rows: readonly Row[]): string {
-  const cells = [
-    ['figure', 'median', 'baseline', 'ratio', 'to reach'],
-    ...rows.map(({ name, unit, value, baseline, ratio, aim }) => [
-      name,
-      quantity(value, unit),
-      baseline === undefined ? '' : quantity(baseline, unit),
-      ratio === undefined ? '' : `${ratio.toFixed(2)} ×`,
-      aim,
-    ]),
-  ];
-  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const lines = cells.map((row) => `| ${row.map((cell, column) => pad(cell, widths[column]!, column)).join(' | ')} |`);
-  const rule = `|${widths.map((width, column) => (isNumber(column) ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`;
-  return [lines[0], rule, ...lines.slice(1)].join('\n');
+  const cells = rows.map(({ name, unit, value, baseline, ratio, aim }) => [
+    name,
+    quantity(value, unit),
+    baseline === undefined ? '' : quantity(baseline, unit),
+    // Beside a baseline of nothing there is no ratio.
+    ratio === undefined || !Number.isFinite(ratio) ? '' : `${ratio.toFixed(2)} ×`,
+    aim,
+  ]);
+  return formatCells(['figure', 'median', 'baseline', 'ratio', 'to reach'], cells, ['median', 'baseline', 'ratio']);
 }
 
-function isNumber(column: number): boolean {
-  return column >= 1 && column <= 3;
+/** What grows with the number of containers: a row for each series, a column for each number. */
+export function formatGrowth(rows: readonly Row[]): string {
+  const points = rows.flatMap(({ growth, unit, value }) => (growth ? [{ ...growth, unit, value }] : []));
+  const numbers = [...new Set(points.map(({ containers }) => containers))].sort((a, b) => a - b);
+  const columns = numbers.map((number) => number.toLocaleString('en'));
+  const cells = [...Map.groupBy(points, ({ series }) => series)].map(([series, own]) => [
+    series,
+    ...numbers.map((number) => {
+      const point = own.find(({ containers }) => containers === number);
+      return point ? quantity(point.value, point.unit) : '';
+    }),
+  ]);
+  return formatCells(['containers', ...columns], cells, columns);
 }
 
-function pad(cell: string, width: number, column: number): string {
-  return isNumber(column) ? cell.padStart(width) : cell.padEnd(width);
+/** @param numeric - the columns that stand to the right */
+function formatCells(header: readonly string[], body: readonly string[][], numeric: readonly string[]): string {
+  const cells = [header, ...body];
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const isNumeric = (column: number) => numeric.includes(header[column]!);
+  const format = (row: readonly string[]) =>
+    `| ${row.map((cell, column) => pad(cell, widths[column]!, isNumeric(column))).join(' | ')} |`;
+  const rule = widths.map((width, column) => (isNumeric(column) ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2)));
+  return [format(header), `|${rule.join('|')}|`, ...body.map(format)].join('\n');
+}
+
+function pad(cell: string, width: number, toTheRight: boolean): string {
+  return toTheRight ? cell.padStart(width) : cell.padEnd(width);
 }
 
 /** With three digits that count. */

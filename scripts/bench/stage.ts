@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
-import { ClusterApi } from '../../test/cluster/api.ts';
-import { startControlPlane } from '../../test/cluster/control-plane.ts';
-import { startNatsServer } from '../../test/support/nats-server.ts';
-import type { TestNatsServer } from '../../test/support/nats-server.ts';
-import { startRegistry } from '../../test/support/registry.ts';
-import { buildDeployment } from '../../src/kubernetes/objects/build-deployment.ts';
+import { ClusterApi } from '../cluster/api.ts';
+import { startControlPlane } from '../cluster/control-plane.ts';
+import { startNatsServer } from '../sandbox/nats/nats-server.ts';
+import type { TestNatsServer } from '../sandbox/nats/nats-server.ts';
+import { startRegistry } from '../registry.ts';
+import { buildDeployment } from '../../src/kubernetes/objects/deployment.ts';
 import { startWorker } from './jobs.ts';
 import type { Worker } from './jobs.ts';
 import type { KubernetesJobs } from './kubernetes-process.ts';
@@ -26,7 +26,7 @@ export interface Stage extends AsyncDisposable {
   kubeconfig: string;
   /** As a raw client of the cluster needs it. */
   credentials: Pick<WriteJob, 'ca' | 'cert' | 'key'> & { headers: Record<string, string> };
-  namespaces: { large: string; small: string; empty: string };
+  namespaces: { large: string; small: string; empty: string; crowd: string };
   nats: TestNatsServer;
   load: Worker<LoadJobs>;
   /** Requests at the API server so far; absent where others ask it as well. */
@@ -34,7 +34,7 @@ export interface Stage extends AsyncDisposable {
   /** Starts one more provider. */
   startProvider(
     namespace: string,
-    more?: Pick<ProviderProcessOptions, 'env' | 'measureDelay'>,
+    more?: Pick<ProviderProcessOptions, 'env' | 'measureDelay' | 'folder'>,
   ): Promise<ProviderProcess>;
 }
 
@@ -51,18 +51,13 @@ export async function buildStage(options: BenchOptions): Promise<Stage> {
   const nats = stack.use(await startNatsServer());
   const registry = stack.use(await startRegistry());
   const load = stack.use(startWorker<LoadJobs>(file('load-process.ts')));
-  const suffix = Date.now().toString(36);
-  const namespaces = { large: `bench-large-${suffix}`, small: `bench-small-${suffix}`, empty: `bench-empty-${suffix}` };
-  for (const name of Object.values(namespaces)) {
-    await api.create('/api/v1/namespaces', { metadata: { name } });
-    stack.defer(async () => {
-      await api.delete(`/api/v1/namespaces/${name}`);
-    });
-    if (options.cluster) {
-      const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
-      await eventually('a ServiceAccount', async () => (await api.get(account)).metadata.uid !== '');
-    }
-  }
+  const createOwn = (name: string): Promise<string> => createNamespace({ api, options }, stack, name);
+  const namespaces = {
+    large: await createOwn('large'),
+    small: await createOwn('small'),
+    empty: await createOwn('empty'),
+    crowd: await createOwn('crowd'),
+  };
   await populate(api, namespaces.small, options.fewContainers);
   await populate(api, namespaces.large, options.containers);
   const parts = stack.move();
@@ -104,8 +99,26 @@ async function startSandbox(stack: AsyncDisposableStack, folder: string): Promis
   return { kubeconfig, countCalls: () => kubernetes.run('countCalls', undefined) };
 }
 
+/** @returns its name, which no other run has; `stack` removes it */
+export async function createNamespace(
+  { api, options }: Pick<Stage, 'api' | 'options'>,
+  stack: AsyncDisposableStack,
+  purpose: string,
+): Promise<string> {
+  const name = `bench-${purpose}-${Date.now().toString(36)}`;
+  await api.create('/api/v1/namespaces', { metadata: { name } });
+  stack.defer(async () => {
+    await api.delete(`/api/v1/namespaces/${name}`);
+  });
+  if (options.cluster) {
+    const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
+    await eventually('a ServiceAccount', async () => (await api.get(account)).metadata.uid !== '');
+  }
+  return name;
+}
+
 /** Makes containers past the provider, and waits until their Pods run. */
-async function populate(api: ClusterApi, namespace: string, count: number): Promise<void> {
+export async function populate(api: ClusterApi, namespace: string, count: number): Promise<void> {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
   const numbers = Array.from({ length: count }, (_, index) => index).values();
   const create = async (): Promise<void> => {

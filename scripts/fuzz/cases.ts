@@ -1,4 +1,5 @@
 /** Runs many cases, a few at a time, and reports each that fails with the way to run it again. */
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 
 export interface CaseRun<Case> {
@@ -21,6 +22,8 @@ export interface CaseResult {
   failed: number;
 }
 
+/** To notice, in milliseconds, which connections were closed while the cases were made, which nothing interrupts. */
+const noticeMs = 100;
 /** Further failures are counted only: mostly they are the same. */
 const maxShown = 20;
 
@@ -31,6 +34,7 @@ export async function runCases<Case>(run: CaseRun<Case>): Promise<CaseResult> {
     .sample(run.cases, { numRuns: count, seed })
     .entries()
     .drop(only ?? 0);
+  await delay(noticeMs);
   const result: CaseResult = { passed: 0, failed: 0 };
   const work = async (): Promise<void> => {
     for (const [index, one] of numbered) {

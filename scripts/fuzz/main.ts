@@ -82,7 +82,7 @@ const runners: Record<Part, Runner> = {
 };
 
 function runNearValid(
-  { provider: { url }, secret }: FuzzTarget,
+  { provider: { url }, kubernetes: { objects }, secret }: FuzzTarget,
   {
     count,
     seed,
@@ -90,6 +90,13 @@ function runNearValid(
     underFaults = false,
   }: { count: number; seed: number; only?: number | undefined; underFaults?: boolean },
 ): Promise<{ passed: number; failed: number }> {
+  const objectsOf = (id: string): string[] =>
+    ['deployments', 'services'].flatMap((kind) =>
+      objects
+        .list(kind, 'default')
+        .filter(({ metadata }) => metadata.labels?.['dcm.project/dcm-instance-id'] === id)
+        .map(({ metadata }) => `${kind}/${metadata.name}`),
+    );
   return runCases({
     part: 'near-valid',
     cases: nearValidRequests(secret),
@@ -97,7 +104,7 @@ function runNearValid(
     seed,
     only,
     parallel: 8,
-    findFault: (request) => visits.findFault(url, request, { underFaults }),
+    findFault: (request) => visits.findFault(url, request, { underFaults, objectsOf }),
     describe: visits.describeRequest,
   });
 }

@@ -12,6 +12,8 @@ export interface NearValidRequest {
   body?: string;
   /** The spec of a create in which nothing is wrong. */
   validSpec?: Json;
+  /** Points to the one thing that is wrong with the body. */
+  faultAt?: string;
 }
 
 type JsonObject = Record<string, Json>;
@@ -21,7 +23,9 @@ export function nearValidRequests(secret: string): fc.Arbitrary<NearValidRequest
   const specs = validSpecs(secret);
   return fc.oneof(
     { weight: 3, arbitrary: validCreates(specs) },
+    { weight: 1, arbitrary: keyedCreates(specs, secret) },
     { weight: 5, arbitrary: brokenCreates(specs) },
+    { weight: 1, arbitrary: brokenAmounts(specs) },
     { weight: 1, arbitrary: brokenJson(specs) },
     { weight: 2, arbitrary: oddHeaders(specs, secret) },
     { weight: 2, arbitrary: byId },
@@ -52,7 +56,31 @@ const extras = fc.dictionary(
   { maxKeys: 2 },
 );
 
-const cores = fc.integer({ min: 1, max: 1_000_000 });
+/** Cores as an integer or as text, or thousandths of one: a number of those, so that two can be told apart by size. */
+interface Cpu {
+  millicores: number;
+  as: 'integer' | 'cores' | 'millicores';
+}
+
+const maxCores = 1_000_000;
+const cpu: fc.Arbitrary<Cpu> = fc.record({
+  millicores: fc.oneof(
+    fc.integer({ min: 1, max: 3_000 }),
+    fc.integer({ min: 1, max: 1_000 * maxCores }),
+    fc.integer({ min: 1, max: maxCores }).map((cores) => 1_000 * cores),
+  ),
+  as: fc.constantFrom('integer', 'cores', 'millicores'),
+});
+/** The same amount twice, or two, each in any form. */
+const cpuPair = fc.oneof(
+  fc.tuple(cpu, cpu),
+  fc.tuple(cpu, cpu).map(([one, { as }]): [Cpu, Cpu] => [one, { ...one, as }]),
+);
+
+function cpuAmount({ millicores, as }: Cpu): number | string {
+  if (as === 'millicores' || millicores % 1_000 !== 0) return `${millicores}m`;
+  return as === 'integer' ? millicores / 1_000 : String(millicores / 1_000);
+}
 /** As mebibytes, so that two can be told apart by size whatever their units. */
 const memory = fc.record({ count: fc.integer({ min: 1, max: 9_999 }), unit: fc.constantFrom('MB', 'GB', 'TB') });
 const mebibytes = { MB: 1, GB: 1024, TB: 1024 * 1024 };
@@ -75,8 +103,8 @@ function validSpecs(secret: string): fc.Arbitrary<JsonObject> {
         image: fc
           .tuple(label(20), extras)
           .map(([name, more]) => ({ reference: `registry.example/${name}:1`, ...more })),
-        resources: fc.tuple(cores, cores, memory, memory, extras).map(([a, b, c, d, more]) => ({
-          cpu: { min: Math.min(a, b), max: Math.max(a, b) },
+        resources: fc.tuple(cpuPair, memory, memory, extras).map(([pair, c, d, more]) => ({
+          cpu: cpuRange(pair),
           memory: rangeOf([c, d]),
           ...more,
         })),
@@ -113,6 +141,11 @@ function validSpecs(secret: string): fc.Arbitrary<JsonObject> {
     .map((spec) => plain(spec));
 }
 
+function cpuRange(pair: readonly Cpu[]): JsonObject {
+  const [min, max] = pair.toSorted((a, b) => a.millicores - b.millicores);
+  return { min: cpuAmount(min!), max: cpuAmount(max!) };
+}
+
 function rangeOf(amounts: { count: number; unit: keyof typeof mebibytes }[]): JsonObject {
   const [min, max] = amounts.toSorted((a, b) => a.count * mebibytes[a.unit] - b.count * mebibytes[b.unit]);
   return { min: `${min!.count}${min!.unit}`, max: `${max!.count}${max!.unit}` };
@@ -131,6 +164,7 @@ const post = (target: string, body: string, headers: Record<string, string> = {}
 });
 
 const ids = label(63);
+const uniqueId = fc.noBias(fc.uuid());
 const oddIds = fc.oneof(
   fc.constantFrom(
     '',
@@ -166,14 +200,64 @@ function validCreates(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidRe
       ),
       specs,
       fc.boolean(),
+      validateOnly,
     )
-    .map(([id, spec, withReadOnlyFields]) => {
+    .map(([id, spec, withReadOnlyFields, checks]) => {
       const readOnly = withReadOnlyFields
         ? { id: 5, path: null, status: 'x', service: [], create_time: {}, unknown: [1] }
         : {};
       const body = JSON.stringify({ ...readOnly, spec });
-      return { ...post(`/containers${id === undefined ? '' : `?id=${id}`}`, body), validSpec: spec };
+      return { ...post(createTarget({ id, ...checks }), body), validSpec: spec };
     });
+}
+
+/** With an id that no other request has, for nothing may exist after it. */
+const validateOnly = fc.option(
+  uniqueId.map((id) => ({ id, validate_only: 'true' })),
+  { nil: undefined, freq: 4 },
+);
+
+function createTarget(query: { id?: string | undefined; validate_only?: string }): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return `/containers${given.length === 0 ? '' : `?${given.map((pair) => pair.join('=')).join('&')}`}`;
+}
+
+/** Creates that can be sent again. */
+function keyedCreates(specs: fc.Arbitrary<JsonObject>, secret: string): fc.Arbitrary<NearValidRequest> {
+  const keys = fc
+    .tuple(uniqueId, fc.stringMatching(/^[ -~]{0,150}[!-~]$/), fc.boolean())
+    .map(([id, tail, isQuoted]) => {
+      const key = `${id}${secret}${tail}`;
+      return isQuoted ? `"${key.replaceAll(/["\\]/g, '\\$&')}"` : key;
+    });
+  return fc.tuple(fc.option(uniqueId, { nil: undefined }), keys, specs).map(([id, key, spec]) => ({
+    ...post(createTarget({ id }), JSON.stringify({ spec }), { 'idempotency-key': key }),
+    validSpec: spec,
+  }));
+}
+
+const noAmount: fc.Arbitrary<Json> = fc.constantFrom<Json>(
+  ...[0, -1, 1.5, maxCores + 1, true, null, [], {}],
+  ...['', '0', '0m', '01', '1.5', '500M', '500 m', '+1', '-1m', '1m ', ' 1', '1e3', '٣', 'm', '1mm', '0x1'],
+  ...[`${maxCores + 1}`, `${1_000 * maxCores + 1}m`, '9'.repeat(30), `${'9'.repeat(30)}m`],
+);
+
+/** One amount of CPU that is none, or a least one that is more than the most. */
+function brokenAmounts(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidRequest> {
+  const none = fc
+    .tuple(fc.constantFrom('min', 'max'), noAmount)
+    .map(([name, value]) => ({ faultAt: name, change: { [name]: value } }));
+  const swapped = fc
+    .tuple(cpu, cpu)
+    .filter(([one, other]) => one.millicores !== other.millicores)
+    .map(cpuRange)
+    .map(({ min, max }) => ({ faultAt: 'min', change: { min: max!, max: min! } }));
+  return fc.tuple(specs, fc.oneof(none, swapped), validateOnly).map(([spec, { faultAt, change }, checks]) => {
+    const { cpu, ...others } = spec['resources'] as { cpu: JsonObject };
+    const resources = { ...others, cpu: { ...cpu, ...change } };
+    const body = JSON.stringify({ spec: { ...spec, resources } });
+    return { ...post(createTarget({ ...checks }), body), faultAt: `/spec/resources/cpu/${faultAt}` };
+  });
 }
 
 /** One to three members of a valid body taken away, replaced, renamed or added to. */
@@ -184,10 +268,15 @@ function brokenCreates(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidR
     value: oddValue,
   });
   return fc
-    .tuple(specs, fc.array(edit, { minLength: 1, maxLength: 3 }), fc.option(fc.oneof(ids, oddIds), { nil: undefined }))
-    .map(([spec, edits, id]) => {
+    .tuple(
+      specs,
+      fc.array(edit, { minLength: 1, maxLength: 3 }),
+      fc.option(fc.oneof(ids, oddIds), { nil: undefined }),
+      validateOnly,
+    )
+    .map(([spec, edits, id, checks]) => {
       const body = edits.reduce<Json>(broken, { spec });
-      return post(`/containers${id === undefined ? '' : `?id=${id}`}`, JSON.stringify(body));
+      return post(createTarget({ id, ...checks }), JSON.stringify(body));
     });
 }
 
@@ -230,6 +319,9 @@ const oddValue: fc.Arbitrary<Json> = fc.oneof(
     '8388608TB',
     'x'.repeat(64),
     'x'.repeat(1_000),
+    '500m',
+    '0m',
+    '01m',
     'none',
     'health',
   ),
@@ -317,6 +409,11 @@ function oddHeaders(specs: fc.Arbitrary<JsonObject>, secret: string): fc.Arbitra
     { authorization: `Bearer ${secret}` },
     { cookie: `session=${secret}` },
     { 'x-request-id': 'a'.repeat(500) },
+    { 'idempotency-key': '' },
+    { 'idempotency-key': '"' },
+    { 'idempotency-key': '"a"b' },
+    { 'idempotency-key': 'a'.repeat(256) },
+    { 'idempotency-key': 'k\u00e9y' },
     { 'x-http-method-override': 'DELETE' },
     { origin: 'http://example.org', 'access-control-request-method': 'POST' },
   );

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { assertConforms } from '../../test/support/conformance.ts';
+import { assertConforms } from '../contract/conformance.ts';
 import { parseAnswers } from './answers.ts';
 import type { BrokenRequest } from './broken-http.ts';
 

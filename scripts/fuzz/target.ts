@@ -1,8 +1,8 @@
 /** What is fuzzed: a provider as it ships, in a process of its own, on a sandboxed cluster, with secrets wherever it takes any. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import { startNatsServer } from '../../test/support/nats-server.ts';
-import { startRegistry } from '../../test/support/registry.ts';
+import { startNatsServer } from '../sandbox/nats/nats-server.ts';
+import { startRegistry } from '../registry.ts';
 import { startProviderProcess } from '../bench/provider-process.ts';
 import type { ProviderProcess } from '../bench/provider-process.ts';
 import { startKubernetesApi } from '../sandbox/kubernetes/api.ts';
@@ -36,6 +36,8 @@ export async function startTarget(): Promise<FuzzTarget> {
         SP_LOG_LEVEL: 'debug',
         SP_SERVER_READ_TIMEOUT: '2s',
         SP_SERVER_IDLE_TIMEOUT: '1s',
+        // Bounds what a ":wait" may take, which else answers as late as schemathesis gives up.
+        SP_SERVER_REQUEST_TIMEOUT: '4s',
         // Deleted containers are remembered for two of these.
         SP_MONITOR_RESYNC_PERIOD: '2s',
         SP_MONITOR_DEBOUNCE_MS: '20',

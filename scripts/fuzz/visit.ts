@@ -1,6 +1,6 @@
 /** Sends near-valid requests as a client does and judges the answers: against the document, and against what was sent. */
 import { isDeepStrictEqual } from 'node:util';
-import { conformingFetch } from '../../test/support/conformance.ts';
+import { conformingFetch } from '../contract/conformance.ts';
 import type { Json, NearValidRequest } from './near-valid.ts';
 
 interface CreatedContainer {
@@ -13,23 +13,31 @@ interface Problem {
   errors?: { pointer?: string; parameter?: string }[];
 }
 
+export interface VisitOptions {
+  /** The cluster fails now and then: answers must be as the document says, and no more. */
+  underFaults?: boolean;
+  /** The objects that the cluster has of a container; absent: nobody looks. */
+  objectsOf?: (containerId: string) => readonly string[];
+}
+
 /**
  * What is wrong with the answers; absent where nothing is. Each container that a request makes is read, compared with
- * what was sent, and deleted again.
+ * what was sent, asked for again where the request has a key, and deleted again; of one that was only checked there must
+ * be nothing.
  *
  * @param url - of the provider, without a path
- * @param options.underFaults - the cluster fails now and then: answers must be as the document says, and no more
  */
 export async function findFault(
   url: string,
   request: NearValidRequest,
-  { underFaults = false }: { underFaults?: boolean } = {},
+  options: VisitOptions = {},
 ): Promise<string | undefined> {
   try {
-    await visit(`${url}/api/v1alpha1`, request, underFaults);
+    await visit(`${url}/api/v1alpha1`, request, options);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (!(error instanceof Error)) return String(error);
+    return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
   }
 }
 
@@ -38,9 +46,12 @@ export function describeRequest({ method, target, headers, body }: NearValidRequ
   return `${method} /api/v1alpha1${target} ${JSON.stringify(headers)} ${JSON.stringify(body?.slice(0, 4_000))}`;
 }
 
-async function visit(base: string, request: NearValidRequest, underFaults: boolean): Promise<void> {
-  const { method, target, headers, body, validSpec } = request;
-  const send = () => conformingFetch(base + target, { method, headers, ...(body !== undefined && { body }) });
+async function visit(base: string, request: NearValidRequest, options: VisitOptions): Promise<void> {
+  const { method, target, headers, body, validSpec, faultAt } = request;
+  const { underFaults = false } = options;
+  const checksOnly = method === 'POST' && new URL(base + target).searchParams.get('validate_only') === 'true';
+  const send = (content = body) =>
+    conformingFetch(base + target, { method, headers, ...(content !== undefined && { body: content }) });
   let response = await send();
   if (validSpec !== undefined && response.status === 409) {
     // An earlier case has left a container of this id.
@@ -49,26 +60,67 @@ async function visit(base: string, request: NearValidRequest, underFaults: boole
     response = await send();
   }
   const text = await response.text();
+  if (checksOnly && response.status === 200)
+    await checkNothingIsMade(base, JSON.parse(text) as CreatedContainer, options);
   if (underFaults) return;
   if (response.status >= 500) throw new Error(`was answered ${response.status}: ${text}`);
   if (response.status === 400) checkFaults(JSON.parse(text) as Problem, body);
-  if (validSpec !== undefined && response.status !== 201)
+  if (validSpec !== undefined && response.status !== (checksOnly ? 200 : 201))
     throw new Error(`is valid, and was answered ${response.status}: ${text}`);
-  if (response.status !== 201) return;
+  if (faultAt !== undefined) checkOnlyFault(faultAt, response.status, text);
+  if (response.status !== 201 && !(checksOnly && response.status === 200)) return;
   const created = JSON.parse(text) as CreatedContainer;
   const sent = (JSON.parse(body ?? '') as { spec: Json }).spec;
-  await checkLifeOf(`${base}/containers/${created.id}`, created, sent);
+  checkSpec(created, sent);
+  if (checksOnly) return;
+  if (headers['idempotency-key'] !== undefined) await checkRepeats(created, sent, send);
+  await checkLifeOf(`${base}/containers/${created.id}`, sent);
 }
 
-async function checkLifeOf(url: string, created: CreatedContainer, sent: Json): Promise<void> {
+function checkOnlyFault(faultAt: string, status: number, text: string): void {
+  const pointers = status === 400 ? ((JSON.parse(text) as Problem).errors ?? []).map(({ pointer }) => pointer) : [];
+  if (pointers.join() === faultAt) return;
+  throw new Error(`is wrong at ${faultAt} alone, and was answered ${status}: ${text}`);
+}
+
+async function checkNothingIsMade(
+  base: string,
+  { id }: CreatedContainer,
+  { underFaults = false, objectsOf = () => [] }: VisitOptions,
+): Promise<void> {
+  const objects = objectsOf(id);
+  if (objects.length > 0) throw new Error(`was only to be checked, and there is ${objects.join(', ')}`);
+  if (underFaults) return;
+  const { status } = await conformingFetch(`${base}/containers/${id}`);
+  if (status !== 404) throw new Error(`was only to be checked, and a read after it was answered ${status}`);
+}
+
+/** The same request again is answered with the same container, another one with the same key is refused. */
+async function checkRepeats(
+  { id }: CreatedContainer,
+  sent: Json,
+  send: (body?: string) => Promise<Response>,
+): Promise<void> {
+  const again = await send();
+  const text = await again.text();
+  const isReplay = again.status === 201 && again.headers.get('idempotency-replayed') === 'true';
+  if (!isReplay) throw new Error(`was sent again, and was answered ${again.status}, not replayed: ${text}`);
+  const repeated = JSON.parse(text) as CreatedContainer;
+  if (repeated.id !== id) throw new Error(`was sent again, and made ${repeated.id} beside ${id}`);
+  checkSpec(repeated, sent);
+  const other = await send(JSON.stringify({ spec: { ...(sent as object), 'x-other': 1 } }));
+  if (other.status !== 422) throw new Error(`another request with its key was answered ${other.status}`);
+}
+
+function checkSpec({ spec }: CreatedContainer, sent: Json): void {
+  if (isDeepStrictEqual(withoutReadOnly(spec), withoutReadOnly(sent))) return;
+  throw new Error(`the spec came back as ${JSON.stringify(spec)}`);
+}
+
+async function checkLifeOf(url: string, sent: Json): Promise<void> {
   const read = await conformingFetch(url);
   if (read.status !== 200) throw new Error(`a read after 201 was answered ${read.status}`);
-  for (const container of [created, (await read.json()) as CreatedContainer]) {
-    const { spec } = container;
-    if (!isDeepStrictEqual(withoutReadOnly(spec), withoutReadOnly(sent))) {
-      throw new Error(`the spec came back as ${JSON.stringify(spec)}`);
-    }
-  }
+  checkSpec((await read.json()) as CreatedContainer, sent);
   const deletion = await conformingFetch(url, { method: 'DELETE' });
   if (deletion.status !== 204) throw new Error(`a delete after 201 was answered ${deletion.status}`);
   const gone = await conformingFetch(url);

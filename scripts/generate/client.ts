@@ -1,14 +1,19 @@
 /** The client that is typed from the document. */
-import { basePath } from '../../src/http/document.ts';
-import type { OpenApiDocument } from '../../src/http/document.ts';
+import { basePath, operationsOf } from '../../src/http/document.ts';
+import type { OpenApiDocument, ResolvedOperation } from '../../src/http/document.ts';
 
 export function generateClient(document: OpenApiDocument): string {
   return `
     import createFetchClient from 'openapi-fetch';
     import type { Client as FetchClient, ClientOptions as FetchClientOptions } from 'openapi-fetch';
-    import type { components, paths } from './api.ts';
+    import type { components, operations, paths } from './api.ts';
 
+    export type { components, operations, paths };
     export type Schemas = components['schemas'];
+    ${operationsOf(document)
+      .filter(({ requestBody }) => requestBody)
+      .map(bodyType)
+      .join('\n')}
     export type Client = FetchClient<paths>;
 
     export interface ClientOptions extends FetchClientOptions {
@@ -25,5 +30,13 @@ export function generateClient(document: OpenApiDocument): string {
     export function createClient(options: ClientOptions): Client {
       return createFetchClient<paths>({ ...options, baseUrl: options.baseUrl.replace(/\\/+$/, '') + ${JSON.stringify(basePath(document))} });
     }
+  `;
+}
+
+function bodyType({ operationId, requestBody }: ResolvedOperation): string {
+  const [mediaType] = Object.keys(requestBody!.content);
+  return `
+    /** What \`${operationId}\` takes: read-only fields left out. */
+    export type ${operationId}Body = NonNullable<operations['${operationId}']['requestBody']>['content']['${mediaType}'];
   `;
 }

@@ -1,4 +1,5 @@
 /** What the sandbox prints. */
+import { formatAddress } from '../../src/config/address.ts';
 import type { Registration } from './registry.ts';
 import type { ShownEvent } from './events.ts';
 
@@ -6,6 +7,8 @@ export interface BannerFacts {
   /** URL of the provider, without a path. */
   url: string;
   takenPort?: number;
+  /** URL of the probes and metrics, without a path. */
+  managementUrl: string;
   nats: string;
   kubeconfig: string;
   /** Whether the cluster is the sandbox's own, where the names of images say what becomes of them. */
@@ -22,13 +25,14 @@ const EXAMPLE = {
   },
 };
 
-export function formatBanner({ url, takenPort, nats, kubeconfig, ownCluster }: BannerFacts): string {
+export function formatBanner({ url, takenPort, managementUrl, nats, kubeconfig, ownCluster }: BannerFacts): string {
   const containers = `${url}/api/v1alpha1/containers`;
   return [
     '',
     ...(takenPort === undefined ? [] : [`Port ${takenPort} is taken, so the provider listens on another one.`, '']),
     `  API         ${containers}`,
     `  Try it      ${url}/docs`,
+    `  Operate     ${managementUrl}/metrics, /livez, /readyz?verbose`,
     `  NATS        ${nats}, subject dcm.container`,
     `  Kubernetes  kubectl --kubeconfig ${kubeconfig} get deployments,pods,services --watch`,
     '',
@@ -40,8 +44,9 @@ export function formatBanner({ url, takenPort, nats, kubeconfig, ownCluster }: B
     '',
     ...(ownCluster
       ? [
-          'Pods run after about a second, unless the image is named …/missing (cannot be pulled), …/crash (crash-loops)',
-          'or …/slow (stays pending for a while).',
+          'Pods run after about a second, unless the image is named …/missing (cannot be pulled), …/crash (crash-loops),',
+          '…/done (keeps exiting), …/gone (crashes, and can then no longer be pulled), …/slow (stays pending for a while), …/unready',
+          '(never passes a readiness or startup probe) or …/private (cannot be pulled without the hint image_pull_secrets).',
           '',
         ]
       : []),
@@ -50,8 +55,11 @@ export function formatBanner({ url, takenPort, nats, kubeconfig, ownCluster }: B
   ].join('\n');
 }
 
-export function formatEvent({ time, containerId, status, message }: ShownEvent): string {
-  return `${clock(time)}  event     ${containerId}  ${status}  ${message}`;
+export function formatEvent({ time, containerId, status, message, endpoints }: ShownEvent): string {
+  const reached = endpoints
+    .map(({ scope, address, port }) => `  ${scope} ${formatAddress({ address, port })}`)
+    .join('');
+  return `${clock(time)}  event     ${containerId}  ${status}  ${message}${reached}`;
 }
 
 export function formatRegistration(registration: Registration): string {
@@ -60,6 +68,14 @@ export function formatRegistration(registration: Registration): string {
 
 export function formatHealth(name: string, status: string): string {
   return `${clock()}  registry  ${name} is ${status}`;
+}
+
+/** What one of several providers says of itself: where it listens and whether it leads; undefined for other lines. */
+export function formatReplica(line: string, number: number): string | undefined {
+  const { msg, time, address } = parseLogLine(line);
+  if (msg === 'listening') return `${clock(time)}  replica   ${number} listens at http://${address}`;
+  if (msg === 'leading' || msg === 'leading no more') return `${clock(time)}  replica   ${number} is ${msg}`;
+  return undefined;
 }
 
 /** A line of the provider's log; undefined for one that is not shown. */
@@ -75,6 +91,7 @@ export function formatLogLine(line: string, everything: boolean): string | undef
 interface LogLine {
   level?: string;
   time?: string;
+  address?: string;
   msg?: string;
   err?: { message?: string; cause?: { message?: string } };
 }

@@ -4,13 +4,16 @@ import { readFile } from 'node:fs/promises';
 import { connect, credsAuthenticator } from 'nats';
 import type { NatsConnection } from 'nats';
 
-import { parseNatsUrls } from '../../src/status/nats-urls.ts';
+import type { ContainerEndpoint } from '../../src/containers/container.ts';
+import { parseNatsUrls } from '../../src/config/nats-urls.ts';
 
 export interface ShownEvent {
   time: string;
   containerId: string;
   status: string;
   message: string;
+  /** Where the container can be reached; empty where the event tells of nothing. */
+  endpoints: readonly ContainerEndpoint[];
 }
 
 /**
@@ -46,12 +49,16 @@ async function readEvents(connection: NatsConnection, onEvent: (event: ShownEven
 /** Undefined where the message is no status event: anybody may publish on the subject. */
 export function parseEvent(text: string): ShownEvent | undefined {
   try {
-    const { time, data } = JSON.parse(text) as { time: unknown; data: Record<string, unknown> };
+    const { time, data } = JSON.parse(text) as {
+      time: unknown;
+      data: Record<string, unknown> & { output_spec?: { endpoints?: ContainerEndpoint[] | null } };
+    };
     return {
       time: String(time),
       containerId: String(data['id']),
       status: String(data['status']),
       message: String(data['message']),
+      endpoints: (data['output_spec']?.endpoints ?? []).map(({ address, port, scope }) => ({ address, port, scope })),
     };
   } catch {
     return undefined;

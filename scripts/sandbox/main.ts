@@ -1,25 +1,38 @@
 /**
  * `npm run sandbox`: the provider with everything that it needs, on this machine and in memory. Every variable of the
  * configuration that is set in the environment is used as it is; what it names is then not started here. `--log` shows
- * all of the provider's log, not only warnings and errors.
+ * all of the provider's log, not only warnings and errors. `--replicas N` starts so many providers, which elect a leader.
  */
+import { parseArgs } from 'node:util';
+
 import { chooseAddress } from './address.ts';
-import { formatBanner, formatEvent, formatHealth, formatLogLine, formatRegistration } from './banner.ts';
+import { formatBanner, formatEvent, formatHealth, formatLogLine, formatRegistration, formatReplica } from './banner.ts';
 import { followEvents } from './events.ts';
 import { startKubernetesApi } from './kubernetes/api.ts';
 import { startNatsServer } from './nats/start.ts';
 import { startProvider } from './provider.ts';
 import { startRegistry } from './registry.ts';
+import { untilNpmEnds } from '../parents.ts';
 
+const MANAGEMENT_PORT = 8081;
+const MAX_REPLICAS = 9;
 /** npm passes a terminal's SIGINT on to us, who have it already: only a signal after this time means hurry. */
 const SAME_SIGNAL_MS = 500;
 
-const showWholeLog = process.argv.includes('--log');
+const { values: options } = parseArgs({
+  options: { log: { type: 'boolean', default: false }, replicas: { type: 'string', default: '1' } },
+});
+const showWholeLog = options.log;
+const replicas = Number(options.replicas);
+if (!Number.isInteger(replicas) || replicas < 1 || replicas > MAX_REPLICAS) {
+  console.error(`--replicas is ${options.replicas}: it must be a whole number from 1 to ${MAX_REPLICAS}`);
+  process.exit(1);
+}
 /** Kept back until the banner is out. */
 let early: string[] | undefined = [];
 let stopping = false;
 
-await run(untilSignal());
+await run(Promise.race([untilSignal(), untilNpmEnds()]));
 // A connection to somebody else's NATS may still be waited for.
 process.exit();
 
@@ -31,26 +44,32 @@ async function run(stop: Promise<void>): Promise<void> {
   const kubeconfig = configured('SP_K8S_KUBECONFIG') ?? (await parts.use(await startKubernetesApi()).writeKubeconfig());
   const registryUrl = configured('DCM_REGISTRATION_URL') ?? parts.use(await startOwnRegistry()).url;
   const address = await chooseAddress(configured('SP_SERVER_ADDRESS'));
+  const management = await chooseAddress(configured('SP_MANAGEMENT_ADDRESS'), MANAGEMENT_PORT);
   const following = followEvents(nats.url, (event) => say(formatEvent(event)));
   if (natsUrl === undefined) parts.use(await following);
   else following.catch((error: unknown) => say(`Status events cannot be shown: ${String(error)}`));
 
-  const provider = parts.use(
-    startProvider({
-      env: {
-        ...process.env,
-        SP_NATS_URL: nats.url,
-        SP_K8S_KUBECONFIG: kubeconfig,
-        DCM_REGISTRATION_URL: registryUrl,
-        SP_SERVER_ADDRESS: address.listen,
-        ...defaults(address.url),
-      },
-      onLine(line) {
-        const shown = formatLogLine(line, showWholeLog);
-        if (shown !== undefined) say(shown);
-      },
-    }),
-  );
+  const startReplica = (number: number, addresses: Record<string, string>) =>
+    parts.use(
+      startProvider({
+        env: {
+          ...process.env,
+          SP_NATS_URL: nats.url,
+          SP_K8S_KUBECONFIG: kubeconfig,
+          DCM_REGISTRATION_URL: registryUrl,
+          ...addresses,
+          ...defaults(address.url),
+        },
+        onLine(line) {
+          const shown = (replicas > 1 ? formatReplica(line, number) : undefined) ?? formatLogLine(line, showWholeLog);
+          if (shown !== undefined) say(shown);
+        },
+      }),
+    );
+  const provider = startReplica(1, { SP_SERVER_ADDRESS: address.listen, SP_MANAGEMENT_ADDRESS: management.listen });
+  for (let number = 2; number <= replicas; number += 1) {
+    startReplica(number, { SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '' });
+  }
   try {
     await Promise.race([provider.listening, stop]);
   } catch (error) {
@@ -60,7 +79,9 @@ async function run(stop: Promise<void>): Promise<void> {
     return;
   }
   const natsShown = natsUrl === undefined ? `${nats.url}, ${nats.description}` : 'as SP_NATS_URL says';
-  console.log(formatBanner({ ...address, nats: natsShown, kubeconfig, ownCluster: ownKubeconfig }));
+  console.log(
+    formatBanner({ ...address, managementUrl: management.url, nats: natsShown, kubeconfig, ownCluster: ownKubeconfig }),
+  );
   sayAll();
   // Asked to stop, the provider ends as well, and that is no failure then.
   process.exitCode = await Promise.race([stop.then(() => 0), provider.ended.then(() => 1)]);
@@ -84,6 +105,7 @@ function defaults(url: string): Record<string, string> {
     SP_ZONE: 'local-1',
     SP_K8S_EXTERNAL_SVC_TYPE: 'LoadBalancer',
     SP_SERVER_SHUTDOWN_TIMEOUT: '1s',
+    ...(replicas > 1 && { SP_LEADER_ELECTION: 'true' }),
   };
   return Object.fromEntries(Object.entries(values).filter(([variable]) => configured(variable) === undefined));
 }

@@ -1,5 +1,5 @@
-/** The address to listen on, written as Go writes it. */
-import { isIPv6 } from 'node:net';
+/** Addresses: the one to listen on, written as Go writes it, and those of other hosts. */
+import { isIP, isIPv6 } from 'node:net';
 
 export interface ListenAddress {
   /** Host name or IP address, without brackets; empty: every interface. */
@@ -10,6 +10,22 @@ export interface ListenAddress {
 
 const ADDRESS = /^(?:\[(?<ipv6>[^\]]*)\]|(?<host>[^:[\]]*)):(?<port>\d{1,5})$/;
 const HOST = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/;
+
+/** RFC 1123, section 2.1: what ends in a number is an IPv4 address or nothing. */
+const HOST_NAME =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*(?!\d+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
+
+/** Addresses that are nobody's, such as `0.0.0.0`. */
+const UNSPECIFIED = /^[0.:]+$/;
+
+/**
+ * A host name or IP address at which others reach something, as it is written; undefined for anything else, and for an
+ * IPv6 address with a zone, which means something on one machine alone.
+ */
+export function parseHost(text: string): string | undefined {
+  const isHost = isIP(text) === 0 ? HOST_NAME.test(text) : !text.includes('%') && !UNSPECIFIED.test(text);
+  return isHost ? text : undefined;
+}
 
 /** `:8080`, `host:8080`, `127.0.0.1:8080` or `[::1]:8080`; undefined for anything else. */
 export function parseListenAddress(text: string): ListenAddress | undefined {

@@ -1,6 +1,6 @@
 /**
  * What is known of a container's objects in the cluster, cut down to what reads and the status rules use. Times are
- * milliseconds since the epoch.
+ * milliseconds since the epoch, unless they say otherwise.
  */
 
 export interface ObservedCondition {
@@ -31,15 +31,22 @@ export interface ObservedDeployment {
 /** State of one container of a Pod: exactly one of `waiting`, `running`, `terminated`, or none before the kubelet reports. */
 export interface ObservedContainerState {
   waiting?: { reason?: string };
-  running?: { startedAt?: number };
+  running?: true;
   terminated?: { exitCode: number; reason?: string };
 }
 
 export interface ObservedContainer {
   name: string;
   restartCount: number;
+  /** Whether its readiness and startup probes say that it is ready; true where it has none. */
+  isReady: boolean;
   state: ObservedContainerState;
   lastState: ObservedContainerState;
+  /** Present while a back-off between restarts is remembered. */
+  backOff?: {
+    /** When it was first seen up again, in milliseconds of this process's monotonic clock; absent while it is not up. */
+    upSince?: number;
+  };
 }
 
 export interface ObservedPod {

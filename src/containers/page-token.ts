@@ -3,6 +3,7 @@
  * begins behind that id, whether or not its container still exists.
  */
 import { InvalidArgumentError } from './errors.ts';
+import type { Violation } from './errors.ts';
 
 const version = '1';
 /** What may stand in a label, since ids of containers that were made elsewhere are label values. */
@@ -19,10 +20,19 @@ export function encodePageToken(lastId: string): string {
  * @throws InvalidArgumentError for anything that `encodePageToken` does not make
  */
 export function decodePageToken(token: string): string {
-  const lastId = tokenPattern.exec(Buffer.from(token, 'base64url').toString('latin1'))?.[1];
-  if (lastId === undefined || encodePageToken(lastId) !== token) {
-    const detail = 'must be a next_page_token of an earlier page';
-    throw new InvalidArgumentError('The page token is not valid.', [{ detail, parameter: 'page_token' }]);
-  }
+  const lastId = lastIdOf(token);
+  if (lastId === undefined) throw new InvalidArgumentError(undefined, [notAToken]);
   return lastId;
+}
+
+/** What is wrong with the parameter `page_token`, which may be anything. */
+export function findPageTokenViolations(token: unknown): Violation[] {
+  return typeof token === 'string' && lastIdOf(token) === undefined ? [notAToken] : [];
+}
+
+const notAToken: Violation = { detail: 'must be a next_page_token of an earlier page', parameter: 'page_token' };
+
+function lastIdOf(token: string): string | undefined {
+  const lastId = tokenPattern.exec(Buffer.from(token, 'base64url').toString('latin1'))?.[1];
+  return lastId !== undefined && encodePageToken(lastId) === token ? lastId : undefined;
 }

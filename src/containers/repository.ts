@@ -6,6 +6,29 @@ export interface CallOptions {
   signal: AbortSignal;
 }
 
+export interface CreateRequest {
+  /** Absent: a random UUID. */
+  id?: string;
+  spec: ContainerSpec;
+}
+
+export interface KeyedCreateRequest extends CreateRequest {
+  /** 1 to 255 printable ASCII characters. Where there is no id, it is made from the key. */
+  key: string;
+}
+
+export interface PageRequest {
+  /** 1 to 1000. */
+  pageSize: number;
+  /** As an earlier page gave it; absent: the first page. */
+  pageToken?: string;
+  /**
+   * Asked for each container in order: the page ends before the first that does not fit, though it has one at least. Absent:
+   * all fit.
+   */
+  fits?: (container: Container) => boolean;
+}
+
 export interface ContainerPage {
   /** Ordered by id, by code point. */
   containers: Container[];
@@ -21,19 +44,28 @@ export interface ContainerRepository {
   /**
    * Makes the container; it is visible to `get` and `list` of this repository when the promise resolves.
    *
-   * @param id - absent: a random UUID
    * @throws ConflictError when the id is taken; InvalidArgumentError when the cluster refuses the spec; UnavailableError;
    *   InternalError
    */
-  create(request: { id?: string; spec: ContainerSpec }, options: CallOptions): Promise<Container>;
+  create(request: CreateRequest, options: CallOptions): Promise<Container>;
+  /**
+   * Makes the container, or gives the one that an earlier request with the key and the same spec has made, as it is now.
+   *
+   * @throws what `create` throws; KeyReusedError where the earlier request was another one
+   */
+  createOnce(request: KeyedCreateRequest, options: CallOptions): Promise<{ container: Container; replayed: boolean }>;
+  /**
+   * The container as `create` would make it, checked by the cluster; nothing is made.
+   *
+   * @throws what `create` throws
+   */
+  validate(request: CreateRequest, options: CallOptions): Promise<Container>;
   /** @throws NotFoundError; ConflictError when two Deployments carry the id; UnavailableError; InternalError */
   get(id: string, options: CallOptions): Promise<Container>;
   /**
-   * @param pageSize - 1 to 1000
-   * @param pageToken - as an earlier page gave it; absent: the first page
    * @throws InvalidArgumentError for a token that does not parse; UnavailableError while no live cache can answer
    */
-  list(page: { pageSize: number; pageToken?: string }, options: CallOptions): Promise<ContainerPage>;
+  list(page: PageRequest, options: CallOptions): Promise<ContainerPage>;
   /** @throws NotFoundError; ConflictError when two Deployments carry the id; UnavailableError; InternalError */
   delete(id: string, options: CallOptions): Promise<void>;
 }

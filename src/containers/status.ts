@@ -1,4 +1,5 @@
 /** The status of a container: ordered rules over its Deployment and Pods, the same for reads and for events. */
+import { isBackingOff, recoveredAt } from './back-off.ts';
 import type { ContainerStatus } from './container.ts';
 import type {
   ObservedCondition,
@@ -9,8 +10,8 @@ import type {
   ObservedPod,
 } from './observed.ts';
 
-/** How long a container must be up again after a crash before it counts as running, in milliseconds. */
-export const recoveryMs = 10_000;
+/** Restarts of a container before its crash loop is `FAILED`, where nothing else is wanted. */
+export const defaultCrashTolerance = 1;
 
 /** Longest message, in UTF-16 units: conditions carry whatever an admission webhook wrote. */
 const maxMessageLength = 1024;
@@ -21,16 +22,26 @@ export interface StatusReport {
   message: string;
   /** When the state last changed, in milliseconds since the epoch; absent once the Deployment is gone. */
   changedAt?: number;
-  /** When the same objects will give another status, in milliseconds since the epoch; absent where time alone changes nothing. */
+  /**
+   * When the same objects will give another status, in milliseconds of the process's monotonic clock; absent where time
+   * alone changes nothing.
+   */
   lookAgainAt?: number;
 }
 
 type Verdict = Pick<StatusReport, 'status' | 'message' | 'lookAgainAt'>;
-type PodRule = (pod: ObservedPod, now: number) => Verdict | undefined;
+type PodRule = (pod: ObservedPod, moment: Moment) => Verdict | undefined;
+/** What the status depends on beside the objects. */
+interface Moment {
+  /** Milliseconds of the process's monotonic clock (`performance.now()`). */
+  now: number;
+  crashTolerance: number;
+}
+
 type DeploymentRule = (deployment: ObservedDeployment) => Verdict | undefined;
 
 /** The first rule that holds gives the status of a Pod; a Pod for which none holds (`Succeeded`) does not count. */
-const podRules: readonly PodRule[] = [phaseUnknown, nodeLost, podFailed, crashing, recovering, running, pending];
+const podRules: readonly PodRule[] = [phaseUnknown, nodeLost, podFailed, crashLooping, running, pending];
 
 /** What holds while no Pod counts. */
 const deploymentRules: readonly DeploymentRule[] = [podsRefused, scaledToZero];
@@ -38,17 +49,24 @@ const deploymentRules: readonly DeploymentRule[] = [podsRefused, scaledToZero];
 const waitingForPod: Verdict = { status: 'PENDING', message: 'Waiting for a Pod.' };
 
 /**
- * The status of a container at the time `now` (milliseconds since the epoch). Total: every combination of objects has one.
+ * The status of a container. Total: every combination of objects has one.
  *
  * @param objects - a Deployment with the Pods of its own incarnation alone
+ * @param now - milliseconds of the process's monotonic clock (`performance.now()`)
+ * @param crashTolerance - restarts of the container before its crash loop is `FAILED`; `PENDING` below that
  */
-export function containerStatus(objects: ObservedContainerObjects, now: number): StatusReport {
+export function containerStatus(
+  objects: ObservedContainerObjects,
+  now: number,
+  crashTolerance = defaultCrashTolerance,
+): StatusReport {
+  const moment = { now, crashTolerance };
   const { deployment, pods } = objects;
   if (deployment === undefined || deployment.deletedAt !== undefined) return deleted(deployment);
   const pod = decidingPod(pods, now);
   const verdict =
-    (pod && podVerdict(pod, now)) ?? firstVerdict(deploymentRules, (rule) => rule(deployment)) ?? waitingForPod;
-  const lookAgainAt = nextLook(pods, now);
+    (pod && podVerdict(pod, moment)) ?? firstVerdict(deploymentRules, (rule) => rule(deployment)) ?? waitingForPod;
+  const lookAgainAt = nextLook(pods, moment);
   return {
     ...verdict,
     message: shortened(verdict.message),
@@ -64,12 +82,13 @@ export function containerStatus(objects: ObservedContainerObjects, now: number):
  */
 export function decidingPod(pods: readonly ObservedPod[], now: number): ObservedPod | undefined {
   const counting = countingPods(pods);
-  return counting.find((pod) => podVerdict(pod, now)?.status === 'RUNNING') ?? counting[0];
+  const moment = { now, crashTolerance: defaultCrashTolerance };
+  return counting.find((pod) => podVerdict(pod, moment)?.status === 'RUNNING') ?? counting[0];
 }
 
 /** When time alone will change what a Pod that counts says: also of one that does not decide now, and then may. */
-function nextLook(pods: readonly ObservedPod[], now: number): number | undefined {
-  const looks = countingPods(pods).flatMap((pod) => podVerdict(pod, now)?.lookAgainAt ?? []);
+function nextLook(pods: readonly ObservedPod[], moment: Moment): number | undefined {
+  const looks = countingPods(pods).flatMap((pod) => podVerdict(pod, moment)?.lookAgainAt ?? []);
   return looks.length > 0 ? Math.min(...looks) : undefined;
 }
 
@@ -87,8 +106,8 @@ function byAge(a: ObservedPod, b: ObservedPod): number {
   return a.name < b.name ? -1 : 1;
 }
 
-function podVerdict(pod: ObservedPod, now: number): Verdict | undefined {
-  return firstVerdict(podRules, (rule) => rule(pod, now));
+function podVerdict(pod: ObservedPod, moment: Moment): Verdict | undefined {
+  return firstVerdict(podRules, (rule) => rule(pod, moment));
 }
 
 function firstVerdict<Rule>(rules: readonly Rule[], apply: (rule: Rule) => Verdict | undefined): Verdict | undefined {
@@ -133,33 +152,37 @@ function podFailed(pod: ObservedPod): Verdict | undefined {
   return { status: 'FAILED', message: causes.length > 0 ? `Pod failed: ${causes.join(', ')}.` : 'Pod failed.' };
 }
 
-function crashing({ container }: ObservedPod): Verdict | undefined {
+/**
+ * A container that ends again and again is up for a moment each time; that moment is no recovery. One that now waits for
+ * something else, such as its image, is not crashing any more.
+ */
+function crashLooping({ container }: ObservedPod, { now, crashTolerance }: Moment): Verdict | undefined {
   if (container === undefined) return undefined;
-  const { state, lastState, restartCount } = container;
-  if (state.waiting?.reason === 'CrashLoopBackOff') return crashLoop(lastState.terminated);
-  if (restartCount > 0 && crashed(state)) return crashLoop(state.terminated);
-  return undefined;
+  const { state, lastState, backOff, restartCount } = container;
+  const status = restartCount >= crashTolerance ? 'FAILED' : 'PENDING';
+  if (isBackingOff(container)) return { status, message: crashLoop(lastState.terminated) };
+  if (backOff === undefined) return undefined;
+  if (state.terminated) return { status, message: crashLoop(state.terminated) };
+  const upAt = recoveredAt(container);
+  if (upAt === undefined || upAt <= now) return undefined;
+  return { status, message: crashLoop(lastState.terminated), lookAgainAt: upAt };
 }
 
-/** A container that crashes again and again is up for a moment each time; that moment is no recovery. */
-function recovering({ container }: ObservedPod, now: number): Verdict | undefined {
-  const startedAt = container?.state.running?.startedAt;
-  if (container === undefined || startedAt === undefined || !crashed(container.lastState)) return undefined;
-  const recoveredAt = startedAt + recoveryMs;
-  if (now >= recoveredAt) return undefined;
-  return { ...crashLoop(container.lastState.terminated), lookAgainAt: recoveredAt };
-}
-
-function running(pod: ObservedPod): Verdict | undefined {
-  return pod.phase === 'Running' ? { status: 'RUNNING', message: 'Container is running.' } : undefined;
+/**
+ * Our own container decides: while a sidecar waits for its image, Kubernetes keeps the Pod in phase `Pending`, although
+ * ours runs. Where the kubelet reports no container, the phase tells.
+ */
+function running({ phase, container }: ObservedPod): Verdict | undefined {
+  if (phase !== 'Running' && phase !== 'Pending') return undefined;
+  const isUp = container ? container.state.running === true && container.isReady : phase === 'Running';
+  return isUp ? { status: 'RUNNING', message: 'Container is running.' } : undefined;
 }
 
 function pending(pod: ObservedPod): Verdict | undefined {
-  if (pod.phase !== 'Pending') return undefined;
-  return {
-    status: 'PENDING',
-    message: unscheduled(pod) ?? blocked(pod.container) ?? blockedInit(pod) ?? waiting(pod) ?? 'Pod is pending.',
-  };
+  const { phase, container } = pod;
+  if (phase !== 'Running' && phase !== 'Pending') return undefined;
+  const message = unscheduled(pod) ?? held(container) ?? blockedInit(pod) ?? waiting(pod) ?? 'Pod is pending.';
+  return { status: 'PENDING', message };
 }
 
 function podsRefused(deployment: ObservedDeployment): Verdict | undefined {
@@ -174,11 +197,9 @@ function scaledToZero({ replicas }: ObservedDeployment): Verdict | undefined {
 }
 
 /** The same words in back-off, on the crash and just after it, so that a crash loop is one state. */
-function crashLoop(exit: ObservedContainerState['terminated']): Verdict {
-  return {
-    status: 'FAILED',
-    message: exit ? `Container is crash-looping: ${exitOf(exit)}.` : 'Container is crash-looping.',
-  };
+function crashLoop(exit: ObservedContainerState['terminated']): string {
+  const loop = exit?.exitCode === 0 ? 'Container keeps exiting' : 'Container is crash-looping';
+  return exit ? `${loop}: ${exitOf(exit)}.` : `${loop}.`;
 }
 
 function crashed({ terminated }: ObservedContainerState): boolean {
@@ -218,8 +239,17 @@ const pullReasons: ReadonlySet<string> = new Set([
   'SignatureValidationFailed',
 ]);
 
-function blocked(container: ObservedContainer | undefined): string | undefined {
-  const reason = container?.state.waiting?.reason;
+/** What keeps our own container from running, or from being ready. */
+function held(container: ObservedContainer | undefined): string | undefined {
+  if (container === undefined) return undefined;
+  const { state, isReady } = container;
+  if (state.terminated) return `Container is restarting after ${exitOf(state.terminated)}.`;
+  if (state.running) return isReady ? undefined : 'Container is not ready.';
+  return blocked(state);
+}
+
+function blocked({ waiting }: ObservedContainerState): string | undefined {
+  const reason = waiting?.reason;
   if (reason === undefined || ordinaryReasons.has(reason)) return undefined;
   if (pullReasons.has(reason)) return 'Image cannot be pulled (ImagePullBackOff).';
   return `Container is waiting: ${reason}.`;
@@ -237,9 +267,11 @@ function blockedInit({ initContainers }: ObservedPod): string | undefined {
   return undefined;
 }
 
-function waiting({ container }: ObservedPod): string | undefined {
+/** A container without any state waits, by the API's own words. */
+function waiting({ phase, container }: ObservedPod): string | undefined {
   const reason = container?.state.waiting?.reason;
-  return reason && `Container is waiting: ${reason}.`;
+  if (reason) return `Container is waiting: ${reason}.`;
+  return phase === 'Running' ? 'Container is waiting.' : undefined;
 }
 
 /** What Kubernetes said when it refused a Pod, without the Pod's random name and what others use of a quota just now. */

@@ -46,10 +46,23 @@ export function memoryFromQuantity(quantity: string): string | undefined {
   return `${(bytes / memoryUnits[unit].bytes).toString()}${unit}`;
 }
 
-/** Cores of a Kubernetes quantity, rounded up to whole ones; absent when it is not a quantity. */
-export function coresFromQuantity(quantity: string): number | undefined {
+/** Thousandths of a core of an amount of the API, such as `2`, `'2'` or `'500m'`; absent when it is not one. */
+export function cpuMillicores(amount: unknown): number | undefined {
+  if (typeof amount === 'number') return Number.isInteger(amount) ? amount * 1_000 : undefined;
+  const [, digits, milli] = (typeof amount === 'string' && /^([1-9][0-9]*)(m?)$/.exec(amount)) || [];
+  return digits === undefined ? undefined : Number(digits) * (milli ? 1 : 1_000);
+}
+
+/**
+ * The amount of the API for a Kubernetes quantity: an integer where it is whole cores, else millicores, rounded up; absent
+ * when it is not a quantity, or none at all.
+ */
+export function cpuFromQuantity(quantity: string): number | string | undefined {
   const value = parseQuantity(quantity);
-  return value && Number(divideUp(value.numerator, value.denominator));
+  if (!value) return undefined;
+  const millicores = divideUp(value.numerator * 1_000n, value.denominator);
+  if (millicores === 0n) return undefined;
+  return millicores % 1_000n === 0n ? Number(millicores / 1_000n) : `${millicores.toString()}m`;
 }
 
 /** The whole number that plain decimal digits, with a sign or without, stand for; absent for anything else. */

@@ -1,19 +1,27 @@
 /** The HTTP side, put together. */
 import { fastify, LogController } from 'fastify';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Logger } from 'pino';
+import type { HintPolicy } from '../containers/hints.ts';
+import { systemClock } from '../clock.ts';
+import { ContainerWaiting } from '../containers/waiting.ts';
+import type { WatchedContainers } from '../containers/waiting.ts';
+import type { Clock } from '../clock.ts';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { tokenAuthentication } from './authentication.ts';
+import type { Authenticate, TokenRules } from './authentication.ts';
 import { bindOperations } from './bindings.ts';
-import { acceptJsonOnly } from './body.ts';
+import { acceptJsonOnly, MAX_BODY_BYTES } from './body.ts';
 import { loadContract } from './document.ts';
 import { serveDocumentation } from './documentation.ts';
 import { drainOnClose } from './draining.ts';
 import { Exchanges } from './exchanges.ts';
-import { createHandlers, operationRules } from './handlers.ts';
+import { createHandlers, createRules } from './handlers.ts';
 import { refuseOtherMethods } from './methods.ts';
-import { RequestError } from './problem.ts';
+import { RequestError, sendProblem } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
-import { sendProblem } from './send-problem.ts';
+import { loadTlsCredentials, renewTlsCredentials, tlsServerOptions } from './tls.ts';
+import type { TlsCredentials, TlsFiles } from './tls.ts';
 import { MAX_HEADER_BYTES, refuseTunnels, refuseUnreadable } from './unreadable.ts';
 
 /** In milliseconds. */
@@ -30,17 +38,24 @@ export interface Timeouts {
   shutdownMs: number;
 }
 
-export interface AppOptions {
+export interface AppOptions extends Telemetry {
   repository: ContainerRepository;
+  /** The same containers as memory has them. */
+  watched: WatchedContainers;
   health: ClusterHealth;
-  log: Logger;
+  /** The hints for Kubernetes that callers may use. */
+  hintPolicy: HintPolicy;
   /** The version of this package. */
   version: string;
   timeouts: Timeouts;
+  /** What tokens callers must have on all but the routes that are open; absent: nothing. */
+  tokens?: TokenRules;
+  /** Absent: plain HTTP. */
+  tls?: TlsFiles;
+  /** Absent: the system's. */
+  clock?: Clock;
 }
 
-/** What is kept of a body must fit into an annotation, which may have 256 KiB. */
-const MAX_BODY_BYTES = 200 * 1024;
 /** How often requests that are too slow are looked for. */
 const MAX_CHECKING_INTERVAL_MS = 500;
 
@@ -48,69 +63,99 @@ const MAX_CHECKING_INTERVAL_MS = 500;
  * The application, ready for plugins and for `listen`, which it never calls itself. `close()` ends within
  * `timeouts.shutdownMs`.
  *
- * @throws Error when the handlers are not those of the contract
+ * @throws Error when the handlers are not those of the contract, or the files for TLS cannot be used
  */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { log, timeouts } = options;
+  const { log, timeouts, tokens, tls, clock = systemClock } = options;
+  const authenticate = tokens && tokenAuthentication(tokens, log, clock);
+  const credentials = tls && (await loadTlsCredentials(tls));
   const contract = await loadContract();
-  const exchanges = new Exchanges(log, timeouts);
-  const app = createServer(options, exchanges);
+  const exchanges = new Exchanges(options, timeouts);
+  const app = createServer(options, { exchanges, authenticate, credentials });
+  if (tls && credentials) renewTlsCredentials(app, tls, { current: credentials, log, clock });
 
   app.addHook('onRequest', (request, reply, done) => {
-    exchanges.begin(request, reply);
     // Before the body is looked at: what is wrong with one that nobody takes does not matter.
-    done(faultOfHeaders(request) ?? (request.is404 ? nothingHere() : undefined));
+    const judge = () => done(violationOfHeaders(request) ?? (request.is404 ? nothingHere() : undefined));
+    exchanges.begin(request, reply, () => {
+      if (authenticate === undefined || request.routeOptions.config.isOpen) judge();
+      else authenticate(request.headers.authorization).then(judge, done);
+    });
   });
   app.addHook('onSend', (request, _reply, payload, done) => {
     request.exchange.answeredAt = performance.now();
     done(null, payload);
   });
   app.addHook('onClose', () => exchanges.stop());
+  const waiting = new ContainerWaiting({ ...options, clock: systemClock });
+  // Whoever waits is answered before anything else ends.
+  app.addHook('preClose', (done) => {
+    waiting.release();
+    done();
+  });
   drainOnClose(app, exchanges, timeouts.shutdownMs);
-  refuseTunnels(app);
+  refuseTunnels(app, { exchanges, lingerMs: timeouts.readMs, authenticate });
   app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(log, nothingHere(), request, reply));
 
   app.decorateRequest('exchange');
   acceptJsonOnly(app);
   const addRefusals = refuseOtherMethods(app);
-  await bindOperations(app, contract.document, createHandlers(options), operationRules);
+  await bindOperations(app, contract.document, createHandlers({ ...options, waiting }), createRules(options));
   await serveDocumentation(app, contract.document, contract.text);
   addRefusals();
   return app;
 }
 
-function createServer({ log, timeouts }: AppOptions, exchanges: Exchanges): FastifyInstance {
+interface ServerParts {
+  exchanges: Exchanges;
+  authenticate: Authenticate | undefined;
+  credentials: TlsCredentials | undefined;
+}
+
+function createServer({ log, timeouts }: AppOptions, parts: ServerParts): FastifyInstance {
+  const { exchanges, authenticate, credentials } = parts;
+  const http = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: timeouts.readMs,
+    requestTimeout: timeouts.readMs,
+    connectionsCheckingInterval: Math.min(MAX_CHECKING_INTERVAL_MS, timeouts.readMs),
+    requireHostHeader: false,
+  };
   const app = fastify({
     // Requests are logged by this service, in its own words; of Fastify's only what is wrong.
     loggerInstance: log.child({}, { level: 'warn' }),
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (logger) => logger,
+    // Routes validate requests and serialize answers by themselves: Fastify's compilers would be loaded for nothing.
+    schemaController: { compilersFactory: { buildValidator: compilesNothing, buildSerializer: compilesNothing } },
     genReqId: requestIdOf,
     requestIdHeader: false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: timeouts.readMs,
     keepAliveTimeout: timeouts.idleMs,
-    http: {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: timeouts.readMs,
-      requestTimeout: timeouts.readMs,
-      connectionsCheckingInterval: Math.min(MAX_CHECKING_INTERVAL_MS, timeouts.readMs),
-      requireHostHeader: false,
-    },
-    exposeHeadRoutes: false,
+    http,
+    ...(credentials && { https: { ...http, ...tlsServerOptions(credentials, timeouts.readMs) } }),
     return503OnClosing: false,
     // An id that is too long is an id that is not valid, and answered as such.
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
-    clientErrorHandler: refuseUnreadable(log, exchanges),
+    clientErrorHandler: refuseUnreadable({ log, exchanges, lingerMs: timeouts.readMs }),
     frameworkErrors: (error, request, reply) => {
-      exchanges.begin(request, reply);
-      sendProblem(log, error, request, reply);
+      const refuse = (reason: unknown) => sendProblem(log, reason, request, reply);
+      exchanges.begin(request, reply, () => {
+        if (authenticate === undefined) refuse(error);
+        else authenticate(request.headers.authorization).then(() => refuse(error), refuse);
+      });
     },
   });
-  // An expectation that nobody can meet is refused with the other headers.
+  // An expectation that nobody can meet is refused with the other headers, and a body is only asked for when it is wanted.
   app.server.on('checkExpectation', app.routing);
+  app.server.on('checkContinue', app.routing);
   return app as unknown as FastifyInstance;
+}
+
+function compilesNothing(): never {
+  throw new Error('a route has a schema for Fastify to compile');
 }
 
 function nothingHere(): RequestError {
@@ -118,10 +163,24 @@ function nothingHere(): RequestError {
 }
 
 /** What is wrong with the headers of a request that Node would answer without a problem document. */
-function faultOfHeaders({ raw: { headers, httpVersion } }: FastifyRequest): RequestError | undefined {
+function violationOfHeaders({ raw }: FastifyRequest): RequestError | undefined {
+  const { headers, httpVersion, rawHeaders } = raw;
   if (headers.host === undefined && httpVersion === '1.1') return new RequestError(400, 'The Host header is missing.');
+  if (hasSecondHost(rawHeaders)) return new RequestError(400, 'The Host header must be given once.');
   if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect)) {
     return new RequestError(417, 'The only expectation that can be met is 100-continue.');
   }
   return undefined;
+}
+
+/** Node keeps the first and drops the others; the next server on the way may not. */
+function hasSecondHost(rawHeaders: readonly string[]): boolean {
+  let found = false;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
+    if (found) return true;
+    found = true;
+  }
+  return false;
 }

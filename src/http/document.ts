@@ -20,6 +20,7 @@ export interface Schema {
 
 export interface MediaType {
   schema: Schema;
+  example?: unknown;
 }
 
 export interface Parameter {
@@ -42,6 +43,7 @@ export interface Operation {
   parameters?: Parameter[];
   requestBody?: { required?: boolean; content: Record<string, MediaType> };
   responses: Record<string, Response>;
+  security?: object[];
 }
 
 export interface OpenApiDocument {
@@ -64,6 +66,8 @@ export interface ResolvedOperation {
   requestBody?: { required: boolean; content: Record<string, MediaType> };
   /** By status, or `default`. */
   responses: Record<string, Response>;
+  /** It asks for no credentials, whatever the others do. */
+  isOpen: boolean;
 }
 
 const httpMethods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
@@ -75,10 +79,11 @@ export function packageFile(path: string): string {
   return join(dirname(packageJson), path);
 }
 
-/** The text of the contract of our own API, and the document that it holds. */
+/** The text of the contract of our own API, and the document that it holds, which a build has parsed already. */
 export async function loadContract(): Promise<{ text: string; document: OpenApiDocument }> {
   const text = await readFile(packageFile('openapi/openapi.yaml'), 'utf8');
-  return { text, document: parseDocument(text) };
+  const parsed = await readFile(packageFile('openapi/openapi.json'), 'utf8').catch(() => undefined);
+  return { text, document: parsed === undefined ? parseDocument(text) : (JSON.parse(parsed) as OpenApiDocument) };
 }
 
 export function parseDocument(text: string): OpenApiDocument {
@@ -89,6 +94,17 @@ export function parseDocument(text: string): OpenApiDocument {
 export function basePath(document: OpenApiDocument): string {
   const url = document.servers?.[0]?.url ?? '';
   return new URL(url, 'http://localhost').pathname.replace(/\/$/, '');
+}
+
+/**
+ * A path of the document as the router takes it: `/containers/{container_id}` becomes `/containers/:container_id`. Where a
+ * custom method follows (AEP-136), as in `/containers/{container_id}:wait`, the parameter takes what may stand in an id and
+ * nothing else: two parameters without a pattern at one place would clash, and what does not match it reaches the other.
+ */
+export function routerUrl(path: string): string {
+  return path.replace(/\{(\w+)\}(:?)/g, (_, name: string, colon: string) =>
+    colon === '' ? `:${name}` : `:${name}(^[a-z0-9-]+)::`,
+  );
 }
 
 /** A copy of a part of the document in which every `$ref` is replaced by what it names. The document has no recursion. */
@@ -136,6 +152,7 @@ function resolveOperation(
       requestBody: { required: operation.requestBody.required ?? false, content: operation.requestBody.content },
     }),
     responses: operation.responses,
+    isOpen: operation.security?.length === 0,
   };
 }
 

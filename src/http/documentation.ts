@@ -19,21 +19,26 @@ const contentSecurityPolicy = {
 };
 
 /**
- * Serves the document under /openapi.json and /openapi.yaml, the latter exactly as it was written, and a page under /docs.
+ * Serves, to everybody, the document under /openapi.json and /openapi.yaml, the latter exactly as it was written, and a page under /docs.
  *
  * @param text - the document in YAML
  */
 export async function serveDocumentation(app: FastifyInstance, document: OpenApiDocument, text: string): Promise<void> {
-  await app.register(fastifySwagger, {
-    mode: 'static',
-    specification: { document: document as unknown as StaticDocumentSpec['document'] },
-  });
-  app.get('/openapi.json', () => app.swagger());
-  app.get('/openapi.yaml', (_request, reply) => reply.type('application/yaml').send(text));
-  await app.register(fastifySwaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: contentSecurityPolicy,
-    theme: { title: document.info.title },
-    uiConfig: { deepLinking: true, displayRequestDuration: true },
+  await app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, isOpen: true };
+    });
+    await scope.register(fastifySwagger, {
+      mode: 'static',
+      specification: { document: document as unknown as StaticDocumentSpec['document'] },
+    });
+    scope.get('/openapi.json', () => scope.swagger());
+    scope.get('/openapi.yaml', (_request, reply) => reply.type('application/yaml').send(text));
+    await scope.register(fastifySwaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: contentSecurityPolicy,
+      theme: { title: document.info.title },
+      uiConfig: { deepLinking: true, displayRequestDuration: true },
+    });
   });
 }

@@ -1,11 +1,13 @@
 /**
- * The requests that are under way: their time limits, signals and log lines. There is one listener a request and one timer
+ * The requests that are under way: their turn, time limits, signals and log lines. There is one listener a request and one timer
  * for all, because a timer, a signal and hooks of its own would make a read half as expensive again.
  */
 import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Logger } from 'pino';
 import { UnavailableError } from '../containers/errors.ts';
+import type { Abortable } from '../containers/waiting.ts';
+import { noMetrics } from '../telemetry/telemetry.ts';
+import type { Metrics, Telemetry } from '../telemetry/telemetry.ts';
 import { RETRY_AFTER_SECONDS } from './problem.ts';
 
 /** In milliseconds. */
@@ -19,14 +21,22 @@ export interface ExchangeLimits {
 /** How often the limits are looked at, in milliseconds; short limits more often. */
 const MAX_CHECKING_INTERVAL_MS = 250;
 
+/** How many requests of a connection may wait for those before them: clients that send several at once send few. */
+const MAX_WAITING = 32;
+
 /** One request and its answer. */
 export class Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly arrivedAt = performance.now();
+  /** Where it stands among those that are open. */
+  place = -1;
   /** When the answer was given to the connection; absent before. */
   answeredAt: number | undefined;
+  /** Whether the answer is out or the client gone. */
+  isOver = false;
   #controller: AbortController | undefined;
+  #abortable: Abortable | undefined;
   #reason: Error | undefined;
 
   constructor(request: FastifyRequest, reply: FastifyReply) {
@@ -41,10 +51,27 @@ export class Exchange {
     return this.#controller.signal;
   }
 
+  /** Has one thing told when the signal is aborted, or would be; at once where that was before. */
+  onAbort(abortable: Abortable): void {
+    this.#abortable = abortable;
+    if (this.#reason) abortable.abort(this.#reason);
+  }
+
   abort(reason: Error): void {
     this.#reason ??= reason;
     this.#controller?.abort(reason);
+    this.#abortable?.abort(reason);
   }
+}
+
+/** The exchanges of one connection. */
+interface Line {
+  /** The one that is being handled, or was last. */
+  current: Exchange;
+  /** Those that came while it was not over yet, with what has them handled. */
+  waiting: { exchange: Exchange; handle: () => void }[];
+  /** The one that arrived last. */
+  latest: Exchange;
 }
 
 declare module 'fastify' {
@@ -54,33 +81,71 @@ declare module 'fastify' {
 }
 
 export class Exchanges {
-  readonly #log: Logger;
+  readonly #log: Telemetry['log'];
+  readonly #metrics: Metrics;
   readonly #limits: ExchangeLimits;
-  readonly #open = new Set<Exchange>();
-  readonly #latest = new WeakMap<Duplex, Exchange>();
+  /** Not a Set: the tables that it leaves behind would keep whole requests alive (docs/decisions/0016-requests-die-young.md). */
+  readonly #open: Exchange[] = [];
+  readonly #lines = new WeakMap<Duplex, Line>();
   readonly #timer: NodeJS.Timeout;
   #endListener: (() => void) | undefined;
 
-  constructor(log: Logger, limits: ExchangeLimits) {
+  constructor({ log, metrics = noMetrics }: Telemetry, limits: ExchangeLimits) {
     this.#log = log;
+    this.#metrics = metrics;
     this.#limits = limits;
     const interval = Math.min(MAX_CHECKING_INTERVAL_MS, limits.requestMs / 4, limits.writeMs / 4);
     this.#timer = setInterval(() => this.#enforceLimits(), interval).unref();
   }
 
-  /** Takes up a request as it arrives, and gives its answer the request's id. */
-  begin(request: FastifyRequest, reply: FastifyReply): void {
+  /**
+   * Takes up a request as it arrives, gives its answer the request's id, and has it handled when those before it on its
+   * connection are over: one after another, as RFC 9112 (section 9.3.2) asks for all that are not safe. Where too many wait
+   * for that already it is answered 503; Node reads no further on a connection on which answers pile up.
+   */
+  begin(request: FastifyRequest, reply: FastifyReply, handle: () => void): void {
     const exchange = new Exchange(request, reply);
     request.exchange = exchange;
-    this.#open.add(exchange);
-    this.#latest.set(request.raw.socket, exchange);
+    exchange.place = this.#open.push(exchange) - 1;
     reply.header('x-request-id', request.id);
-    reply.raw.on('close', () => this.#end(exchange));
+    this.#awaitEnd(exchange);
+    const line = this.#lines.get(request.raw.socket);
+    if (line === undefined) {
+      this.#lines.set(request.raw.socket, { current: exchange, waiting: [], latest: exchange });
+      handle();
+      return;
+    }
+    line.latest = exchange;
+    if (line.current.isOver) {
+      line.current = exchange;
+      handle();
+    } else if (line.waiting.length < MAX_WAITING) {
+      // Its time may be up while it waits.
+      const handleInTime = () => {
+        if (!reply.sent) handle();
+      };
+      line.waiting.push({ exchange, handle: handleInTime });
+    } else {
+      reply.send(new UnavailableError('Too many requests wait on this connection.', RETRY_AFTER_SECONDS));
+    }
   }
 
-  /** The last request that arrived on a connection, whether or not it is still under way. */
+  /** The last request that arrived on a connection, while it is under way or has not arrived to its end. */
   latestOn(socket: Duplex): Exchange | undefined {
-    return this.#latest.get(socket);
+    return this.#lines.get(socket)?.latest;
+  }
+
+  /** Does this when the turn of the request has come, in place of handling it; at once where it has. */
+  replaceHandling(exchange: Exchange, handle: () => void): void {
+    const line = this.#lines.get(exchange.request.raw.socket);
+    const place = line?.waiting.find((waiting) => waiting.exchange === exchange);
+    if (place === undefined) handle();
+    else place.handle = handle;
+  }
+
+  /** How many requests have arrived whose answers are not out yet. */
+  get open(): number {
+    return this.#open.length;
   }
 
   /** From now on, `listener` is called whenever an answer is out or its client is gone. */
@@ -92,30 +157,69 @@ export class Exchanges {
     clearInterval(this.#timer);
   }
 
+  /** In a function of its own: listeners keep all that those beside them use. */
+  #awaitEnd(exchange: Exchange): void {
+    exchange.reply.raw.on('close', () => this.#end(exchange));
+  }
+
   #end(exchange: Exchange): void {
     const { request, reply, arrivedAt } = exchange;
-    this.#open.delete(exchange);
+    exchange.isOver = true;
+    this.#remove(exchange);
+    this.#handleNext(request.raw.socket);
+    const { id: requestId, method } = request;
+    const durationMs = performance.now() - arrivedAt;
     const fields = {
-      requestId: request.id,
-      method: request.method,
+      requestId,
+      ...traceOf(request),
+      method,
       path: pathOf(request.url),
-      durationMs: Math.round((performance.now() - arrivedAt) * 1_000) / 1_000,
+      durationMs: Math.round(durationMs * 1_000) / 1_000,
     };
+    const { route } = request.routeOptions.config;
+    const ended = { method, ...(route !== undefined && { route }), seconds: durationMs / 1_000 };
     if (reply.raw.writableFinished) {
-      this.#log.info({ ...fields, status: reply.raw.statusCode }, 'request');
+      const status = reply.raw.statusCode;
+      this.#metrics.requestEnded({ ...ended, status });
+      this.#log.info({ ...fields, status }, 'request');
     } else {
+      this.#metrics.requestEnded(ended);
       exchange.abort(new Error('the client left'));
       this.#log.info({ ...fields, aborted: true }, 'request aborted');
     }
     this.#endListener?.();
   }
 
+  #handleNext(socket: Duplex): void {
+    const line = this.#lines.get(socket);
+    if (!line?.current.isOver || !socket.writable) return;
+    const next = line.waiting.shift();
+    if (next !== undefined) {
+      line.current = next.exchange;
+      next.handle();
+    } else if (line.latest.isOver && line.latest.request.raw.complete) {
+      // A connection that is kept alive holds nothing of what was on it.
+      this.#lines.delete(socket);
+    }
+  }
+
+  /** The last of those that are open takes its place. */
+  #remove(exchange: Exchange): void {
+    const last = this.#open.pop()!;
+    if (last !== exchange) this.#open[exchange.place] = last;
+    last.place = exchange.place;
+  }
+
   #enforceLimits(): void {
     const now = performance.now();
     for (const exchange of this.#open) {
-      const { reply, arrivedAt, answeredAt } = exchange;
+      // No hook sees the answers to requests that Fastify itself refuses.
+      if (exchange.reply.sent) exchange.answeredAt ??= now;
+      const { request, reply, arrivedAt, answeredAt } = exchange;
       if (answeredAt !== undefined) {
-        if (now - answeredAt >= this.#limits.writeMs) reply.raw.destroy();
+        const waitsForItsTurn = reply.raw.socket === null && !request.raw.socket.destroyed;
+        if (waitsForItsTurn) exchange.answeredAt = now;
+        else if (now - answeredAt >= this.#limits.writeMs) reply.raw.destroy();
       } else if (now - arrivedAt >= this.#limits.requestMs && !reply.sent) {
         const timeIsUp = new UnavailableError('The time for the request is up.', RETRY_AFTER_SECONDS);
         exchange.abort(timeIsUp);
@@ -123,6 +227,14 @@ export class Exchanges {
       }
     }
   }
+}
+
+/** As W3C's Trace Context has it: version, trace, parent and flags. */
+const TRACE_PARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The trace that the request is part of; nothing where it names none. */
+function traceOf({ headers: { traceparent } }: FastifyRequest): { traceparent?: string } {
+  return typeof traceparent === 'string' && TRACE_PARENT.test(traceparent) ? { traceparent } : {};
 }
 
 /** The path alone: the values of a query may be anybody's secret. */

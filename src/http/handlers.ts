@@ -1,22 +1,45 @@
 /** What each operation of the contract does. */
-import type { Handlers } from '../../generated/routes.ts';
+import type { Logger } from 'pino';
+import type { Handlers, OperationId } from '../../generated/routes.ts';
+import type { Container } from '../containers/container.ts';
+import { parseDuration } from '../config/duration.ts';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
-import { findIdFaults, findSpecFaults } from '../containers/rules.ts';
+import type { ContainerWaiting } from '../containers/waiting.ts';
+import { idempotencyKeyRule, parseIdempotencyKey } from '../containers/idempotency.ts';
+import type { Violation } from '../containers/errors.ts';
+import { findPageTokenViolations } from '../containers/page-token.ts';
+import { unknownHints } from '../containers/hints.ts';
+import type { HintPolicy } from '../containers/hints.ts';
+import { findIdViolations, findSpecViolations } from '../containers/rules.ts';
+import { withinPage } from './list-bytes.ts';
 import type { Rules } from './request-validation.ts';
 
 export interface HandlerOptions {
   repository: ContainerRepository;
+  waiting: ContainerWaiting;
   health: ClusterHealth;
+  hintPolicy: HintPolicy;
+  log: Logger;
+  /** From the arrival of a request's headers to its answer, in milliseconds. */
+  timeouts: { requestMs: number };
   /** The version of this package. */
   version: string;
 }
 
-export function createHandlers({ repository, health, version }: HandlerOptions): Handlers {
+function found(body: Container): { status: 200; body: Container } {
+  return { status: 200, body };
+}
+
+/** What is kept of the time for a request to answer when a wait ends, in milliseconds. */
+const answerMs = 1_000;
+
+export function createHandlers({ repository, waiting, health, version, log, timeouts }: HandlerOptions): Handlers {
   const startedAt = performance.now();
   return {
     async ListContainers(call) {
       const { page_token: pageToken, max_page_size: pageSize } = call.query;
-      const page = await repository.list({ pageSize, ...(pageToken !== undefined && { pageToken }) }, call);
+      const request = { pageSize, fits: withinPage(), ...(pageToken !== undefined && { pageToken }) };
+      const page = await repository.list(request, call);
       const next = page.nextPageToken;
       return {
         status: 200,
@@ -24,9 +47,16 @@ export function createHandlers({ repository, health, version }: HandlerOptions):
       };
     },
 
-    async CreateContainer({ query: { id }, body: { spec }, signal }) {
-      const container = await repository.create({ ...(id !== undefined && { id }), spec }, { signal });
-      return { status: 201, body: container };
+    async CreateContainer({ query: { id, validate_only: validateOnly }, headers, body: { spec }, signal }) {
+      const request = { ...(id !== undefined && { id }), spec };
+      if (validateOnly) return { status: 200, body: await repository.validate(request, { signal }) };
+      const ignored = unknownHints(spec);
+      if (ignored.length > 0) log.info({ hints: ignored }, 'hints that nothing acts upon are ignored');
+      const header = headers['Idempotency-Key'];
+      if (header === undefined) return { status: 201, body: await repository.create(request, { signal }) };
+      const key = parseIdempotencyKey(header)!;
+      const { container, replayed } = await repository.createOnce({ ...request, key }, { signal });
+      return { status: 201, body: container, ...(replayed && { headers: { 'idempotency-replayed': 'true' } }) };
     },
 
     async GetHealth() {
@@ -47,6 +77,13 @@ export function createHandlers({ repository, health, version }: HandlerOptions):
       return { status: 200, body: await repository.get(call.params.container_id, call) };
     },
 
+    WaitContainer(call) {
+      const { status, timeout } = call.query;
+      const timeoutMs = Math.min(parseDuration(timeout)!, Math.max(0, timeouts.requestMs - answerMs));
+      // Not awaited: nothing of the call stays with one that waits.
+      return waiting.wait(call.params.container_id, { statuses: [...new Set(status)], timeoutMs }, call).then(found);
+    },
+
     async DeleteContainer({ params, signal }) {
       await repository.delete(params.container_id, { signal });
       return { status: 204 };
@@ -55,9 +92,29 @@ export function createHandlers({ repository, health, version }: HandlerOptions):
 }
 
 /** Rules of single operations that their schemas cannot say. */
-export const operationRules: Partial<Record<keyof Handlers, Rules>> = {
-  CreateContainer: ({ query, body }) => [...findIdFaults(member(query, 'id')), ...findSpecFaults(member(body, 'spec'))],
-};
+export function createRules({ hintPolicy }: Pick<HandlerOptions, 'hintPolicy'>): Partial<Record<OperationId, Rules>> {
+  return {
+    WaitContainer: ({ query }) => findTimeoutViolations(member(query, 'timeout')),
+    ListContainers: ({ query }) => findPageTokenViolations(member(query, 'page_token')),
+    CreateContainer: ({ query, body, raw }) => [
+      ...(member(query, 'validate_only') === 'true' ? [] : findKeyViolations(raw.headersDistinct['idempotency-key'])),
+      ...findIdViolations(member(query, 'id')),
+      ...findSpecViolations(member(body, 'spec'), hintPolicy),
+    ],
+  };
+}
+
+function findKeyViolations(values: readonly string[] = []): Violation[] {
+  if (values.length === 0) return [];
+  if (values.length > 1) return [{ detail: 'must be given once', parameter: 'Idempotency-Key' }];
+  if (parseIdempotencyKey(values[0]!) !== undefined) return [];
+  return [{ detail: idempotencyKeyRule, parameter: 'Idempotency-Key' }];
+}
+
+function findTimeoutViolations(timeout: unknown): Violation[] {
+  if (typeof timeout !== 'string' || parseDuration(timeout) !== undefined) return [];
+  return [{ detail: 'must be a duration such as 500ms, 20s or 1m30s', parameter: 'timeout' }];
+}
 
 function member(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;

@@ -10,8 +10,11 @@ import { RequestError } from './problem.ts';
 export function refuseOtherMethods(app: FastifyInstance): () => void {
   const methodsByUrl = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
+    // Every GET brings its HEAD, and those of a path with and without a trailing slash come singly.
+    if (method === 'HEAD') return;
     const methods = methodsByUrl.get(url) ?? new Set();
     for (const name of [method].flat()) methods.add(name);
+    if (methods.has('GET')) methods.add('HEAD');
     methodsByUrl.set(url, methods);
   });
   // DELETE has no body here: one with a JSON content type and nothing in it is well formed.

@@ -1,14 +1,17 @@
 /** Problem documents (RFC 9457): the one place where errors become answers. */
 import { STATUS_CODES } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import type { components } from '../../generated/api.ts';
 import {
   ConflictError,
   ContainerError,
   InvalidArgumentError,
+  KeyReusedError,
   NotFoundError,
   UnavailableError,
 } from '../containers/errors.ts';
-import type { Fault } from '../containers/errors.ts';
+import type { Violation } from '../containers/errors.ts';
 
 export type Problem = components['schemas']['Problem'];
 
@@ -36,9 +39,30 @@ export class RequestError extends Error {
   }
 }
 
+/** Answers a request that failed, and logs why where that is more than the request's own violation. */
+export function sendProblem(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { problem, headers } = problemAnswer(error, request.raw.url);
+  const clientLeft = reply.raw.destroyed;
+  if (!clientLeft) logFailure(log, request.id, problem.status, error);
+  // Fastify closes the connection on a body that it does not take, and a client that is still sending would then lose the
+  // answer. Open, the rest is read and thrown away for as long as a request may take.
+  reply.removeHeader('connection');
+  reply
+    .code(problem.status)
+    .headers(headers)
+    .header('content-type', PROBLEM_MEDIA_TYPE)
+    .serializer(JSON.stringify)
+    .send(problem);
+}
+
+function logFailure(log: Logger, requestId: string, status: number, err: unknown): void {
+  if (status === 503) log.warn({ requestId, err }, 'request cannot be served now');
+  else if (status >= 500) log.error({ requestId, err }, 'request failed');
+}
+
 /** The answer to a request that failed with `error`, which may be anything; what is not known is told without details. */
 export function problemAnswer(error: unknown, uri: string | undefined): ProblemAnswer {
-  const { status, detail, headers = {}, faults = [] } = describe(error);
+  const { status, detail, headers = {}, violations = [] } = describe(error);
   const type = typeOf(status);
   const instance = uri === undefined ? undefined : uriReference(uri);
   return {
@@ -48,7 +72,7 @@ export function problemAnswer(error: unknown, uri: string | undefined): ProblemA
       status,
       detail,
       ...(instance !== undefined && { instance }),
-      ...(faults.length > 0 && { errors: [...faults] }),
+      ...(violations.length > 0 && { errors: [...violations] }),
     },
     headers,
   };
@@ -79,7 +103,7 @@ interface Description {
   status: number;
   detail: string;
   headers?: Record<string, string>;
-  faults?: readonly Fault[];
+  violations?: readonly Violation[];
 }
 
 function describe(error: unknown): Description {
@@ -90,8 +114,9 @@ function describe(error: unknown): Description {
 
 function describeContainerError(error: ContainerError): Description {
   const detail = error.message;
-  if (error instanceof InvalidArgumentError) return { status: 400, detail, faults: error.faults };
+  if (error instanceof InvalidArgumentError) return { status: 400, detail, violations: error.violations };
   if (error instanceof NotFoundError) return { status: 404, detail };
+  if (error instanceof KeyReusedError) return { status: 422, detail };
   if (error instanceof ConflictError) return { status: 409, detail };
   if (error instanceof UnavailableError) {
     return { status: 503, detail, headers: { 'retry-after': String(error.retryAfterSeconds) } };
@@ -102,7 +127,7 @@ function describeContainerError(error: ContainerError): Description {
 /** Fastify's errors by code. Its messages are not repeated: some hold parts of the request. */
 const frameworkErrors: Record<string, Description> = {
   FST_ERR_BAD_URL: { status: 400, detail: 'The URL is malformed.' },
-  FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, detail: 'The body is too large.' },
+  FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, detail: 'The body has more than 200 KiB.' },
 };
 
 function describeFrameworkError(error: unknown): Description | undefined {

@@ -1,30 +1,42 @@
 /** Answers as JSON. */
 import type { Container } from '../containers/container.ts';
 
+interface Text {
+  text: string;
+  /** In UTF-8. */
+  bytes: number;
+}
+
 /** The text of each container that was sent before: a container is the same object until anything about it changes. */
-const texts = new WeakMap<Container, string>();
+const texts = new WeakMap<Container, Text>();
 
 /** The same as `JSON.stringify`, for less where containers were sent before. */
 export function serialize(body: object): string {
   if (isContainerList(body)) {
     const { containers, ...rest } = body;
     const others = JSON.stringify(rest);
-    const all = `"containers":[${containers.map(serializeContainer).join(',')}]`;
+    const all = `"containers":[${containers.map((container) => textOf(container).text).join(',')}]`;
     return others === '{}' ? `{${all}}` : `{${all},${others.slice(1)}`;
   }
-  return isContainer(body) ? serializeContainer(body) : JSON.stringify(body);
+  return isContainer(body) ? textOf(body).text : JSON.stringify(body);
 }
 
-function serializeContainer(container: Container): string {
-  let text = texts.get(container);
-  if (text === undefined) {
-    text = JSON.stringify(container);
-    texts.set(container, text);
+/** What a container takes in an answer, in bytes. */
+export function sizeOf(container: Container): number {
+  return textOf(container).bytes;
+}
+
+function textOf(container: Container): Text {
+  let known = texts.get(container);
+  if (known === undefined) {
+    const text = JSON.stringify(container);
+    known = { text, bytes: Buffer.byteLength(text) };
+    texts.set(container, known);
   }
-  return text;
+  return known;
 }
 
-function isContainerList(body: object): body is { containers: Container[] } {
+export function isContainerList(body: object): body is { containers: Container[] } {
   return 'containers' in body;
 }
 

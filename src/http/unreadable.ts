@@ -4,42 +4,65 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { Exchanges } from './exchanges.ts';
+import type { Authenticate } from './authentication.ts';
+import type { Exchange, Exchanges } from './exchanges.ts';
 import { problemAnswer, PROBLEM_MEDIA_TYPE, RequestError } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** What the request line and the headers may have together. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 
-/** An error of Node's HTTP server; the parser's name the bytes that it could not read. */
+/** An error of Node's HTTP server. */
 interface ClientError extends Error {
   code?: string;
-  rawPacket?: unknown;
+}
+
+export interface RefusalOptions {
+  log: Logger;
+  exchanges: Exchanges;
+  /** How long a client that was refused may keep its side of the connection open, in milliseconds. */
+  lingerMs: number;
 }
 
 /** The server's `clientError`: answers by hand, after what is under way on the connection, and closes it. */
-export function refuseUnreadable(log: Logger, exchanges: Exchanges): (error: ClientError, socket: Duplex) => void {
+export function refuseUnreadable(options: RefusalOptions): (error: ClientError, socket: Duplex) => void {
+  const { exchanges } = options;
+  const refused = new WeakSet<Duplex>();
   return (error, socket) => {
-    if (error.code === 'ECONNRESET') {
+    // Whatever else failed is the connection itself: it is gone, or its handshake came to nothing.
+    if (!/^(?:HPE_|ERR_HTTP_)/.test(error.code ?? '')) {
       socket.destroy();
       return;
     }
+    // What could not be read will not have arrived in time either.
+    if (refused.has(socket)) return;
+    refused.add(socket);
     const latest = exchanges.latestOn(socket);
     if (latest?.request.raw.complete === false) {
-      // It broke off within the body of a request, which may have been answered without it.
-      if (latest.reply.raw.headersSent) socket.destroy();
-      else refuse(log, error, socket, latest.request.raw);
+      exchanges.replaceHandling(latest, () => breakOff(options, error, socket, latest));
     } else if (!latest || latest.reply.raw.writableFinished) {
-      refuse(log, error, socket);
+      refuse(options, error, socket);
     } else {
       // It is behind a request that is still being worked on, whose answer goes first.
-      latest.reply.raw.once('close', () => refuse(log, error, socket));
+      latest.reply.raw.once('close', () => refuse(options, error, socket));
     }
   };
 }
 
+/** Ends a connection within the body of a request, which may have been answered without it. */
+function breakOff(options: RefusalOptions, error: ClientError, socket: Duplex, { request, reply }: Exchange): void {
+  if (!reply.raw.headersSent) refuse(options, error, socket, request.raw);
+  else if (reply.raw.writableFinished) socket.destroy();
+  else reply.raw.once('close', () => socket.destroy());
+}
+
 /** @param request - the one whose body could not be read; absent when its headers already could not */
-function refuse(log: Logger, error: ClientError, socket: Duplex, request?: IncomingMessage): void {
+function refuse(
+  { log, lingerMs }: RefusalOptions,
+  error: ClientError,
+  socket: Duplex,
+  request?: IncomingMessage,
+): void {
   if (!socket.writable) {
     socket.destroy();
     return;
@@ -47,50 +70,48 @@ function refuse(log: Logger, error: ClientError, socket: Duplex, request?: Incom
   const refusal = refusalOf(error);
   const requestId = requestIdOf(request ?? { headers: {} });
   log.info({ requestId, status: refusal.status, code: error.code }, 'request could not be read');
-  const uri = request?.url ?? uriOf(error.rawPacket);
-  socket.end(rawAnswer(refusal, uri, requestId, isHead(error.rawPacket)));
-  // The rest of the request is not read, and must not keep the connection open.
+  endWith(socket, rawAnswer(refusal, request?.url, requestId), lingerMs);
+}
+
+/** What the client sends from now on is thrown away: a connection that is closed on it would take the answer along. */
+function endWith(socket: Duplex, answer: string, lingerMs: number): void {
+  socket.end(answer);
   socket.resume();
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 /** Refuses what the parser accepts and no route can take: tunnels. */
-export function refuseTunnels(app: FastifyInstance): void {
+export function refuseTunnels(
+  app: FastifyInstance,
+  { exchanges, lingerMs, authenticate }: Omit<RefusalOptions, 'log'> & { authenticate: Authenticate | undefined },
+): void {
   app.server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    const error = new RequestError(405, 'The provider is no proxy.', { allow: '' });
+    const refuse = (error: unknown) => endWith(socket, rawAnswer(error, request.url, requestIdOf(request)), lingerMs);
+    const noProxy = new RequestError(405, 'The provider is no proxy.', { allow: '' });
     socket.on('error', () => socket.destroy());
-    socket.end(rawAnswer(error, request.url, requestIdOf(request), false));
+    const judge = () => {
+      if (authenticate === undefined) refuse(noProxy);
+      else authenticate(request.headers.authorization).then(() => refuse(noProxy), refuse);
+    };
+    const before = exchanges.latestOn(socket);
+    if (before === undefined || before.isOver) {
+      judge();
+      return;
+    }
+    before.reply.raw.once('close', () => socket.writable && judge());
+    // Nobody else reads on, and so would learn that the client leaves.
+    socket.resume().once('end', () => socket.destroy());
   });
 }
 
-function refusalOf({ code = '', rawPacket }: ClientError): RequestError {
+function refusalOf({ code }: ClientError): RequestError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestError(408, 'The request did not arrive in time.');
-  if (code !== 'HPE_HEADER_OVERFLOW') return new RequestError(400, 'The request is not valid HTTP.');
-  return isWithinRequestLine(rawPacket)
-    ? new RequestError(414, 'The URL has more than 16 KiB.')
-    : new RequestError(431, 'The headers have more than 16 KiB.');
+  if (code === 'HPE_HEADER_OVERFLOW') return new RequestError(431, 'The URL and the headers have more than 16 KiB.');
+  return new RequestError(400, 'The request is not valid HTTP.');
 }
 
-/** Whether the limit was passed before the first line of the request ended. */
-function isWithinRequestLine(packet: unknown): boolean {
-  if (!Buffer.isBuffer(packet) || !/^[A-Z]+ \S/.test(packet.toString('latin1', 0, 32))) return false;
-  const lineEnd = packet.indexOf('\n');
-  return lineEnd < 0 || lineEnd > MAX_HEADER_BYTES;
-}
-
-const requestLine = /^([A-Z]+) (\S+) HTTP\/\d/;
-
-/** The target of the request that a packet begins with, its bytes beyond ASCII escaped; absent where it begins with something else. */
-function uriOf(packet: unknown): string | undefined {
-  if (!Buffer.isBuffer(packet)) return undefined;
-  const target = requestLine.exec(packet.toString('latin1', 0, MAX_HEADER_BYTES))?.[2];
-  return target?.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-function isHead(packet: unknown): boolean {
-  return Buffer.isBuffer(packet) && packet.toString('latin1', 0, 5) === 'HEAD ';
-}
-
-function rawAnswer(error: RequestError, uri: string | undefined, requestId: string, withoutBody: boolean): string {
+function rawAnswer(error: unknown, uri: string | undefined, requestId: string): string {
   const { problem, headers } = problemAnswer(error, uri);
   const body = JSON.stringify(problem);
   const lines = Object.entries({
@@ -101,6 +122,6 @@ function rawAnswer(error: RequestError, uri: string | undefined, requestId: stri
     connection: 'close',
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  const statusLine = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n`;
-  return `${statusLine}${lines.join('')}\r\n${withoutBody ? '' : body}`;
+  const statusLine = `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n`;
+  return `${statusLine}${lines.join('')}\r\n${body}`;
 }

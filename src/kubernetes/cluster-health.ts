@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 
 import type { ClusterHealth } from '../containers/repository.ts';
+import { hasStatus } from './api/api-error.ts';
 import type { KubernetesApi } from './api/client.ts';
 import type { WatchCaches } from './cache/watch-caches.ts';
 
@@ -28,9 +29,10 @@ export function clusterHealth({
 
   async function answers(): Promise<boolean> {
     try {
-      await api.version({ until: Date.now() + probeMs });
+      await api.version({ until: performance.now() + probeMs });
       return true;
     } catch (err) {
+      if (hasStatus(err, 403) && err.isStatus) return true;
       log.debug({ err }, 'the Kubernetes API server does not answer its version');
       return false;
     }

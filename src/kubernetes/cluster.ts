@@ -2,14 +2,22 @@
 import type { Logger } from 'pino';
 
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
-import type { ContainerSource } from '../containers/source.ts';
-import type { ExternalServiceType } from './objects/build-service.ts';
+import type { ContainerCensus } from '../containers/census.ts';
+import type { ContainerFeed } from '../containers/feed.ts';
+import { alwaysLeads } from '../leadership/leadership.ts';
+import type { Leadership } from '../leadership/leadership.ts';
+import type { WatchedContainers } from '../containers/waiting.ts';
+import type { Check, Part } from '../lifecycle.ts';
+import type { Metrics } from '../telemetry/telemetry.ts';
+import type { ExternalServiceType } from './objects/service.ts';
 import { KubernetesClient } from './api/client.ts';
+import { longestCreateMs } from './operations/cluster-context.ts';
 import type { ClusterContext, WriteBounds } from './operations/cluster-context.ts';
 import { clusterHealth } from './cluster-health.ts';
 import { openConnection } from './api/connection.ts';
 import { ClusterContainerRepository } from './container-repository.ts';
-import { containerSource } from './container-source.ts';
+import { containerCensus } from './container-census.ts';
+import { containerFeed } from './container-feed.ts';
 import { defaultReflectorBounds } from './cache/reflector.ts';
 import type { ReflectorBounds } from './cache/reflector.ts';
 import { Repairer } from './operations/repairer.ts';
@@ -18,6 +26,8 @@ import { WatchCaches } from './cache/watch-caches.ts';
 export interface ClusterBounds {
   /** For how long a cache that is cut off still answers, in milliseconds. Default 60 s. */
   liveMs: number;
+  /** How long a list waits for a cluster that was never reached, in milliseconds. Default 10 s: less than clients wait. */
+  firstListMs: number;
   writes: WriteBounds;
   reflector: ReflectorBounds;
 }
@@ -29,19 +39,41 @@ export interface ClusterOptions {
   kubeconfig?: string;
   namespace: string;
   externalServiceType: ExternalServiceType;
+  /** Host under which node ports are reached; absent: under none. */
+  externalAddress?: string;
+  /** Containers with both kinds of ports get a Service for the external ones alone; absent: false. */
+  isolateInternalPorts?: boolean;
+  /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
+  crashTolerance?: number;
   log: Logger;
+  /** Told of each call to the cluster; absent: nothing is counted. */
+  metrics?: Metrics;
+  /** Whose the repairs are; absent: this replica's. */
+  leadership?: Leadership;
   bounds?: Partial<ClusterBounds>;
 }
 
 export interface Cluster {
   repository: ContainerRepository;
   health: ClusterHealth;
-  source: ContainerSource;
+  source: ContainerFeed;
+  census: ContainerCensus;
+  /** What each cache has, by resource, and how long ago its watch last showed a sign of life. */
+  stats(): ReturnType<WatchCaches['stats']>;
+  watched: WatchedContainers;
   /** Begins to watch, in the background; a cluster that is away is waited for without end. */
   start(): void;
   /** Ends the watches at once, and waits for writes that are going on, each of which has a deadline. */
   stop(): Promise<void>;
+  /** All of it as a part of the process. */
+  part: Part;
 }
+
+/** What is kept for writes that are going on at the end, in milliseconds. */
+const lastWritesMs = 500;
+
+/** How long a replica whose caches are not filled is not ready, in milliseconds: a cluster that stays away is no reason. */
+const fillMs = 30_000;
 
 /**
  * Makes the parts; calls nothing yet.
@@ -52,36 +84,72 @@ export function connectCluster({
   kubeconfig,
   namespace,
   externalServiceType,
+  externalAddress,
+  isolateInternalPorts = false,
+  crashTolerance,
   log,
+  metrics,
+  leadership = alwaysLeads,
   bounds = {},
 }: ClusterOptions): Cluster {
-  const { liveMs = 60_000, writes = defaultWrites, reflector = defaultReflectorBounds } = bounds;
+  const { liveMs = 60_000, firstListMs = 10_000, writes = defaultWrites, reflector = defaultReflectorBounds } = bounds;
   const connection = openConnection(kubeconfig);
-  const api = new KubernetesClient(connection, namespace);
-  const caches = new WatchCaches({ api, namespace, log, liveMs, reflector });
-  const repairSoon = () => repairer.repairSoon();
-  const context: ClusterContext = { api, caches, namespace, externalServiceType, bounds: writes, log, repairSoon };
-  const repairer = new Repairer(context, longestCreateMs(writes));
-  const repository = new ClusterContainerRepository(context);
+  const api = new KubernetesClient(connection, namespace, metrics);
+  // No burst of requests delays what everything rests upon: the watches, and the probe of health.
+  const ownConnection = openConnection(kubeconfig);
+  const ownApi = new KubernetesClient(ownConnection, namespace, metrics);
+  const view = {
+    namespace,
+    ...(externalAddress !== undefined && { externalAddress }),
+    ...(crashTolerance !== undefined && { crashTolerance }),
+  };
+  const caches = new WatchCaches({ api: ownApi, namespace, view, log, liveMs, reflector });
+  const repairSoon = (containerId: string) => repairer.repairSoon(containerId);
+  const context: ClusterContext = {
+    api,
+    caches,
+    namespace,
+    view,
+    externalServiceType,
+    isolateInternalPorts,
+    bounds: writes,
+    log,
+    repairSoon,
+  };
+  const repairer = new Repairer(context, { minAgeMs: longestCreateMs(writes), leadership });
+  const repository = new ClusterContainerRepository(context, firstListMs);
+  let startedAt = performance.now();
+  const readiness = (): Check =>
+    caches.isFilled || performance.now() - startedAt >= fillMs
+      ? { ok: true }
+      : { ok: false, reason: 'the caches are not filled yet' };
+  const start = () => {
+    startedAt = performance.now();
+    caches.start();
+    repairer.start();
+  };
+  const stop = async () => {
+    await Promise.all([caches.stop(), repairer.stop(), repository.idle()]);
+    await Promise.all([connection.close(), ownConnection.close()]);
+  };
   return {
     repository,
-    health: clusterHealth({ api, caches, log }),
-    source: containerSource(caches, async (signal) => {
+    health: clusterHealth({ api: ownApi, caches, log }),
+    source: containerFeed(caches, view, async (signal) => {
       await caches.relist(signal);
-      await repairer.repair();
+      await repairer.repair(signal);
     }),
-    start() {
-      caches.start();
-      void caches.filled.then(() => repairer.repair());
+    census: containerCensus(api, { namespace, log }),
+    stats: () => caches.stats(),
+    watched: {
+      onChange: (listener) => caches.onChange(listener),
+      get isLive() {
+        return caches.isLive;
+      },
+      view: (containerId) => caches.index.watched(containerId),
     },
-    async stop() {
-      await Promise.all([caches.stop(), repairer.stop(), repository.idle()]);
-      await connection.close();
-    },
+    start,
+    stop,
+    part: { name: 'cluster', stopMs: lastWritesMs, start, stop, health: () => ({ readyz: readiness() }) },
   };
-}
-
-/** From the first write to the last of what takes it back. */
-function longestCreateMs({ writeMs, rollBackMs, marginMs }: WriteBounds): number {
-  return writeMs + 2 * rollBackMs + marginMs;
 }

@@ -3,70 +3,109 @@ import type { Container, ContainerSpec } from '../containers/container.ts';
 import { randomContainerId } from '../containers/container-id.ts';
 import { NotFoundError, UnavailableError } from '../containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../containers/page-token.ts';
-import type { CallOptions, ContainerPage, ContainerRepository } from '../containers/repository.ts';
-import { orAborted } from './api/abort.ts';
-import { buildContainer } from './objects/build-container.ts';
+import { containerIdOfKey } from '../containers/idempotency.ts';
+import type {
+  CallOptions,
+  ContainerPage,
+  ContainerRepository,
+  CreateRequest,
+  KeyedCreateRequest,
+  PageRequest,
+} from '../containers/repository.ts';
+import { orAborted } from '../time.ts';
+import { buildContainer } from './objects/container.ts';
 import type { ClusterContext } from './operations/cluster-context.ts';
 import { createContainer, refuseTakenId } from './operations/create-container.ts';
+import { createOnce } from './operations/create-once.ts';
 import { deleteContainer } from './operations/delete-container.ts';
-import { lookUpObjects, remembered, theDeployment } from './operations/look-up.ts';
-import { translateError } from './api/translate-error.ts';
+import { lookUpObjects, cachedObjects, requireSingleDeployment } from './operations/look-up.ts';
+import { validateContainer } from './operations/validate-container.ts';
+import { translateError } from './translate-error.ts';
 
 /** When to ask again for a list that memory cannot give now, in seconds. */
 const listRetryAfterSeconds = 5;
 
 export class ClusterContainerRepository implements ContainerRepository {
   readonly #context: ClusterContext;
+  readonly #firstListMs: number;
   readonly #writes = new Set<Promise<unknown>>();
 
-  constructor(context: ClusterContext) {
+  /** @param firstListMs - how long a list waits for caches that were never filled, in milliseconds */
+  constructor(context: ClusterContext, firstListMs: number) {
     this.#context = context;
+    this.#firstListMs = firstListMs;
   }
 
   /** The id is checked under the request's signal; once the first write is on its way, the rest takes its own time. */
-  async create({ id = randomContainerId(), spec }: { id?: string; spec: ContainerSpec }, { signal }: CallOptions) {
+  async create({ id = randomContainerId(), spec }: CreateRequest, { signal }: CallOptions) {
     return await this.#translating(async () => {
       await refuseTakenId(this.#context, id, signal);
       signal.throwIfAborted();
-      return await this.#tracking(createContainer(this.#context, id, spec));
+      return await this.#tracking(createContainer(this.#context, { id, spec }));
     }, spec);
+  }
+
+  async createOnce({ key, id = containerIdOfKey(key), spec }: KeyedCreateRequest, { signal }: CallOptions) {
+    const create: typeof createContainer = (context, request) => this.#tracking(createContainer(context, request));
+    return await this.#translating(() => createOnce(this.#context, { id, spec, key }, { signal, create }), spec);
+  }
+
+  async validate({ id = randomContainerId(), spec }: CreateRequest, { signal }: CallOptions): Promise<Container> {
+    return await this.#translating(() => validateContainer(this.#context, { id, spec }, signal), spec);
   }
 
   async get(id: string, { signal }: CallOptions): Promise<Container> {
     const context = this.#context;
-    const objects = remembered(context, id);
+    const objects = cachedObjects(context, id);
     if (objects) {
-      theDeployment(id, objects);
+      requireSingleDeployment(id, objects);
       return context.caches.index.container(id)!;
     }
     return await this.#translating(async () => {
       const found = await lookUpObjects(context, id, { signal });
-      theDeployment(id, found);
-      return buildContainer(found, { namespace: context.namespace, now: Date.now() })!.container;
+      requireSingleDeployment(id, found);
+      return buildContainer(found, { ...context.view, now: performance.now() })!.container;
     });
   }
 
   /** An id that two Deployments carry is listed once, as the older of them. */
-  async list({ pageSize, pageToken }: { pageSize: number; pageToken?: string }, { signal }: CallOptions) {
+  async list({ pageSize, pageToken, fits }: PageRequest, { signal }: CallOptions): Promise<ContainerPage> {
     const lastId = pageToken === undefined ? undefined : decodePageToken(pageToken);
     const { caches } = this.#context;
-    if (!caches.isFilled) await orAborted(caches.filled, signal);
+    if (!caches.isFilled) await this.#firstFill(signal);
     if (caches.isCutOff) {
       throw new UnavailableError('The cluster has not been heard of for too long.', listRetryAfterSeconds);
     }
     const ids = caches.index.ids.after(lastId, pageSize + 1);
-    const now = Date.now();
-    const page: ContainerPage = { containers: ids.slice(0, pageSize).map((id) => caches.index.container(id, now)!) };
-    if (ids.length > pageSize) page.nextPageToken = encodePageToken(ids[pageSize - 1]!);
-    return page;
+    const now = performance.now();
+    const containers: Container[] = [];
+    for (const id of ids.slice(0, pageSize)) {
+      const container = caches.index.container(id, now)!;
+      if (fits?.(container) === false && containers.length > 0) break;
+      containers.push(container);
+    }
+    return {
+      containers,
+      ...(containers.length < ids.length && { nextPageToken: encodePageToken(containers.at(-1)!.id) }),
+    };
+  }
+
+  async #firstFill(signal: AbortSignal): Promise<void> {
+    const patience = AbortSignal.timeout(this.#firstListMs);
+    try {
+      await orAborted(this.#context.caches.filled, AbortSignal.any([signal, patience]));
+    } catch (error) {
+      if (!patience.aborted || signal.aborted) throw error;
+      throw new UnavailableError('The cluster has not been reached yet.', listRetryAfterSeconds);
+    }
   }
 
   async delete(id: string, { signal }: CallOptions): Promise<void> {
     const context = this.#context;
     await this.#translating(async () => {
-      for (const known of [remembered(context, id), undefined]) {
+      for (const known of [cachedObjects(context, id), undefined]) {
         const objects = known ?? (await lookUpObjects(context, id, { signal }));
-        const deployment = theDeployment(id, objects);
+        const deployment = requireSingleDeployment(id, objects);
         signal.throwIfAborted();
         const outcome = await this.#tracking(deleteContainer(context, deployment, objects));
         if (outcome === 'deleted') return;

@@ -1,12 +1,11 @@
 /** The service's log: JSON lines on standard output, which the service outlives. */
-import { setTimeout as delay } from 'node:timers/promises';
-
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 
 import type { LogLevel } from '../config/config.ts';
 import { describeError } from './error.ts';
 import { LineOutput, openNonBlocking } from './output.ts';
+import { within } from '../time.ts';
 
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
@@ -29,7 +28,8 @@ export function createLog(level: LogLevel): Log {
   const log = createLogger(level, output);
   return {
     log,
-    flush: async (timeoutMs) => Promise.race([output.flush(), delay(timeoutMs, undefined, { ref: false })]),
+    flush: async (ms) =>
+      within(output.flush(), { ms, message: 'standard output takes nothing' }).catch(() => undefined),
   };
 }
 

@@ -1,5 +1,7 @@
 /** Lines to a file descriptor, for a writer who must neither wait for them nor fail with them. */
 import { constants, fstatSync, openSync, write } from 'node:fs';
+import { Socket } from 'node:net';
+import { isatty } from 'node:tty';
 
 /**
  * How long lines are gathered before they are written together, in milliseconds: a write of its own for every request's
@@ -24,6 +26,7 @@ export interface LineOutputOptions {
  */
 export class LineOutput {
   readonly #options: LineOutputOptions;
+  readonly #write: Write;
   #waiting: string[] = [];
   #bufferedBytes = 0;
   #writing = false;
@@ -34,6 +37,7 @@ export class LineOutput {
 
   constructor(options: LineOutputOptions) {
     this.#options = options;
+    this.#write = writerTo(options.fd);
   }
 
   write(line: string): void {
@@ -65,7 +69,7 @@ export class LineOutput {
   }
 
   #writeChunk(chunk: Buffer, lines: number): void {
-    write(this.#options.fd, chunk, (error, written) => {
+    this.#write(chunk, (error, written) => {
       if (error?.code === 'EAGAIN' || error?.code === 'EBUSY') {
         setTimeout(() => this.#writeChunk(chunk, lines), RETRY_MS);
       } else if (error !== null) {
@@ -102,13 +106,43 @@ export class LineOutput {
   }
 }
 
+/** One write, of which part may be done; the callback is not called for as long as the other side takes nothing. */
+type Write = (chunk: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void) => void;
+
+function writerTo(fd: number): Write {
+  const socket = openSocket(fd);
+  if (socket === undefined) return (chunk, done) => write(fd, chunk, done);
+  return (chunk, done) => socket.write(chunk, (error) => done(error ?? null, error ? 0 : chunk.length));
+}
+
+/** A socket cannot be opened again, as a pipe can: Node's own makes its writes non-blocking. Absent for all that is none. */
+function openSocket(fd: number): Socket | undefined {
+  try {
+    if (!fstatSync(fd).isSocket()) return undefined;
+    const socket = new OutputSocket({ fd, readable: false });
+    // Each write tells of it too.
+    socket.on('error', () => undefined);
+    return socket;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Stays open when a write fails: the number of a standard descriptor that is closed would go to the next file opened. */
+class OutputSocket extends Socket {
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    callback(error);
+  }
+}
+
 /**
- * A descriptor of the same pipe whose writes never block, so that a reader who has stopped reading cannot hold up the
- * exit of the process, which waits for writes under way. What is no pipe, or cannot be opened again, stays as it is.
+ * A descriptor of the same pipe or terminal whose writes never block, so that a reader who has stopped reading cannot hold
+ * up the exit of the process, which waits for writes under way. What is neither, or cannot be opened again, stays as it is.
  */
 export function openNonBlocking(fd: number): number {
   try {
-    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : fd;
+    if (!fstatSync(fd).isFIFO() && !isatty(fd)) return fd;
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
     return fd;
   }

@@ -1,77 +1,111 @@
-/** Tells DCM where this provider is, and goes on trying until it knows. */
-import { setTimeout as delay } from 'node:timers/promises';
-
-import type { Logger } from 'pino';
-
+/** Tells DCM where this provider is, goes on trying until it knows, and tells it again from time to time. */
+import type { Clock } from '../clock.ts';
+import { callWithin, sleep } from '../time.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { AccessTokens } from './access-token.ts';
 import type { Registration } from './payload.ts';
 import { postRegistration } from './registry-client.ts';
 import type { RegistrationResult } from './registry-client.ts';
 import { retryDelay } from './retry.ts';
 
-/** The bound of one try, from the first byte sent to the last one read. */
-export const TRY_TIMEOUT_MS = 30_000;
+/** The bound of one try, from the request for a token to the last byte read of the answer. */
+export const tryTimeoutMs = 30_000;
 
-export interface RegistrarOptions {
-  /** Base URL of the registry, without trailing slashes. */
-  registrationUrl: string;
+/** The registry also refuses when its database fails, so that a refusal is not for good. */
+const refusalDelayMs = 60_000;
+
+export interface RegistrarOptions extends Telemetry {
+  registry: {
+    /** Base URL, without trailing slashes. */
+    url: string;
+    /** How long a registration is good for, in milliseconds, so that a registry that lost it has it again; 0: for ever. */
+    refreshMs: number;
+  };
   registration: Registration;
-  log: Logger;
-  /** Resolves after the time, rejects when the signal is aborted; by default a timer. */
-  wait?: (ms: number, signal: AbortSignal) => Promise<unknown>;
+  /** Absent: the registry asks for none. */
+  tokens?: AccessTokens;
+  clock: Clock;
   /** From 0 to 1; by default `Math.random`. */
   chance?: () => number;
 }
 
-/**
- * Resolves when the registry has taken the registration or refused it for good, or when the signal is aborted; never
- * rejects.
- */
-export async function register(options: RegistrarOptions, signal: AbortSignal): Promise<void> {
-  const { log, wait = waitForTimer, chance = Math.random } = options;
+/** What the tries so far leave behind. */
+interface Progress {
+  /** Of the try that is next, counted from the last success. */
+  attempt: number;
+  /** Tries in a row that failed without a refusal. */
+  failures: number;
+  /** Absent before the first success. */
+  registered?: true;
+  /** What the registry refused with last, since the last success. */
+  refusal?: string;
+}
+
+/** Resolves when the signal is aborted, or at the first success where no refresh is wanted; never rejects. */
+export async function keepRegistered(options: RegistrarOptions, signal: AbortSignal): Promise<void> {
+  const { log, clock } = options;
   try {
-    for (let attempt = 1; ; attempt += 1) {
-      const result = await tryOnce({ ...options, wait }, signal);
+    let progress: Progress = { attempt: 1, failures: 0 };
+    while (!signal.aborted) {
+      const result = await tryOnce(options, signal);
       signal.throwIfAborted();
-      if (!('error' in result) && result.outcome !== 'failed') {
-        logEnd(log, attempt, result);
-        return;
-      }
-      const delayMs = retryDelay(attempt, 'error' in result ? undefined : result.retryAfterMs, chance());
-      const reason = 'error' in result ? { err: result.error } : { status: result.status, answer: result.answer };
-      log.warn({ attempt, delayMs, ...reason }, 'registration failed, will retry');
-      await wait(delayMs, signal);
+      options.metrics?.registrationAnswered(result.outcome === 'unanswered' ? 'failed' : result.outcome);
+      const next = conclude(options, progress, result);
+      if (next.delayMs === 0) return;
+      progress = next.progress;
+      await sleep(next.delayMs, signal, clock);
     }
   } catch (error) {
     if (!signal.aborted) log.error({ err: error }, 'registration ended unexpectedly');
   }
 }
 
-type TryResult = RegistrationResult | { error: unknown };
+type TryResult = RegistrationResult | { outcome: 'unanswered'; error: unknown };
 
-async function tryOnce(
-  { registrationUrl, registration, wait }: RegistrarOptions & Required<Pick<RegistrarOptions, 'wait'>>,
-  signal: AbortSignal,
-): Promise<TryResult> {
-  const finished = new AbortController();
-  const timeout = new AbortController();
-  wait(TRY_TIMEOUT_MS, AbortSignal.any([signal, finished.signal])).then(
-    () => timeout.abort(new Error('the registry did not answer in time')),
-    () => undefined,
-  );
+async function tryOnce(options: RegistrarOptions, stop: AbortSignal): Promise<TryResult> {
+  const { registry, registration, tokens, clock } = options;
+  const bound = { ms: tryTimeoutMs, message: 'the registry did not answer in time', signal: stop, clock };
   try {
-    return await postRegistration(registrationUrl, registration, AbortSignal.any([signal, timeout.signal]));
+    return await callWithin(bound, async (signal) => {
+      const token = await tokens?.get(signal);
+      const result = await postRegistration(registry.url, registration, {
+        ...(token !== undefined && { token }),
+        signal,
+      });
+      if (token !== undefined && result.status === 401) tokens?.forget(token);
+      return result;
+    });
   } catch (error) {
-    return { error };
-  } finally {
-    finished.abort();
+    return { outcome: 'unanswered', error };
   }
 }
 
-function logEnd(log: Logger, attempt: number, result: Exclude<RegistrationResult, { outcome: 'failed' }>): void {
-  if (result.outcome === 'registered') log.info({ attempt, status: result.status }, 'registered');
-  else log.error({ attempt, status: result.status, answer: result.answer }, 'registration refused, will not retry');
-}
-
-async function waitForTimer(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal });
+/** Logs what came of a try. The delay is in milliseconds; 0: there is no next try. */
+function conclude(
+  { registry, log, chance = Math.random }: RegistrarOptions,
+  progress: Progress,
+  result: TryResult,
+): { progress: Progress; delayMs: number } {
+  const { attempt, failures } = progress;
+  if (result.outcome === 'registered') {
+    const { status } = result;
+    const isNews = attempt > 1 || status === 201 || progress.registered === undefined;
+    log[isNews ? 'info' : 'debug']({ attempt, status }, isNews ? 'registered' : 'registration refreshed');
+    return { progress: { attempt: 1, failures: 0, registered: true }, delayMs: registry.refreshMs };
+  }
+  const next = { ...progress, attempt: attempt + 1 };
+  if (result.outcome === 'refused') {
+    const delayMs = refusalDelayMs;
+    const { status, answer } = result;
+    const refusal = `${status} ${answer}`;
+    if (refusal !== progress.refusal)
+      log.error({ attempt, delayMs, status, answer }, 'registration refused, will retry');
+    else log.debug({ attempt, delayMs, status }, 'registration refused as before, will retry');
+    return { progress: { ...next, failures: 0, refusal }, delayMs };
+  }
+  const answered = result.outcome === 'failed';
+  const delayMs = retryDelay(failures + 1, answered ? result.retryAfterMs : undefined, chance());
+  const reason = answered ? { status: result.status, answer: result.answer } : { err: result.error };
+  log.warn({ attempt, delayMs, ...reason }, 'registration failed, will retry');
+  return { progress: { ...next, failures: failures + 1 }, delayMs };
 }

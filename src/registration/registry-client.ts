@@ -6,8 +6,8 @@ import type { Registration } from './payload.ts';
 import { parseRetryAfter } from './retry.ts';
 
 /**
- * `refused` is the registry's verdict on what we sent, which trying again cannot change; `failed` is everything that
- * may pass, and `retryAfterMs` is absent where the registry did not say when.
+ * `refused` is the registry's answer to what we sent, or to a failure of its database; `failed` is what comes of gateways
+ * and overload, and `retryAfterMs` is absent where the registry did not say when. An answer has no token of ours in it.
  */
 export type RegistrationResult =
   | { outcome: 'registered'; status: number }
@@ -24,33 +24,42 @@ const MAX_ANSWER_LENGTH = 1_000;
  * Sends the registration once, over a connection of its own. Not by `fetch`, which refuses ports that a registry may
  * well have, and follows redirects: of most of them a POST would come out as a GET, whose 200 says nothing.
  *
+ * @param token - sent as RFC 6750 says; absent: none is
  * @param signal - bounds the try; nothing else does
  * @throws the reason why there is no answer, or the signal's once it is aborted
  */
 export async function postRegistration(
   registrationUrl: string,
   registration: Registration,
-  signal: AbortSignal,
+  { token, signal }: { token?: string; signal: AbortSignal },
 ): Promise<RegistrationResult> {
   const dispatcher = new Agent({ pipelining: 0, connect: { timeout: 0 }, headersTimeout: 0, bodyTimeout: 0 });
   try {
     const response = await request(`${registrationUrl}/providers`, {
       method: 'POST',
-      headers: { accept: 'application/json', 'content-type': 'application/json' },
+      headers: {
+        accept: 'application/json',
+        'content-type': 'application/json',
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      },
       body: JSON.stringify(registration),
       dispatcher,
       signal,
     });
-    return await readResult(response);
+    return await readResult(response, token);
   } finally {
     await dispatcher.destroy();
   }
 }
 
-async function readResult({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<RegistrationResult> {
+async function readResult(
+  { statusCode: status, headers, body }: Dispatcher.ResponseData,
+  token: string | undefined,
+): Promise<RegistrationResult> {
   body.on('error', () => undefined);
   if (REGISTERED.has(status)) return { outcome: 'registered', status };
-  const answer = await readAnswer(body);
+  const read = await readAnswer(body);
+  const answer = (token === undefined ? read : read.replaceAll(token, '[token]')).slice(0, MAX_ANSWER_LENGTH);
   if (REFUSED.has(status)) return { outcome: 'refused', status, answer };
   const retryAfterMs = parseRetryAfter(headers['retry-after']?.toString() ?? null, Date.now());
   return { outcome: 'failed', status, answer, ...(retryAfterMs !== undefined && { retryAfterMs }) };
@@ -69,5 +78,5 @@ async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
   } catch {
     // The log then shows what came before.
   }
-  return Buffer.concat(chunks).toString().trim().slice(0, MAX_ANSWER_LENGTH);
+  return Buffer.concat(chunks).toString().trim();
 }

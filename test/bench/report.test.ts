@@ -2,7 +2,8 @@ import t from 'tap';
 import type { Reading } from '../../scripts/bench/figure.ts';
 import { inTurn } from '../../scripts/bench/figure.ts';
 import { readOptions } from '../../scripts/bench/options.ts';
-import { formatTable, summarize } from '../../scripts/bench/report.ts';
+import { drawGrowth } from '../../scripts/bench/plot.ts';
+import { formatGrowth, formatTable, summarize } from '../../scripts/bench/report.ts';
 import { median, percentile } from '../../scripts/bench/statistics.ts';
 
 t.test('the median is the middle, or between the two in the middle', (t) => {
@@ -51,6 +52,8 @@ t.test('a figure without a baseline has no ratio', (t) => {
   const [row] = summarize([reading({})]);
   t.notOk(row && ('ratio' in row || 'baseline' in row));
   t.match(formatTable([row!]), /\| a +\| +1 ms \| +\| +\| stated +\|/);
+  const beside = summarize([reading({ value: 1, baseline: 0 })]);
+  t.match(formatTable(beside), /\| a +\| +1 ms \| +0 ms \| +\| stated +\|/, 'there is no ratio to nothing');
   t.end();
 });
 
@@ -62,6 +65,30 @@ t.test('the lines of the table are of one width', (t) => {
   const lines = formatTable(rows).split('\n');
   t.equal(new Set(lines.map((line) => line.length)).size, 1);
   t.match(lines[2], /1\.23 ms .* 2 ms .* 0\.62 ×/);
+  t.end();
+});
+
+const grown = (series: string, containers: number, value: number): Reading =>
+  reading({ name: `${series} beside ${containers}`, value, growth: { series, containers } });
+
+t.test('growth is a row for each series and a column for each number of containers', (t) => {
+  const rows = summarize([grown('GET', 1_000, 2), grown('GET', 100, 1), grown('list', 100, 5)]);
+  const lines = formatGrowth(rows).split('\n');
+  t.match(lines[0], /\| containers \| +100 \| +1,000 \|/);
+  t.match(lines[2], /\| GET +\| +1 ms \| +2 ms \|/);
+  t.match(lines[3], /\| list +\| +5 ms \| +\|/);
+  t.end();
+});
+
+t.test('growth is drawn as a line through all numbers, the greater the further up and right', (t) => {
+  const svg = drawGrowth(summarize([grown('a < b', 100, 1), grown('a < b', 1_000, 10), grown('a < b', 10_000, 100)]));
+  const [, points] = /<polyline points="([^"]+)"/.exec(svg) ?? [];
+  const places = points!.split(' ').map((place) => place.split(',').map(Number));
+  t.equal(places.length, 3);
+  t.ok(places[0]![0]! < places[1]![0]! && places[1]![0]! < places[2]![0]!);
+  t.ok(places[0]![1]! > places[1]![1]! && places[1]![1]! > places[2]![1]!);
+  t.equal(places[1]![0]! - places[0]![0]!, places[2]![0]! - places[1]![0]!, 'the axes are logarithmic');
+  t.match(svg, 'a &lt; b (ms)');
   t.end();
 });
 
@@ -86,6 +113,10 @@ t.test('options have sizes, and refuse what they do not know', (t) => {
     cluster: true,
   });
   t.equal(readOptions(['--containers', '7']).fewContainers, 7, 'few are never more than many');
+  t.notOk(readOptions([]).only.includes('growth'), 'growth is only measured when it is asked for');
+  t.match(readOptions(['--only', 'growth', '--plot', 'x.svg']), { only: ['growth'], plot: 'x.svg' });
+  t.match(readOptions(['--against', '/other/dist']), { only: ['builds'], otherBuild: '/other/dist' });
+  t.throws(() => readOptions(['--only', 'get,builds']), /builds needs --against/);
   t.throws(() => readOptions(['--only', 'put']), /--only knows .*, not put/);
   t.throws(() => readOptions(['--containers', '0']), /--containers must be/);
   t.throws(() => readOptions(['--size', 'huge']), /--size must be/);

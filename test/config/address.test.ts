@@ -1,6 +1,6 @@
 import { test } from 'tap';
 
-import { formatAddress, parseListenAddress } from '../../src/config/address.ts';
+import { formatAddress, parseHost, parseListenAddress } from '../../src/config/address.ts';
 
 test('reads addresses as Go writes them', (t) => {
   for (const [text, host, port] of [
@@ -42,6 +42,47 @@ test('takes nothing else for an address', (t) => {
     '*:80',
   ]) {
     t.equal(parseListenAddress(text), undefined, JSON.stringify(text));
+  }
+  t.end();
+});
+
+test('takes host names and IP addresses for other hosts, and keeps them as they are written', (t) => {
+  const label = 'a'.repeat(63);
+  const hosts = ['localhost', 'Node-1.example.org', '1.example', 'xn--bcher-kva.example', `${label}.${label}`];
+  const addresses = ['10.0.0.1', '2001:db8::7', '::1', '::ffff:10.0.0.1', '10.0.0.0', '1::'];
+  for (const text of [...hosts, ...addresses]) t.equal(parseHost(text), text, text);
+  t.end();
+});
+
+test('takes nothing else for a host', (t) => {
+  for (const text of [
+    '',
+    'http://host',
+    'host:80',
+    'host/',
+    '[::1]',
+    '[::1]:80',
+    'a b',
+    ' host',
+    'host ',
+    'host.',
+    '.host',
+    'a..b',
+    '-a',
+    'a-',
+    'a_b',
+    'ä.example',
+    '*.example',
+    '10.0.0',
+    '10.0.0.256',
+    'example.1',
+    '0.0.0.0',
+    '::',
+    'fe80::1%eth0',
+    'a'.repeat(64),
+    Array(65).fill('abc').join('.'),
+  ]) {
+    t.equal(parseHost(text), undefined, JSON.stringify(text));
   }
   t.end();
 });

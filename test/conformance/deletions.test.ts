@@ -26,7 +26,13 @@ t.test('answers a deletion with a Status that names what was deleted', async (t)
       details: { name: 'deleted', group: 'apps', kind: 'deployments', uid: body.metadata.uid },
     },
   });
-  t.match(await cluster.request('DELETE', `${deployments}/deleted`), { status: 404, body: { reason: 'NotFound' } });
+  for (const [path, kind] of [
+    [deployments, 'deployments'],
+    [services, 'services'],
+  ] as const) {
+    const absent = { reason: 'NotFound', details: { name: 'deleted', kind } };
+    t.match(await cluster.request('DELETE', `${path}/deleted`), { status: 404, body: absent });
+  }
 });
 
 t.test('deletes only the object that the preconditions mean', async (t) => {

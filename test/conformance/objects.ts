@@ -60,11 +60,13 @@ export function pathsIn(namespace: string): {
   replicaSets: string;
   pods: string;
   services: string;
+  leases: string;
 } {
   return {
     deployments: `/apis/apps/v1/namespaces/${namespace}/deployments`,
     replicaSets: `/apis/apps/v1/namespaces/${namespace}/replicasets`,
     pods: `/api/v1/namespaces/${namespace}/pods`,
     services: `/api/v1/namespaces/${namespace}/services`,
+    leases: `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
   };
 }

@@ -94,7 +94,12 @@ function carryOut(
       copy(text, folder, options);
       break;
     case 'RUN':
-      execFileSync('sh', ['-c', text], { cwd: folder, env: { ...NETWORK_ENV, ...image.env }, stdio: 'pipe' });
+      execFileSync('sh', ['-c', text], {
+        cwd: folder,
+        env: { ...NETWORK_ENV, ...image.env },
+        stdio: 'pipe',
+        ...userOf(image),
+      });
       break;
     case 'ARG':
       for (const [key, value] of Object.entries(parsePairs(text))) values[key] = options.buildArguments[key] ?? value;
@@ -119,6 +124,11 @@ function carryOut(
     default:
       throw new Error(`the instruction ${name} is not known here`);
   }
+}
+
+/** The image's user where this process may become another one. */
+export function userOf({ user }: Image): { uid?: number } {
+  return process.getuid?.() === 0 && user !== 'root' ? { uid: Number(user.split(':')[0]) } : {};
 }
 
 function copy(text: string, folder: string, { context, roots }: StageOptions): void {

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,7 +16,7 @@ import { test } from 'tap';
 import { formatKubeconfig } from '../../scripts/sandbox/kubernetes/kubeconfig.ts';
 import { freePort, required } from '../process/service.ts';
 import { startProcess } from '../support/process.ts';
-import { buildImage } from './build.ts';
+import { buildImage, userOf } from './build.ts';
 
 const context = join(import.meta.dirname, '../..');
 
@@ -18,11 +27,23 @@ test('the steps of the Containerfile make an image that runs', (t) => {
   const image = buildImage({ context, folder, buildArguments: { VERSION: '1.2.3' } });
   const app = join(image.root, image.workingDirectory);
 
-  t.test('carries production dependencies only, and no sources', (t) => {
-    const packages = readdirSync(join(app, 'node_modules'));
-    t.ok(packages.includes('fastify'));
-    for (const name of ['typescript', 'tap', 'node', 'eslint']) t.notOk(packages.includes(name), name);
-    for (const name of ['src', 'scripts', 'test']) t.notOk(existsSync(join(app, name)), name);
+  t.test(
+    'carries the built service, the licences and a list of what is in it, and neither packages nor sources',
+    (t) => {
+      for (const name of ['node_modules', 'src', 'scripts', 'test']) t.notOk(existsSync(join(app, name)), name);
+      t.match(readFileSync(join(app, 'THIRD-PARTY-NOTICES.txt'), 'utf8'), /^fastify 5\.[^]*^undici 8\./m);
+      const sbom = JSON.parse(readFileSync(join(app, 'sbom.cdx.json'), 'utf8')) as { components: { name: string }[] };
+      t.ok(sbom.components.some(({ name }) => name === 'fastify'));
+      t.ok(existsSync(join(app, 'LICENSE')));
+      t.end();
+    },
+  );
+
+  t.test('has a compile cache for its user', (t) => {
+    const folder = join(app, image.env['NODE_COMPILE_CACHE']!);
+    const files = readdirSync(folder, { recursive: true }).map((file) => statSync(join(folder, String(file))));
+    const expected = userOf(image).uid ?? process.getuid?.();
+    t.ok(files.some((file) => file.isFile() && file.uid === expected));
     t.end();
   });
 
@@ -35,14 +56,28 @@ test('the steps of the Containerfile make an image that runs', (t) => {
 
   /** As the image's user where that can be had: it can write to nothing in the image. */
   const start = (command: string[], env: Record<string, string>) => {
-    const uid = process.getuid?.() === 0 ? { uid: Number(image.user.split(':')[0]) } : {};
     return startProcess(command[0]!, command.slice(1), {
       cwd: app,
       env: { ...image.env, ...env },
       bareEnvironment: true,
-      ...uid,
+      ...userOf(image),
     });
   };
+
+  t.test('has what its command compiles in the compile cache that this command looks into', async (t) => {
+    const options = image.command.slice(
+      0,
+      image.command.findIndex((part) => part.endsWith('.js')),
+    );
+    await using asked = start([...options, '--print', "require('node:module').getCompileCacheDir()"], {});
+    await asked.ended;
+    const cache = asked.stdout().trim();
+    const sizes = readdirSync(cache).map((file) => statSync(join(cache, file)).size);
+    t.ok(
+      sizes.some((size) => size > 100_000),
+      `files of ${sizes.join(', ')} bytes`,
+    );
+  });
 
   t.test('names what is missing when it is started without configuration', async (t) => {
     await using service = start(image.command, {});
@@ -65,6 +100,13 @@ test('the steps of the Containerfile make an image that runs', (t) => {
 
     await using check = start(image.healthCheck, env);
     t.strictSame(await check.ended, { code: 0, signal: null }, 'the health check passes');
+    const management = `127.0.0.1:${await freePort()}`;
+    await using otherCheck = start(image.healthCheck, { ...env, SP_MANAGEMENT_ADDRESS: management });
+    t.strictSame(
+      await otherCheck.ended,
+      { code: 1, signal: null },
+      'it asks the management address where there is one',
+    );
     service.signal('SIGTERM');
     t.strictSame(await service.ended, { code: 0, signal: null });
     t.match(service.stdout(), /"msg":"stopped"\}\n$/);

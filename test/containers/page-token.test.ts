@@ -40,7 +40,7 @@ t.test('nothing but what was made as a token parses', (t) => {
   try {
     decodePageToken('nonsense');
   } catch (error) {
-    t.match(error, { faults: [{ parameter: 'page_token', detail: String }] });
+    t.match(error, { violations: [{ parameter: 'page_token', detail: String }] });
   }
   t.end();
 });

@@ -1,9 +1,11 @@
 /** The rules as such; what they say of whole requests is tested with the HTTP side. */
 import fc from 'fast-check';
 import { test } from 'tap';
-import { escapePointer, findIdFaults, findSpecFaults } from '../../src/containers/rules.ts';
+import { MAX_VIOLATIONS } from '../../src/containers/errors.ts';
+import { escapePointer } from '../../src/containers/json.ts';
+import { findIdViolations, findSpecViolations } from '../../src/containers/rules.ts';
 
-const labelled = (labels: object) => findSpecFaults({ metadata: { labels } }).map(({ pointer }) => pointer);
+const labelled = (labels: object) => findSpecViolations({ metadata: { labels } }).map(({ pointer }) => pointer);
 
 test('the rules say nothing of what the schema refuses, and never throw', (t) => {
   const members = [
@@ -20,16 +22,16 @@ test('the rules say nothing of what the schema refuses, and never throw', (t) =>
     'ports',
   ];
   const anything = fc.object({ key: fc.constantFrom(...members, 'name', 'container_port', '__proto__'), maxDepth: 4 });
-  fc.assert(fc.property(fc.oneof(anything, fc.anything()), (spec) => Array.isArray(findSpecFaults(spec))));
+  fc.assert(fc.property(fc.oneof(anything, fc.anything()), (spec) => Array.isArray(findSpecViolations(spec))));
   for (const spec of [undefined, null, 5, 'x', [], {}, { metadata: null }, { process: { env: [null, 5] } }]) {
-    t.same(findSpecFaults(spec), []);
+    t.same(findSpecViolations(spec), []);
   }
   t.end();
 });
 
 test('only the path of the health is refused as an id', (t) => {
-  t.match(findIdFaults('health'), [{ parameter: 'id' }]);
-  for (const id of ['healthy', 'Health', '', undefined, ['health']]) t.same(findIdFaults(id), []);
+  t.match(findIdViolations('health'), [{ parameter: 'id' }]);
+  for (const id of ['healthy', 'Health', '', undefined, ['health']]) t.same(findIdViolations(id), []);
   t.end();
 });
 
@@ -52,8 +54,8 @@ test('values of labels are those of Kubernetes', (t) => {
   t.end();
 });
 
-test('equal amounts of memory in other units are no fault', (t) => {
-  const memory = (min: string, max: string) => findSpecFaults({ resources: { memory: { min, max } } });
+test('equal amounts of memory in other units are no violation', (t) => {
+  const memory = (min: string, max: string) => findSpecViolations({ resources: { memory: { min, max } } });
   t.same(memory('1024MB', '1GB'), []);
   t.same(memory('1TB', '1024GB'), []);
   t.same(memory('8388607TB', '8388607TB'), []);
@@ -63,7 +65,7 @@ test('equal amounts of memory in other units are no fault', (t) => {
 
 test('every repetition of a port is told, with the first that it repeats', (t) => {
   const ports = [80, 81, 80, 80].map((port) => ({ container_port: port }));
-  t.same(findSpecFaults({ network: { ports } }), [
+  t.same(findSpecViolations({ network: { ports } }), [
     {
       detail: 'must not be the same as /spec/network/ports/0/container_port',
       pointer: '/spec/network/ports/2/container_port',
@@ -73,5 +75,21 @@ test('every repetition of a port is told, with the first that it repeats', (t) =
       pointer: '/spec/network/ports/3/container_port',
     },
   ]);
+  t.end();
+});
+
+test('no more violations are looked for than are told', (t) => {
+  const many = <Item>(item: Item): Item[] => Array<Item>(3 * MAX_VIOLATIONS).fill(item);
+  const members = (value: unknown) => Object.fromEntries(many(value).map((each, index) => [`${index}/`, each]));
+  const specs: Record<string, object> = {
+    labels: { metadata: { labels: members('') } },
+    'variables of one name': { process: { env: many({ name: 'A' }) } },
+    'ports that are the same': { network: { ports: many({ container_port: 1 }) } },
+    'half surrogates': { process: { args: many('\ud800') } },
+    selectors: { provider_hints: { kubernetes: { node_selector: members('') } } },
+    tolerations: { provider_hints: { kubernetes: { tolerations: many({}) } } },
+    volumes: { provider_hints: { kubernetes: { volumes: many({ mount_path: '/' }) } } },
+  };
+  for (const [name, spec] of Object.entries(specs)) t.equal(findSpecViolations(spec).length, MAX_VIOLATIONS, name);
   t.end();
 });

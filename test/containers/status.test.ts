@@ -6,10 +6,13 @@ import type {
   ObservedDeployment,
   ObservedPod,
 } from '../../src/containers/observed.ts';
-import { containerStatus, decidingPod, recoveryMs } from '../../src/containers/status.ts';
+import { recoveryMs } from '../../src/containers/back-off.ts';
+import { containerStatus, decidingPod } from '../../src/containers/status.ts';
 import { container, createdAt, deployment, pod, terminated } from '../support/observed.ts';
 
-const now = createdAt + 3_600_000;
+/** Of the monotonic clock. */
+const now = 3_600_000;
+const deletedAt = createdAt + 3_600_000;
 
 const lostNode: ObservedCondition[] = [
   { type: 'Ready', status: 'False' },
@@ -42,7 +45,7 @@ const rows: [
       pod({
         conditions: lostNode,
         nodeName: 'worker-1',
-        container: container({ waiting: { reason: 'CrashLoopBackOff' } }),
+        container: backingOff(),
       }),
     ],
     'UNKNOWN',
@@ -77,81 +80,179 @@ const rows: [
   ['a failed Pod that says nothing', [pod({ phase: 'Failed' })], 'FAILED', 'Pod failed.'],
   [
     'a container in crash loop back-off',
-    [
-      pod({
-        container: container(
-          { waiting: { reason: 'CrashLoopBackOff' } },
-          { restartCount: 4, lastState: terminated(137, 'OOMKilled') },
-        ),
-      }),
-    ],
+    [pod({ container: backingOff({ restartCount: 4, lastState: terminated(137, 'OOMKilled') }) })],
     'FAILED',
     'Container is crash-looping: OOMKilled (exit code 137).',
   ],
   [
     'a container in crash loop back-off while its Pod is pending',
-    [pod({ phase: 'Pending', container: container({ waiting: { reason: 'CrashLoopBackOff' } }) })],
+    [pod({ phase: 'Pending', container: backingOff() })],
     'FAILED',
     'Container is crash-looping.',
   ],
   [
-    'a container that ended with an error after a restart',
-    [pod({ container: container(terminated(137, 'OOMKilled'), { restartCount: 1 }) })],
+    'a container in crash loop back-off although it ended without an error',
+    [pod({ container: backingOff({ lastState: terminated(0, 'Completed') }) })],
+    'FAILED',
+    'Container keeps exiting: Completed (exit code 0).',
+  ],
+  [
+    'a container that ended again after its back-off',
+    [pod({ container: container(terminated(137, 'OOMKilled'), { restartCount: 2, backOff: {} }) })],
     'FAILED',
     'Container is crash-looping: OOMKilled (exit code 137).',
   ],
   [
-    'a container that ended with an error for the first time',
-    [pod({ container: container(terminated(1)) })],
-    'RUNNING',
-    'Container is running.',
+    'a container that ended again without an error after its back-off',
+    [pod({ container: container(terminated(0, 'Completed'), { restartCount: 2, backOff: {} }) })],
+    'FAILED',
+    'Container keeps exiting: Completed (exit code 0).',
   ],
   [
-    'a container that ended without an error after a restart',
-    [pod({ container: container(terminated(0, 'Completed'), { restartCount: 3 }) })],
-    'RUNNING',
-    'Container is running.',
-  ],
-  [
-    'a container that is just back up after a crash',
-    [
-      pod({
-        container: container(
-          { running: { startedAt: now - recoveryMs + 1 } },
-          { restartCount: 1, lastState: { terminated: { exitCode: 3 } } },
-        ),
-      }),
-    ],
+    'a container that is just back up after its back-off',
+    [pod({ container: upAgain(recoveryMs - 1, { lastState: { terminated: { exitCode: 3 } } }) })],
     'FAILED',
     'Container is crash-looping: exit code 3.',
   ],
   [
-    'a container that has been up long enough after a crash',
-    [
-      pod({
-        container: container(
-          { running: { startedAt: now - recoveryMs } },
-          { restartCount: 1, lastState: terminated(3) },
-        ),
-      }),
-    ],
+    'a container that is just back up after its back-off, in a Pod whose sidecar still waits',
+    [pod({ phase: 'Pending', container: upAgain(0, { lastState: terminated(1) }) })],
+    'FAILED',
+    'Container is crash-looping: Error (exit code 1).',
+  ],
+  [
+    'a container that has been up long enough after its back-off',
+    [pod({ container: upAgain(recoveryMs, { lastState: terminated(3) }) })],
     'RUNNING',
     'Container is running.',
   ],
   [
-    'a container that is just back up after it ended without an error',
+    'a container that is just back up after a single crash',
+    [pod({ container: container({ running: true }, { restartCount: 1, lastState: terminated(1) }) })],
+    'RUNNING',
+    'Container is running.',
+  ],
+  [
+    'a container that ended with an error',
+    [pod({ container: container(terminated(1)) })],
+    'PENDING',
+    'Container is restarting after Error (exit code 1).',
+  ],
+  [
+    'a container that ended with an error after a restart without back-off',
+    [pod({ container: container(terminated(137, 'OOMKilled'), { restartCount: 1, lastState: terminated(1) }) })],
+    'PENDING',
+    'Container is restarting after OOMKilled (exit code 137).',
+  ],
+  [
+    'a container that ended without an error',
+    [pod({ container: container(terminated(0, 'Completed'), { restartCount: 3 }) })],
+    'PENDING',
+    'Container is restarting after Completed (exit code 0).',
+  ],
+  ...['ErrImagePull', 'ImagePullBackOff'].map((reason): (typeof rows)[number] => [
+    `an image that can no longer be pulled after a crash (${reason})`,
+    [pod({ container: container({ waiting: { reason } }, { restartCount: 1, lastState: terminated(1) }) })],
+    'PENDING',
+    'Image cannot be pulled (ImagePullBackOff).',
+  ]),
+  [
+    'an image that can no longer be pulled after a back-off',
+    [pod({ container: container({ waiting: { reason: 'ImagePullBackOff' } }, { backOff: {} }) })],
+    'PENDING',
+    'Image cannot be pulled (ImagePullBackOff).',
+  ],
+  [
+    'a container that cannot be created in a Pod that ran before',
+    [pod({ container: container({ waiting: { reason: 'CreateContainerError' } }) })],
+    'PENDING',
+    'Container is waiting: CreateContainerError.',
+  ],
+  [
+    'a container that is created anew after a reboot of its node',
     [
       pod({
-        container: container(
-          { running: { startedAt: now } },
-          { restartCount: 1, lastState: terminated(0, 'Completed') },
-        ),
+        container: container({ waiting: { reason: 'ContainerCreating' } }, { lastState: terminated(255, 'Unknown') }),
+      }),
+    ],
+    'PENDING',
+    'Container is waiting: ContainerCreating.',
+  ],
+  [
+    'a container of a running Pod that waits for a cause unknown',
+    [pod({ container: container({ waiting: {} }) })],
+    'PENDING',
+    'Container is waiting.',
+  ],
+  [
+    'a container of a running Pod without any state',
+    [pod({ container: container({}) })],
+    'PENDING',
+    'Container is waiting.',
+  ],
+  [
+    'a container that runs and is not ready',
+    [pod({ container: container({ running: true }, { isReady: false }) })],
+    'PENDING',
+    'Container is not ready.',
+  ],
+  [
+    'a container that runs and is not ready, whatever its sidecars wait for',
+    [
+      pod({
+        phase: 'Pending',
+        container: container({ running: true }, { isReady: false }),
+        initContainers: [container({ waiting: { reason: 'ErrImagePull' } }, { name: 'proxy' })],
+      }),
+    ],
+    'PENDING',
+    'Container is not ready.',
+  ],
+  [
+    'a container that runs and is not ready, as the conditions of its Pod say too',
+    [
+      pod({
+        container: container({ running: true }, { isReady: false }),
+        conditions: [
+          { type: 'Ready', status: 'False' },
+          { type: 'ContainersReady', status: 'False' },
+        ],
+      }),
+    ],
+    'PENDING',
+    'Container is not ready.',
+  ],
+  [
+    'a crash loop in which the container is never up for long enough to be ready',
+    [pod({ container: upAgain(0, { isReady: false, lastState: terminated(1) }) })],
+    'FAILED',
+    'Container is crash-looping: Error (exit code 1).',
+  ],
+  [
+    'a container that has recovered from its back-off and is not ready yet',
+    [pod({ container: upAgain(recoveryMs, { isReady: false, lastState: terminated(1) }) })],
+    'PENDING',
+    'Container is not ready.',
+  ],
+  [
+    'a container that runs while a sidecar waits for its image',
+    [pod({ phase: 'Pending', container: container({ running: true }) })],
+    'RUNNING',
+    'Container is running.',
+  ],
+  [
+    'a container that runs while a restartable init container crashes',
+    [
+      pod({
+        container: container({ running: true }),
+        initContainers: [container({ waiting: { reason: 'CrashLoopBackOff' } }, { name: 'proxy' })],
       }),
     ],
     'RUNNING',
     'Container is running.',
   ],
-  ['a running Pod', [pod()], 'RUNNING', 'Container is running.'],
+  ['a container that runs', [pod({ container: container({ running: true }) })], 'RUNNING', 'Container is running.'],
+  ['a running Pod of which no container is reported', [pod()], 'RUNNING', 'Container is running.'],
   [
     'a running Pod although the roll-out passed its deadline',
     [pod()],
@@ -210,6 +311,31 @@ const rows: [
     [pod({ phase: 'Pending', container: container({ waiting: { reason: 'CreateContainerConfigError' } }) })],
     'PENDING',
     'Container is waiting: CreateContainerConfigError.',
+  ],
+  [
+    'a container whose configuration went before it was restarted',
+    [
+      pod({
+        container: container(
+          { waiting: { reason: 'CreateContainerConfigError' } },
+          { restartCount: 1, lastState: terminated(1) },
+        ),
+      }),
+    ],
+    'PENDING',
+    'Container is waiting: CreateContainerConfigError.',
+  ],
+  [
+    'a container that still waits for a volume',
+    [
+      pod({
+        phase: 'Pending',
+        container: container({ waiting: { reason: 'ContainerCreating' } }, { isReady: false }),
+        conditions: [{ type: 'PodReadyToStartContainers', status: 'False' }],
+      }),
+    ],
+    'PENDING',
+    'Container is waiting: ContainerCreating.',
   ],
   [
     'an init container that crashes',
@@ -277,7 +403,7 @@ const rows: [
   ['a Deployment scaled to zero', [], 'FAILED', 'Deployment is scaled to zero.', deployment({ replicas: 0 })],
   [
     'a Deployment scaled to zero whose Pod is still ending',
-    [pod({ deletedAt: now })],
+    [pod({ deletedAt })],
     'RUNNING',
     'Container is running.',
     deployment({ replicas: 0 }),
@@ -289,9 +415,18 @@ const rows: [
     [pod()],
     'DELETED',
     'Container was deleted.',
-    deployment({ deletedAt: now }),
+    deployment({ deletedAt }),
   ],
 ];
+
+function backingOff(changes: Partial<ObservedContainer> = {}): ObservedContainer {
+  return container({ waiting: { reason: 'CrashLoopBackOff' } }, { restartCount: 1, backOff: {}, ...changes });
+}
+
+/** Up again after a back-off, for `ms` milliseconds. */
+function upAgain(ms: number, changes: Partial<ObservedContainer> = {}): ObservedContainer {
+  return container({ running: true }, { restartCount: 2, backOff: { upSince: now - ms }, ...changes });
+}
 
 function unschedulable(message?: string): ObservedPod {
   const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', ...(message && { message }) };
@@ -324,10 +459,10 @@ await t.test('status and message', (t) => {
 await t.test('reads the same through every phase of a crash loop', (t) => {
   const crash = terminated(1);
   const phases: ObservedContainer[] = [
-    container(crash, { restartCount: 1 }),
-    container({ waiting: { reason: 'CrashLoopBackOff' } }, { restartCount: 1, lastState: crash }),
-    container({ running: { startedAt: now } }, { restartCount: 2, lastState: crash }),
-    container(crash, { restartCount: 2, lastState: crash }),
+    backingOff({ lastState: crash }),
+    upAgain(0, { lastState: crash }),
+    container(crash, { restartCount: 2, lastState: crash, backOff: {} }),
+    backingOff({ restartCount: 2, lastState: crash }),
   ];
   const messages = phases.map(
     (phase) => containerStatus({ deployment: deployment(), pods: [pod({ container: phase })] }, now).message,
@@ -336,32 +471,45 @@ await t.test('reads the same through every phase of a crash loop', (t) => {
   t.end();
 });
 
+await t.test('is patient with crashes as long as the container was not restarted too often', (t) => {
+  const crash = terminated(1);
+  const loop = { restartCount: 2, lastState: crash };
+  const phases: ObservedContainer[] = [backingOff(loop), upAgain(0, loop), container(crash, { ...loop, backOff: {} })];
+  for (const phase of phases) {
+    const objects = { deployment: deployment(), pods: [pod({ container: phase })] };
+    const message = 'Container is crash-looping: Error (exit code 1).';
+    t.match(containerStatus(objects, now, 3), { status: 'PENDING', message });
+    t.match(containerStatus(objects, now, 2), { status: 'FAILED', message });
+  }
+  const failed = { deployment: deployment(), pods: [pod({ phase: 'Failed' })] };
+  t.equal(containerStatus(failed, now, 3).status, 'FAILED', 'but not with a Pod that failed');
+  t.end();
+});
+
 await t.test('asks for another look when a container that is back up will count as running', (t) => {
-  const startedAt = now - 4_000;
-  const back = pod({ container: container({ running: { startedAt } }, { restartCount: 1, lastState: terminated(1) }) });
-  const objects = { deployment: deployment(), pods: [back] };
-  t.equal(containerStatus(objects, now).lookAgainAt, startedAt + recoveryMs);
-  const later = containerStatus(objects, startedAt + recoveryMs);
+  const objects = { deployment: deployment(), pods: [pod({ container: upAgain(4_000) })] };
+  const recoveredAt = now - 4_000 + recoveryMs;
+  t.equal(containerStatus(objects, now).lookAgainAt, recoveredAt);
+  const later = containerStatus(objects, recoveredAt);
   t.equal(later.status, 'RUNNING');
   t.notOk('lookAgainAt' in later);
   t.end();
 });
 
 await t.test('asks for another look when a Pod that does not decide yet will count as running', (t) => {
-  const startedAt = now - 4_000;
-  const back = container({ running: { startedAt } }, { restartCount: 1, lastState: terminated(1) });
-  const old = pod({ name: 'old', createdAt, container: back });
+  const old = pod({ name: 'old', createdAt, container: upAgain(4_000) });
   const young = pod({ name: 'young', createdAt: createdAt + 60_000, phase: 'Pending' });
   const objects = { deployment: deployment(), pods: [old, young] };
-  t.match(containerStatus(objects, now), { status: 'PENDING', lookAgainAt: startedAt + recoveryMs });
-  t.equal(containerStatus(objects, startedAt + recoveryMs).status, 'RUNNING');
+  const recoveredAt = now - 4_000 + recoveryMs;
+  t.match(containerStatus(objects, now), { status: 'PENDING', lookAgainAt: recoveredAt });
+  t.equal(containerStatus(objects, recoveredAt).status, 'RUNNING');
   t.end();
 });
 
 await t.test('which Pod decides', (t) => {
   const old = pod({ name: 'old', createdAt });
   const young = pod({ name: 'young', createdAt: createdAt + 60_000 });
-  const crashing = { container: container({ waiting: { reason: 'CrashLoopBackOff' } }) };
+  const crashing = { container: backingOff() };
   const cases: [sentence: string, pods: ObservedPod[], name: string | undefined][] = [
     ['none without Pods', [], undefined],
     ['none of those that succeeded', [{ ...old, phase: 'Succeeded' }], undefined],
@@ -404,16 +552,16 @@ await t.test('which Pod decides', (t) => {
       'one that stays before one that is being deleted',
       [
         { ...old, phase: 'Pending' },
-        { ...young, deletedAt: now },
+        { ...young, deletedAt },
       ],
       'old',
     ],
-    ['one that is being deleted while there is no other', [{ ...old, deletedAt: now }], 'old'],
+    ['one that is being deleted while there is no other', [{ ...old, deletedAt }], 'old'],
     [
       'one that is being deleted before the failed Pod that it replaced',
       [
         { ...old, phase: 'Failed' },
-        { ...young, deletedAt: now },
+        { ...young, deletedAt },
       ],
       'young',
     ],
@@ -437,7 +585,11 @@ await t.test('time of change', (t) => {
   t.equal(changedAt([]), createdAt + 5, 'is that of the Deployment where there is no Pod');
   t.equal(changedAt([pod({ conditions: [at(createdAt - 1)] })]), createdAt, 'is never before the creation');
   t.equal(changedAt([], deployment()), createdAt, 'is the creation where there is no condition');
-  t.equal(changedAt([], deployment({ deletedAt: now })), now, 'is the deletion while a finalizer holds the Deployment');
+  t.equal(
+    changedAt([], deployment({ deletedAt })),
+    deletedAt,
+    'is the deletion while a finalizer holds the Deployment',
+  );
   t.equal(containerStatus({ pods: [] }, now).changedAt, undefined, 'is unknown once the Deployment is gone');
   t.end();
 });
@@ -453,7 +605,7 @@ await t.test('gives every combination of objects a status', (t) => {
   const state = fc.oneof(
     fc.constant({}),
     fc.record({ waiting: fc.record({ reason: fc.string() }, { requiredKeys: [] }) }),
-    fc.record({ running: fc.record({ startedAt: fc.integer() }, { requiredKeys: [] }) }),
+    fc.constant({ running: true as const }),
     fc.record({
       terminated: fc.record({ exitCode: fc.integer(), reason: fc.string() }, { requiredKeys: ['exitCode'] }),
     }),
@@ -461,9 +613,13 @@ await t.test('gives every combination of objects a status', (t) => {
   const anyContainer = fc.record({
     name: fc.string(),
     restartCount: fc.nat(),
+    isReady: fc.boolean(),
     state,
     lastState: state,
   });
+  const remembered = fc
+    .tuple(anyContainer, fc.option(fc.record({ upSince: fc.integer() }, { requiredKeys: [] })))
+    .map(([seen, backOff]) => (backOff ? { ...seen, backOff } : seen));
   const condition = fc.record({ type: fc.string(), status: fc.string(), message: fc.string() });
   const anyPod = fc
     .record(
@@ -471,7 +627,7 @@ await t.test('gives every combination of objects a status', (t) => {
         phase: fc.string(),
         createdAt: fc.integer(),
         deletedAt: fc.integer(),
-        container: anyContainer,
+        container: remembered,
         initContainers: fc.array(anyContainer, { maxLength: 2 }),
         conditions: fc.array(condition, { maxLength: 2 }),
       },

@@ -1,6 +1,7 @@
 import { test } from 'tap';
 import {
-  coresFromQuantity,
+  cpuFromQuantity,
+  cpuMillicores,
   memoryBytes,
   memoryFromQuantity,
   memoryToQuantity,
@@ -50,10 +51,33 @@ test('a quantity becomes an amount in the largest unit that divides it, rounded 
   t.end();
 });
 
-test('cores are whole, rounded up', (t) => {
-  const cores = { '2': 2, '2000m': 2, '1500m': 2, '100m': 1, '0.5': 1, '1.0': 1, '1k': 1_000, '1n': 1, '0': 0 };
-  for (const [quantity, count] of Object.entries(cores)) t.equal(coresFromQuantity(quantity), count, quantity);
-  t.equal(coresFromQuantity('two'), undefined);
+test('CPU is whole cores where it can be, else millicores, rounded up', (t) => {
+  const amounts = {
+    '2': 2,
+    '2000m': 2,
+    '1500m': '1500m',
+    '100m': '100m',
+    '0.5': '500m',
+    '1.0': 1,
+    '1k': 1_000,
+    '1n': '1m',
+  };
+  for (const [quantity, amount] of Object.entries(amounts)) t.equal(cpuFromQuantity(quantity), amount, quantity);
+  for (const quantity of ['two', '0', '']) t.equal(cpuFromQuantity(quantity), undefined, quantity);
+  t.end();
+});
+
+test('millicores of an amount of CPU, whichever way it is written', (t) => {
+  for (const [amount, millicores] of [
+    [2, 2_000],
+    ['2', 2_000],
+    ['500m', 500],
+    ['1000m', 1_000],
+  ]) {
+    t.equal(cpuMillicores(amount), millicores, String(amount));
+  }
+  for (const amount of ['', '0', '0m', '01', '1.5', '-1', ' 1', '1M', null, {}])
+    t.equal(cpuMillicores(amount), undefined);
   t.end();
 });
 

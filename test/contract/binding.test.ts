@@ -15,6 +15,7 @@ const handlers = `
     async ListContainers({ query }) { query.max_page_size satisfies number; return { status: 200, body: { containers: [container] } }; },
     async CreateContainer({ body }) { body.spec.image.reference satisfies string; return { status: 201, body: container }; },
     async GetContainer({ params }) { params.container_id satisfies string; return { status: 200, body: container }; },
+    async WaitContainer({ query }) { query.timeout satisfies string; return { status: 200, body: container }; },
     async DeleteContainer() { return { status: 204 }; },
     async GetHealth() {
       return { status: 200, body: { type: 'k8s-container-service-provider.dcm.io/health', status: 'healthy', path: 'health', version: '1', uptime: 1 } };
@@ -94,7 +95,7 @@ test('the start is refused, and names every operation without handler and every 
   await t.rejects(bindOperations(app, document, wrong as unknown as Handlers, {}), {
     message:
       'The handlers are not those of the contract: operation GetContainer has no handler, ' +
-      'operation DeleteContainer has no handler, handler PauseContainer has no operation',
+      'operation DeleteContainer has no handler, operation WaitContainer has no handler, handler PauseContainer has no operation',
   });
 });
 

@@ -91,7 +91,8 @@ test('the linter finds what each local rule is for', async (t) => {
   const text = await readFile(packageFile('openapi/openapi.yaml'), 'utf8');
   const fileOf = (name: string) => join(folder, `${name.replaceAll(' ', '-')}.json`);
   for (const [name, { apply }] of Object.entries(breaks)) {
-    const document = structuredClone(parseDocument(text)) as unknown as Json;
+    const document = parseDocument(text) as unknown as Json;
+    leaveOutHints(document);
     apply(document);
     await writeFile(fileOf(name), JSON.stringify(document));
   }
@@ -100,6 +101,15 @@ test('the linter finds what each local rule is for', async (t) => {
     t.ok(found.get(fileOf(name))?.includes(rule), `${name}: ${rule}`);
   }
 });
+
+/** They are half of the document, and nothing is broken in them: the linter takes as long for them as for the rest. */
+function leaveOutHints({ components }: Json): void {
+  const schemas = components!.schemas!;
+  for (const name of Object.keys(schemas)) {
+    if (name.startsWith('Kubernetes')) Reflect.deleteProperty(schemas, name);
+  }
+  set(schemas, 'KubernetesHints', { type: 'object' });
+}
 
 /** Codes of the rules that each file breaks. */
 async function lint(files: readonly string[]): Promise<Map<string, string[]>> {

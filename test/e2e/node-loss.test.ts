@@ -1,5 +1,5 @@
 import t from 'tap';
-import { managedNodeLabel } from '../cluster/stages.ts';
+import { managedNodeLabel } from '../../scripts/cluster/stages.ts';
 import { createContainer, readContainer } from '../support/containers.ts';
 import { startSystem } from '../support/system.ts';
 import type { System } from '../support/system.ts';

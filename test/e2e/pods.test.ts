@@ -75,6 +75,38 @@ t.test('what happens to the Pods of a container', async (t) => {
     await events.waitFor('scaled', 'RUNNING', failed);
   });
 
+  await t.test('a container runs whatever its sidecars wait for', async (t) => {
+    await createContainer(client, 'accompanied');
+    await events.waitFor('accompanied', 'RUNNING');
+    const oldPod = await workloads.runningPod('accompanied');
+    await workloads.patch('deployments', 'dcm-accompanied', {
+      spec: {
+        strategy: { type: 'Recreate', rollingUpdate: null },
+        template: {
+          spec: {
+            containers: [
+              { name: 'web', image: images.runs },
+              { name: 'sidecar', image: images.missing },
+            ],
+          },
+        },
+      },
+    });
+    const pod = await workloads.pod(
+      'accompanied',
+      ({ metadata, status }) =>
+        metadata.uid !== oldPod.metadata.uid &&
+        /"ImagePullBackOff"/.test(JSON.stringify(status)) &&
+        /"running":/.test(JSON.stringify(status)),
+    );
+    t.equal(pod.status.phase, 'Pending', 'Kubernetes says so while a container of the Pod has never started');
+    const read = await eventually(
+      () => readContainer(client, 'accompanied'),
+      ({ spec }) => spec.network?.ip === pod.status.podIP,
+    );
+    t.equal(read.status, 'RUNNING');
+  });
+
   await t.test('a Pod that finds no node is PENDING, and says why', async (t) => {
     const spec = withImage(images.runs);
     spec.resources.cpu = { min: 1_000_000, max: 1_000_000 };

@@ -31,7 +31,12 @@ t.test('status events', async (t) => {
         subject: 'dcm.container',
         time: '',
         datacontenttype: 'application/json',
-        data: { id: 'shaped', status: 'RUNNING', message: 'Container is running.' },
+        data: {
+          id: 'shaped',
+          status: 'RUNNING',
+          message: 'Container is running.',
+          output_spec: { namespace: system.cluster.namespace, endpoints: null },
+        },
       },
     );
     t.match(event.id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
@@ -44,9 +49,8 @@ t.test('status events', async (t) => {
 
   await t.test('tell that a container crashes again and again, with its exit code', async (t) => {
     await createContainer(client, 'crashing', withImage(images.crashes));
-    const failed = await events.waitFor('crashing', ({ data }) => /exit code 1/.test(data.message));
-    t.equal(failed.data.status, 'FAILED');
-    t.match(failed.data.message, /crash/);
+    const failed = await events.waitFor('crashing', 'FAILED');
+    t.match(failed.data.message, /crash.*exit code 1/);
     t.equal((await readContainer(client, 'crashing')).status, 'FAILED');
     await workloads.pod(
       'crashing',
@@ -58,6 +62,32 @@ t.test('status events', async (t) => {
       events.of('crashing').filter(({ data }) => data.message === failed.data.message).length,
       1,
       'a counter that ticks makes no events',
+    );
+  });
+
+  await t.test('tell that a container keeps exiting, also where it does without an error', async (t) => {
+    await createContainer(client, 'exiting', withImage(images.exits));
+    const failed = await events.waitFor('exiting', 'FAILED');
+    t.match(failed.data.message, /keeps exiting.*exit code 0/);
+    await workloads.pod(
+      'exiting',
+      ({ status }) =>
+        ((status as { containerStatuses?: { restartCount: number }[] }).containerStatuses?.[0]?.restartCount ?? 0) >= 3,
+    );
+    const later = events.of('exiting').slice(events.of('exiting').findIndex(({ id }) => id === failed.id) + 1);
+    t.same(later, [], 'moments between two ends are no recovery');
+  });
+
+  await t.test('tell a container that waits for its image after a crash as PENDING, never as RUNNING', async (t) => {
+    await createContainer(client, 'vanished', withImage(images.vanishes));
+    const pending = await events.waitFor('vanished', ({ data }) => /ImagePullBackOff/.test(data.message));
+    t.equal(pending.data.status, 'PENDING');
+    const pod = await workloads.pod('vanished');
+    t.equal(pod.status.phase, 'Running', 'although its Pod is in phase Running');
+    t.equal((await readContainer(client, 'vanished')).status, 'PENDING');
+    t.notOk(
+      events.of('vanished').some(({ data }) => data.status === 'FAILED'),
+      'one crash is no crash loop',
     );
   });
 

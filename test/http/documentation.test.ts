@@ -1,16 +1,12 @@
 /** The document that the service validates by is the one that it serves, and the page shows it to people. */
-import { execFile } from 'node:child_process';
-import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { readFile } from 'node:fs/promises';
 import { test } from 'tap';
 import { parse } from 'yaml';
 import { packageFile } from '../../src/http/document.ts';
-import { conformingFetch } from '../support/conformance.ts';
+import { conformingFetch } from '../../scripts/contract/conformance.ts';
+import { openPage, withoutBrowser } from '../support/browser.ts';
 import { startHttpServer } from '../support/http.ts';
-
-const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium';
+import { startOpenIdProvider } from '../support/openid-provider.ts';
 
 test('the document is served as it was written, and the same as JSON', async (t) => {
   await using server = await startHttpServer();
@@ -47,41 +43,38 @@ test('what is not there below the page is a problem', async (t) => {
   }
 });
 
-const missing = await access(chromium).then(
-  () => false,
-  () => `${chromium} is not installed: the page was not looked at in a browser`,
-);
-const inCi = process.env.CI === 'true';
-
 test(
   'a browser shows every operation, over plain HTTP, under any host name, without the internet',
-  {
-    skip: inCi ? false : missing,
-  },
+  { skip: withoutBrowser },
   async (t) => {
     await using server = await startHttpServer();
-    const profile = await mkdtemp(join(tmpdir(), 'chromium-'));
-    t.teardown(() => rm(profile, { recursive: true, maxRetries: 5 }));
-    // Not a loopback name, which browsers trust as they do HTTPS; no other name can be resolved.
-    const host = 'provider.example';
-    const { stdout } = await promisify(execFile)(
-      chromium,
-      [
-        ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-        ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-        `--user-data-dir=${profile}`,
-        `--host-resolver-rules=MAP ${host} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`,
-        '--virtual-time-budget=20000',
-        '--dump-dom',
-        `http://${host}:${server.port}/docs`,
-      ],
-      { maxBuffer: 1 << 25, timeout: 120_000 },
-    );
-    for (const text of ['Kubernetes container service provider', '/api/v1alpha1', 'Create a container']) {
-      t.ok(stdout.includes(text), text);
-    }
+    await using page = await openPage(server.port, '/docs');
     for (const operation of ['ListContainers', 'CreateContainer', 'GetHealth', 'GetContainer', 'DeleteContainer']) {
-      t.ok(stdout.includes(`-${operation}"`), operation);
+      t.ok(await page.text(`[id$="-${operation}"]`), operation);
+    }
+    const shown = await page.evaluate<string>('document.documentElement.outerHTML');
+    for (const text of ['Kubernetes container service provider', '/api/v1alpha1', 'Create a container']) {
+      t.ok(shown.includes(text), text);
     }
   },
 );
+
+test('the page sends a token once it has one', { skip: withoutBrowser }, async (t) => {
+  await using issuer = await startOpenIdProvider();
+  await using server = await startHttpServer({ tokens: { issuer: issuer.issuer, audience: 'containers' } });
+  await using page = await openPage(server.port, '/docs/');
+  const operation = '[id$="-ListContainers"]';
+  const status = `${operation} .live-responses-table tbody .response-col_status`;
+  await page.click(`${operation} .opblock-summary-control`);
+  await page.click(`${operation} .try-out__btn`);
+  await page.click(`${operation} .execute`);
+  t.match(await page.text(status), /^401/);
+
+  await page.click('.scheme-container .authorize');
+  await page.fill('.auth-container input', await issuer.token());
+  await page.click('.auth-btn-wrapper .authorize');
+  await page.click('.auth-btn-wrapper .btn-done');
+  await page.click(`${operation} .btn-clear`);
+  await page.click(`${operation} .execute`);
+  t.match(await page.text(status), /^200/);
+});

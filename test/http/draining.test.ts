@@ -1,6 +1,12 @@
 /** `close()` answers what is under way, refuses what is new, and ends in time whatever clients do. */
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { test } from 'tap';
-import { openRaw, startHttpServer } from '../support/http.ts';
+import { makeCertificate } from '../support/certificate.ts';
+import { containerSpec, openRaw, startHttpServer } from '../support/http.ts';
+import type { RawAnswer } from '../support/http.ts';
 import { until } from '../support/until.ts';
 
 const base = '/api/v1alpha1/containers';
@@ -71,6 +77,92 @@ test('connections that are silent or idle are not waited for', async (t) => {
   await server.app.close();
   t.equal(await silent.closed(), '');
   t.equal(await idle.closed(), '');
+});
+
+test('a connection over TLS on which nothing was asked yet is not waited for', async (t) => {
+  await using certificate = await makeCertificate();
+  const shaken = Promise.withResolvers<undefined>();
+  await using server = await startHttpServer({
+    timeouts: { shutdownMs: longMs },
+    tls: certificate,
+    prepare: (app) => app.server.once('secureConnection', () => shaken.resolve(undefined)),
+  });
+  const silent = connectTls({ host: '127.0.0.1', port: server.port, ca: await readFile(certificate.certFile) });
+  t.teardown(() => silent.destroy());
+  await Promise.all([once(silent, 'secureConnect'), shaken.promise]);
+  silent.resume();
+  await Promise.all([server.app.close(), once(silent, 'close')]);
+});
+
+test('a handshake that never ends is not waited for', async (t) => {
+  await using certificate = await makeCertificate();
+  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs, readMs: longMs }, tls: certificate });
+  using half = await openRaw(server.port);
+  // The head of a record that announces more than ever comes.
+  half.write('\x16\x03\x01\x02\x00\x01');
+  await until('it has begun', () => server.connections().some(({ bytesRead }) => bytesRead > 0));
+  const startedAt = performance.now();
+  await server.app.close();
+  t.ok(performance.now() - startedAt < longMs / 2);
+  t.equal(await half.closed(), '');
+});
+
+test('a client that was refused and keeps its side of the connection open is not waited for', async (t) => {
+  const refused = ['CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n', 'NO HTTP AT ALL\r\n\r\n'];
+  for (const request of refused) {
+    await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
+    const socket = connect({ host: '127.0.0.1', port: server.port, allowHalfOpen: true });
+    t.teardown(() => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.resume().write(request);
+    await once(socket, 'end');
+    const startedAt = performance.now();
+    await server.app.close();
+    const tookMs = performance.now() - startedAt;
+    t.ok(tookMs < longMs / 2, `${request.slice(0, 7)}: ${tookMs} ms`);
+  }
+});
+
+test('an answer that is read slowly is sent whole', async (t) => {
+  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
+  // Far more than the buffers of a connection take.
+  const note = 'x'.repeat(32 * 1024 * 1024);
+  await server.repository.create(
+    { id: 'web', spec: { ...containerSpec(), note } },
+    { signal: new AbortController().signal },
+  );
+  const socket = connect({ host: '127.0.0.1', port: server.port });
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => undefined);
+  socket.write(get(`${base}/web`));
+  let received = ((await once(socket, 'data')) as [Buffer])[0].length;
+  socket.pause();
+  const closed = server.app.close();
+  await until('the server takes no connections', () => !server.app.server.listening);
+  socket.on('data', (chunk: Buffer) => (received += chunk.length)).resume();
+  await once(socket, 'close');
+  t.ok(received > note.length, `${received} of more than ${note.length} bytes`);
+  await closed;
+});
+
+test('clients that are busy on kept-alive connections are told to leave, and none is cut off', async (t) => {
+  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
+  const path = `${base}/health`;
+  const answered = new Set<number>();
+  const lastAnswer = async (client: number): Promise<RawAnswer> => {
+    using connection = await openRaw(server.port);
+    for (;;) {
+      connection.write(get(path));
+      const answer = await connection.answer({ path });
+      answered.add(client);
+      if (answer.headers.get('connection') === 'close') return answer;
+    }
+  };
+  const last = Promise.allSettled(Array.from({ length: 40 }, (_, client) => lastAnswer(client)));
+  await until('all are busy', () => answered.size === 40);
+  await server.app.close();
+  const ends = (await last).map((end) => (end.status === 'fulfilled' ? 'told' : String(end.reason)));
+  t.strictSame(ends, Array(40).fill('told'));
 });
 
 test('what is left is cut before the time is over', async (t) => {

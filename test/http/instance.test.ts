@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { problemAnswer, RequestError } from '../../src/http/problem.ts';
-import { createAjv } from '../../src/http/request-validation.ts';
+import { createAjv } from '../../src/http/ajv.ts';
 
 const isUriReference = createAjv().compile({ type: 'string', format: 'uri-reference' });
 

@@ -153,6 +153,19 @@ test('a body that is too large or of no use is read to its end, so that its clie
   }
 });
 
+test('a client that was refused and keeps its side of the connection open is cut off', async (t) => {
+  await using server = await startHttpServer({ timeouts: { readMs: 300 } });
+  for (const refused of ['CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n', 'NO HTTP AT ALL\r\n\r\n']) {
+    const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    t.teardown(() => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.resume().write(refused);
+    await once(socket, 'end');
+    await until('the server has let go of it', () => server.connections().length === 0);
+    t.pass(refused.slice(0, 7));
+  }
+});
+
 test('a request that was answered before its body came is not answered again when the body never does', async (t) => {
   await using server = await startHttpServer({ timeouts: { readMs: 200 } });
   using connection = await openRaw(server.port);

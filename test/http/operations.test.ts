@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { createClient } from '../../generated/client.ts';
 import { ConflictError, InternalError, InvalidArgumentError, UnavailableError } from '../../src/containers/errors.ts';
 import { containerSpec, startHttpServer } from '../support/http.ts';
-import { conformingFetch } from '../support/conformance.ts';
+import { conformingFetch } from '../../scripts/contract/conformance.ts';
 
 const base = '/api/v1alpha1/containers';
 
@@ -127,6 +127,23 @@ test('a page has 50 containers where its client names no size', async (t) => {
   const { data } = await server.client.GET('/containers');
   t.equal(data?.containers.length, 50);
   t.type(data?.next_page_token, 'string');
+});
+
+test('HEAD answers as GET does, without the body', async (t) => {
+  await using server = await startHttpServer();
+  await server.client.POST('/containers', { params: { query: { id: 'web-1' } }, body: { spec: containerSpec() } });
+  const paths = { '': 200, '/web-1': 200, '/health': 200, '?max_page_size=0': 400, '/Web': 400, '/nope': 404 };
+  for (const [path, status] of Object.entries(paths)) {
+    const [get, head] = await Promise.all(
+      ['GET', 'HEAD'].map((method) => conformingFetch(`${server.url}${base}${path}`, { method })),
+    );
+    t.equal(head!.status, status, path);
+    for (const name of ['content-type', 'content-length']) t.equal(head!.headers.get(name), get!.headers.get(name));
+    t.equal(await head!.text(), '');
+  }
+  for (const path of ['/openapi.json', '/openapi.yaml', '/docs/']) {
+    t.equal((await conformingFetch(`${server.url}${path}`, { method: 'HEAD' })).status, 200, path);
+  }
 });
 
 test('the health is always 200, and says whether the cluster can be worked with', async (t) => {

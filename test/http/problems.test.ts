@@ -67,20 +67,19 @@ test('paths and methods that there are not', (t) =>
       message('POST /nope', `${json}Content-Length: 999999\r\n`),
       { status: 404, type: 'NOT_FOUND' },
     ],
-    'PUT on the collection': [message(`PUT ${base}`), { status: 405, allow: 'GET, POST' }],
-    'OPTIONS on the collection': [message(`OPTIONS ${base}`), { status: 405, allow: 'GET, POST' }],
-    'HEAD on the collection': [message(`HEAD ${base}`), { status: 405, allow: 'GET, POST' }],
+    'PUT on the collection': [message(`PUT ${base}`), { status: 405, allow: 'GET, HEAD, POST' }],
+    'OPTIONS on the collection': [message(`OPTIONS ${base}`), { status: 405, allow: 'GET, HEAD, POST' }],
     'HEAD on an unknown path': [message('HEAD /nope'), { status: 404 }],
-    'PATCH on a container': [message(`PATCH ${base}/web-1`), { status: 405, allow: 'DELETE, GET' }],
-    'PROPFIND on a container': [message(`PROPFIND ${base}/web-1`), { status: 405, allow: 'DELETE, GET' }],
-    'TRACE on a container': [message(`TRACE ${base}/web-1`), { status: 405, allow: 'DELETE, GET' }],
-    'DELETE on the health': [message(`DELETE ${base}/health`), { status: 405, allow: 'GET' }],
-    'POST on the document': [message('POST /openapi.json'), { status: 405, allow: 'GET' }],
+    'PATCH on a container': [message(`PATCH ${base}/web-1`), { status: 405, allow: 'DELETE, GET, HEAD' }],
+    'PROPFIND on a container': [message(`PROPFIND ${base}/web-1`), { status: 405, allow: 'DELETE, GET, HEAD' }],
+    'TRACE on a container': [message(`TRACE ${base}/web-1`), { status: 405, allow: 'DELETE, GET, HEAD' }],
+    'DELETE on the health': [message(`DELETE ${base}/health`), { status: 405, allow: 'GET, HEAD' }],
+    'POST on the document': [message('POST /openapi.json'), { status: 405, allow: 'GET, HEAD' }],
     "way out of the page's files": [
       message('GET /docs/static/%2e%2e/package.json'),
       { status: 403, type: 'PERMISSION_DENIED' },
     ],
-    'POST with an empty id': [message(`POST ${base}/`), { status: 405, allow: 'DELETE, GET' }],
+    'POST with an empty id': [message(`POST ${base}/`), { status: 405, allow: 'DELETE, GET, HEAD' }],
     'wrong method with a body that is not JSON': [
       message(`PUT ${base}`, `${json}Content-Length: 1\r\n`, '{'),
       { status: 405 },
@@ -145,27 +144,51 @@ test('bodies that are not what they should be', (t) =>
     ],
   }));
 
-test('messages that are not valid HTTP', (t) =>
+test('messages that the parser does not take for a request are answered without a URI', (t) =>
   expectProblems(t, {
-    'a method that does not exist': [message(`BREW ${base}`), { status: 400 }],
-    'a version that does not exist': [`GET ${base} HTTP/9.9\r\nHost: a\r\n\r\n`, { status: 400 }],
+    'a method that does not exist': [message(`BREW ${base}`), { status: 400, instance: null }],
+    'a version that does not exist': [`GET ${base} HTTP/9.9\r\nHost: a\r\n\r\n`, { status: 400, instance: null }],
     'both length and chunks': [
       message(`POST ${base}`, `${json}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n`, '0\r\n\r\n'),
-      { status: 400 },
+      { status: 400, instance: null },
     ],
-    'two lengths': [message(`POST ${base}`, 'Content-Length: 1\r\nContent-Length: 2\r\n'), { status: 400 }],
+    'two lengths': [
+      message(`POST ${base}`, 'Content-Length: 1\r\nContent-Length: 2\r\n'),
+      { status: 400, instance: null },
+    ],
+    'a URL that is not ASCII': [message('GET /\xc3\xa9'), { status: 400, instance: null }],
+    'a header without a name': [message(`GET ${base}`, ': x\r\n'), { status: 400, instance: null }],
+    'headers over 16 KiB': [
+      message(`GET ${base}`, `X-Large: ${'x'.repeat(16 * 1024)}\r\n`),
+      { status: 431, instance: null },
+    ],
+    'many headers over 16 KiB': [
+      message(`GET ${base}`, 'X-Many: xxxxxxxxxxxx\r\n'.repeat(1_000)),
+      { status: 431, instance: null },
+    ],
+    'a URL over 16 KiB': [message(`GET ${base}/${'a'.repeat(17 * 1024)}`), { status: 431, instance: null }],
+  }));
+
+test('requests whose headers HTTP forbids', (t) =>
+  expectProblems(t, {
     'a chunk without a size': [
       message(`POST ${base}`, `${json}Transfer-Encoding: chunked\r\n`, 'zz\r\n'),
       { status: 400 },
     ],
-    'a URL that is not ASCII': [message('GET /\xc3\xa9'), { status: 400, instance: '/%C3%A9' }],
-    'a header without a name': [message(`GET ${base}`, ': x\r\n'), { status: 400 }],
-    'headers over 16 KiB': [message(`GET ${base}`, `X-Large: ${'x'.repeat(16 * 1024)}\r\n`), { status: 431 }],
-    'many headers over 16 KiB': [message(`GET ${base}`, 'X-Many: xxxxxxxxxxxx\r\n'.repeat(1_000)), { status: 431 }],
-    'a URL over 16 KiB': [message(`GET ${base}/${'a'.repeat(17 * 1024)}`), { status: 414, instance: null }],
     'no Host': [`GET ${base} HTTP/1.1\r\n\r\n`, { status: 400, detail: /Host/ }],
+    'two Hosts': [message(`GET ${base}`, 'host: localhost\r\n'), { status: 400, detail: /Host/ }],
     'an expectation that cannot be met': [message(`GET ${base}`, 'Expect: the-impossible\r\n'), { status: 417 }],
   }));
+
+test('a refusal of headers that are too large has a body, whatever the method seems to be', async (t) => {
+  await using server = await startHttpServer();
+  using connection = await openRaw(server.port);
+  connection.write(message(`HEAD ${base}`, `X-Large: ${'x'.repeat(16 * 1024)}\r\n`));
+  const answer = await connection.answer({});
+  t.equal(answer.status, 431);
+  t.equal(answer.problem.status, 431);
+  t.equal(await connection.closed(), '');
+});
 
 test('bytes that are no request at all are answered without a URI', async (t) => {
   await using server = await startHttpServer();
@@ -200,6 +223,14 @@ test('a DELETE with a JSON content type and no body is well formed', async (t) =
   t.equal(answer.status, 404);
 });
 
+test('a client of HTTP/1.0, which knows no 100 Continue, gets none', async (t) => {
+  await using server = await startHttpServer();
+  using connection = await openRaw(server.port);
+  const headers = `${json}Expect: 100-continue\r\nContent-Length: 2\r\n`;
+  connection.write(`POST ${base} HTTP/1.0\r\nHost: localhost\r\n${headers}\r\n{}`);
+  t.equal((await connection.answer({ method: 'POST', path: base })).status, 400);
+});
+
 test('an expectation that can be met is met', async (t) => {
   await using server = await startHttpServer();
   using connection = await openRaw(server.port);
@@ -208,6 +239,22 @@ test('an expectation that can be met is met', async (t) => {
   connection.skip('HTTP/1.1 100 Continue\r\n\r\n');
   connection.write('{}');
   t.equal((await connection.answer({ method: 'POST', path: base })).status, 400);
+});
+
+test('nobody is invited to send a body that will not be read', async (t) => {
+  await using server = await startHttpServer();
+  const expecting = (line: string, headers: string) => message(line, `${headers}Expect: 100-continue\r\n`);
+  const cases: Record<string, [sent: string, status: number]> = {
+    'an unknown path': [expecting('POST /nope', `${json}Content-Length: 2\r\n`), 404],
+    'a method that the path does not have': [expecting(`PUT ${base}`, `${json}Content-Length: 2\r\n`), 405],
+    'a body that is announced as too large': [expecting(`POST ${base}`, `${json}Content-Length: 204801\r\n`), 413],
+    'a body of another type': [expecting(`POST ${base}`, 'Content-Type: text/plain\r\nContent-Length: 2\r\n'), 415],
+    'an operation without a body': [expecting(`GET ${base}/health`, 'Content-Length: 2\r\n'), 200],
+    'no body': [expecting(`POST ${base}`, `${json}Content-Length: 0\r\n`), 400],
+  };
+  for (const [name, [sent, status]] of Object.entries(cases)) {
+    t.equal((await sendRaw(server.port, sent)).status, status, name);
+  }
 });
 
 test('what cannot be read behind a request is answered after it', async (t) => {

@@ -4,7 +4,7 @@ import { test } from 'tap';
 import type { Schemas } from '../../generated/client.ts';
 import { startHttpServer } from '../support/http.ts';
 import type { HttpServer } from '../support/http.ts';
-import { conformingFetch } from '../support/conformance.ts';
+import { conformingFetch } from '../../scripts/contract/conformance.ts';
 import { containerSpecs } from '../support/container-specs.ts';
 
 type Spec = Schemas['ContainerSpec'];
@@ -33,7 +33,7 @@ test('any valid spec is accepted and comes back as it was sent', async (t) => {
   t.pass();
 });
 
-/** One thing that is done to a valid spec, and the pointer of the fault that it makes. */
+/** One thing that is done to a valid spec, and the pointer of the violation that it makes. */
 const breaks: { pointer: string; apply: (spec: Spec) => void }[] = [
   { pointer: '/spec/service_type', apply: (spec) => void ((spec.service_type as string) = 'Container') },
   { pointer: '/spec/metadata', apply: (spec) => Reflect.deleteProperty(spec, 'metadata') },
@@ -44,8 +44,11 @@ const breaks: { pointer: string; apply: (spec: Spec) => void }[] = [
   },
   { pointer: '/spec/metadata/labels/z', apply: (spec) => void (spec.metadata.labels = { z: 'a'.repeat(64) }) },
   { pointer: '/spec/image/reference', apply: (spec) => Reflect.deleteProperty(spec.image, 'reference') },
-  { pointer: '/spec/resources/cpu/min', apply: (spec) => void (spec.resources.cpu.min = spec.resources.cpu.max + 1) },
-  { pointer: '/spec/resources/cpu/max', apply: (spec) => void (spec.resources.cpu.max += 0.5) },
+  {
+    pointer: '/spec/resources/cpu/min',
+    apply: (spec) => void (spec.resources.cpu = { ...spec.resources.cpu, min: '1001m', max: 1 }),
+  },
+  { pointer: '/spec/resources/cpu/max', apply: (spec) => void (spec.resources.cpu.max = 1.5) },
   { pointer: '/spec/resources/memory/min', apply: (spec) => void (spec.resources.memory.min += 'i') },
   { pointer: '/spec/resources/memory/max', apply: (spec) => void (spec.resources.memory.max = '0TB') },
   {
@@ -93,7 +96,7 @@ test('a spec with any of the things that are not allowed is refused at exactly t
   t.equal(server.repository.containers.size, 0);
 });
 
-/** Whether one of two faults would change what is said about the other. */
+/** Whether one of two violations would change what is said about the other. */
 function clash(a: string, b: string): boolean {
   const groups = ['/spec/metadata', '/spec/resources/cpu', '/spec/resources/memory'];
   return a === b || groups.some((group) => a.startsWith(group) && b.startsWith(group));

@@ -1,9 +1,9 @@
-/** What is wrong with a request is told in one answer, each fault where it is, in the order of the document. */
+/** What is wrong with a request is told in one answer, each violation where it is, in the order of the document. */
 import { test } from 'tap';
 import type { Schemas } from '../../generated/client.ts';
 import { containerSpec, startHttpServer } from '../support/http.ts';
 import type { HttpServer } from '../support/http.ts';
-import { conformingFetch } from '../support/conformance.ts';
+import { conformingFetch } from '../../scripts/contract/conformance.ts';
 
 const base = '/api/v1alpha1/containers';
 
@@ -25,16 +25,20 @@ async function sendJson(server: HttpServer, body: string, query = ''): Promise<A
 const idWords = '1 to 63 lower-case letters, digits and hyphens, with a letter or digit at either end';
 const nameRule = 'letters, digits, "-", "_" and ".", with a letter or digit at either end';
 
+function andOthers(count: number): string {
+  return count === 1 ? 'There is 1 other violation.' : `There are ${count} other violations.`;
+}
+
 /** Lists in lists. */
 function nested(levels: number): unknown {
   return JSON.parse('['.repeat(levels) + ']'.repeat(levels));
 }
 
-/** Changes to a valid spec, with the faults that they make: pointers are relative to the spec. */
-const cases: Record<string, { change: object; faults: [pointer: string, detail: string][] }> = {
+/** Changes to a valid spec, with the violations that they make: pointers are relative to the spec. */
+const cases: Record<string, { change: object; violations: [pointer: string, detail: string][] }> = {
   'an empty object for everything': {
     change: { metadata: {}, image: {}, resources: {} },
-    faults: [
+    violations: [
       ['/metadata/name', 'is required'],
       ['/image/reference', 'is required'],
       ['/resources/cpu', 'is required'],
@@ -43,7 +47,7 @@ const cases: Record<string, { change: object; faults: [pointer: string, detail: 
   },
   'other types': {
     change: { service_type: 5, metadata: 'x', image: [], process: null, network: true, provider_hints: [] },
-    faults: [
+    violations: [
       ['/service_type', 'must be a string'],
       ['/metadata', 'must be an object'],
       ['/image', 'must be an object'],
@@ -52,53 +56,88 @@ const cases: Record<string, { change: object; faults: [pointer: string, detail: 
       ['/provider_hints', 'must be an object'],
     ],
   },
-  'another service': { change: { service_type: 'vm' }, faults: [['/service_type', 'must be "container"']] },
-  'a name in upper case': { change: { metadata: { name: 'Web' } }, faults: [['/metadata/name', `must be ${idWords}`]] },
-  'an empty name': { change: { metadata: { name: '' } }, faults: [['/metadata/name', 'must not be empty']] },
+  'another service': { change: { service_type: 'vm' }, violations: [['/service_type', 'must be "container"']] },
+  'a name in upper case': {
+    change: { metadata: { name: 'Web' } },
+    violations: [['/metadata/name', `must be ${idWords}`]],
+  },
+  'an empty name': { change: { metadata: { name: '' } }, violations: [['/metadata/name', 'must not be empty']] },
   'a name that is too long': {
     change: { metadata: { name: 'a'.repeat(64) } },
-    faults: [['/metadata/name', 'must have at most 63 characters']],
+    violations: [['/metadata/name', 'must have at most 63 characters']],
   },
-  'an empty reference': { change: { image: { reference: '' } }, faults: [['/image/reference', 'must not be empty']] },
-  'null for a string': { change: { image: { reference: null } }, faults: [['/image/reference', 'must be a string']] },
-  'cores as text, in halves, none, and far too many': {
-    change: { resources: { cpu: { min: '1', max: 1.5 }, memory: { min: '1MB', max: '1MB' } } },
-    faults: [
-      ['/resources/cpu/min', 'must be an integer'],
-      ['/resources/cpu/max', 'must be an integer'],
+  'an empty reference': {
+    change: { image: { reference: '' } },
+    violations: [['/image/reference', 'must not be empty']],
+  },
+  'null for a string': {
+    change: { image: { reference: null } },
+    violations: [['/image/reference', 'must be a string']],
+  },
+  'cores as null, and in halves': {
+    change: { resources: { cpu: { min: null, max: 1.5 }, memory: { min: '1MB', max: '1MB' } } },
+    violations: [
+      ['/resources/cpu/min', 'must be whole cores, or a string such as 500m'],
+      ['/resources/cpu/max', 'must be whole cores, or a string such as 500m'],
     ],
+  },
+  'cores as text that is no amount': {
+    change: { resources: { cpu: { min: '0.5', max: '0m' }, memory: { min: '1MB', max: '1MB' } } },
+    violations: [
+      ['/resources/cpu/min', 'must be whole cores, or a string such as 500m'],
+      ['/resources/cpu/max', 'must be whole cores, or a string such as 500m'],
+    ],
+  },
+  'far too many cores as text': {
+    change: { resources: { cpu: { min: '1000001', max: '1000000001m' }, memory: { min: '1MB', max: '1MB' } } },
+    violations: [
+      ['/resources/cpu/min', 'must be <= 1000000 cores'],
+      ['/resources/cpu/max', 'must be <= 1000000 cores'],
+    ],
+  },
+  'more cores at least than at most, in different forms': {
+    change: { resources: { cpu: { min: 1, max: '999m' }, memory: { min: '1MB', max: '1MB' } } },
+    violations: [['/resources/cpu/min', 'must be <= max']],
   },
   'no cores, and far too many': {
     change: { resources: { cpu: { min: 0, max: 1_000_001 }, memory: { min: '1MB', max: '1MB' } } },
-    faults: [
+    violations: [
       ['/resources/cpu/min', 'must be >= 1'],
       ['/resources/cpu/max', 'must be <= 1000000'],
     ],
   },
+  'cores at most that are none': {
+    change: { resources: { cpu: { min: 1, max: 0 }, memory: { min: '1MB', max: '1MB' } } },
+    violations: [['/resources/cpu/max', 'must be >= 1']],
+  },
+  'cores at least that are too many': {
+    change: { resources: { cpu: { min: 1_000_001, max: '2' }, memory: { min: '1MB', max: '1MB' } } },
+    violations: [['/resources/cpu/min', 'must be <= 1000000']],
+  },
   'min above max, across units': {
     change: { resources: { cpu: { min: 3, max: 2 }, memory: { min: '1025MB', max: '1GB' } } },
-    faults: [
+    violations: [
       ['/resources/cpu/min', 'must be <= max'],
       ['/resources/memory/min', 'must be <= max'],
     ],
   },
   'memory without a unit, in unknown ones, negative': {
     change: { resources: { cpu: { min: 1, max: 1 }, memory: { min: '512', max: '-1GB' } } },
-    faults: [
+    violations: [
       ['/resources/memory/min', 'must be a whole number with MB, GB or TB, such as 512MB'],
       ['/resources/memory/max', 'must be a whole number with MB, GB or TB, such as 512MB'],
     ],
   },
   'no memory, and more than there can be': {
     change: { resources: { cpu: { min: 1, max: 1 }, memory: { min: '0MB', max: '8388608TB' } } },
-    faults: [
+    violations: [
       ['/resources/memory/min', 'must be more than zero'],
       ['/resources/memory/max', 'must be less than 2^63 bytes (8388608TB)'],
     ],
   },
   'memory with too many digits': {
     change: { resources: { cpu: { min: 1, max: 1 }, memory: { min: '00000000001MB', max: '1GB' } } },
-    faults: [['/resources/memory/min', 'must have at most 12 characters']],
+    violations: [['/resources/memory/min', 'must have at most 12 characters']],
   },
   'labels of all wrong kinds': {
     change: {
@@ -116,7 +155,7 @@ const cases: Record<string, { change: object; faults: [pointer: string, detail: 
         },
       },
     },
-    faults: [
+    violations: [
       ['/metadata/labels/dcm.project~1x', 'must not have a key under dcm.project/, which is reserved'],
       [
         '/metadata/labels/service.kubernetes.io~1x',
@@ -143,7 +182,7 @@ const cases: Record<string, { change: object; faults: [pointer: string, detail: 
         ],
       },
     },
-    faults: [
+    violations: [
       ['/process/env/1/name', 'must be one or more printable ASCII characters other than "="'],
       ['/process/env/2/name', 'must not be empty'],
       ['/process/env/2/value', 'is required'],
@@ -155,7 +194,7 @@ const cases: Record<string, { change: object; faults: [pointer: string, detail: 
   },
   'commands and arguments that are not text': {
     change: { process: { command: 'nginx', args: ['a', 1, null] } },
-    faults: [
+    violations: [
       ['/process/command', 'must be an array'],
       ['/process/args/1', 'must be a string'],
       ['/process/args/2', 'must be a string'],
@@ -167,14 +206,14 @@ const cases: Record<string, { change: object; faults: [pointer: string, detail: 
       process: { command: ['a', '\udfff'], args: ['\ud800x', '\ud83d\ude00'], env: [{ name: 'A', value: '\udc00' }] },
       unknown: '\ud800',
     },
-    faults: ['/image/reference', '/process/command/1', '/process/args/0', '/process/env/0/value'].map((pointer) => [
+    violations: ['/image/reference', '/process/command/1', '/process/args/0', '/process/env/0/value'].map((pointer) => [
       pointer,
       'must not have half of a surrogate pair',
     ]),
   },
   'members that are too deep to be told again': {
     change: { a: nested(500), 'b/c': nested(501), metadata: { name: 'web', deep: nested(500) } },
-    faults: ['/metadata', '/b~1c'].map((pointer) => [pointer, 'must not be more than 500 levels deep']),
+    violations: ['/metadata', '/b~1c'].map((pointer) => [pointer, 'must not be more than 500 levels deep']),
   },
   ports: {
     change: {
@@ -188,7 +227,7 @@ const cases: Record<string, { change: object; faults: [pointer: string, detail: 
         ],
       },
     },
-    faults: [
+    violations: [
       ['/network/ports/1/container_port', 'must be >= 1'],
       ['/network/ports/1/visibility', 'must be "none" or "internal" or "external"'],
       ['/network/ports/2/container_port', 'must be <= 65535'],
@@ -199,19 +238,21 @@ const cases: Record<string, { change: object; faults: [pointer: string, detail: 
   },
 };
 
-test('every fault of a spec is told, where it is and what is allowed', async (t) => {
+test('every violation of a spec is told, where it is and what is allowed', async (t) => {
   await using server = await startHttpServer();
-  for (const [name, { change, faults }] of Object.entries(cases)) {
+  for (const [name, { change, violations }] of Object.entries(cases)) {
     const problem = await post(server, { spec: { ...containerSpec(), ...change } });
     t.equal(problem.status, 400, name);
-    t.equal(problem.detail, `The request has ${faults.length} fault${faults.length === 1 ? '' : 's'}.`, name);
-    const expected = faults.map(([pointer, detail]) => ({ detail, pointer: `/spec${pointer}` }));
+    const [[firstPointer, firstDetail], ...others] = violations as [[string, string], ...[string, string][]];
+    const first = `The field /spec${firstPointer} ${firstDetail}.`;
+    t.equal(problem.detail, others.length === 0 ? first : `${first} ${andOthers(others.length)}`, name);
+    const expected = violations.map(([pointer, detail]) => ({ detail, pointer: `/spec${pointer}` }));
     t.same(problem.errors, expected, name);
   }
   t.equal(server.repository.containers.size, 0);
 });
 
-test('faults of parameters come first, then those of the body, schema and rules together', async (t) => {
+test('violations of parameters come first, then those of the body, schema and rules together', async (t) => {
   await using server = await startHttpServer();
   const problem = await post(server, { spec: containerSpec({ image: { reference: '' } }) }, '?id=health');
   t.same(problem.errors, [
@@ -220,7 +261,7 @@ test('faults of parameters come first, then those of the body, schema and rules 
   ]);
 });
 
-test('faults come in the order in which the body has what they point to', async (t) => {
+test('violations come in the order in which the body has what they point to', async (t) => {
   await using server = await startHttpServer();
   const spec = {
     resources: { memory: { max: '1XB', min: '0MB' }, cpu: { max: 1, min: 2 } },
@@ -243,6 +284,7 @@ test('faults come in the order in which the body has what they point to', async 
 
 test('a body that is not an object is told at its root', async (t) => {
   await using server = await startHttpServer();
+  t.equal((await post(server, null)).detail, 'The body must be an object.');
   t.same((await post(server, null)).errors, [{ detail: 'must be an object', pointer: '' }]);
   t.same((await post(server, 'spec')).errors, [{ detail: 'must be an object', pointer: '' }]);
   t.same((await post(server, {})).errors, [{ detail: 'is required', pointer: '/spec' }]);
@@ -263,58 +305,70 @@ test('a body that is too deep to be told again is refused, however deep it is', 
   t.equal((await server.client.GET('/containers')).data?.containers.length, 1);
 });
 
-test('a body with very many faults is answered quickly, with as many as fit', async (t) => {
+test('a body with very many violations is answered quickly, with as many as fit', async (t) => {
   await using server = await startHttpServer();
   const ports = Array.from({ length: 65_000 }, () => ({}));
   const startedAt = performance.now();
   const problem = await post(server, { spec: { ...containerSpec(), network: { ports } } });
   t.ok(performance.now() - startedAt < 2_000);
   t.equal(problem.errors?.length, 1_000);
-  t.equal(problem.detail, 'The request has at least 1000 faults, which are listed.');
+  t.equal(
+    problem.detail,
+    'The field /spec/network/ports/0/container_port is required. There are at least 999 other violations.',
+  );
   t.equal(problem.errors?.[999]?.pointer, '/spec/network/ports/499/visibility');
 });
 
-const parameterCases: Record<string, { path: string; faults: [parameter: string, detail: string][] }> = {
-  'a page of none': { path: '?max_page_size=0', faults: [['max_page_size', 'must be >= 1']] },
-  'a page that is too large': { path: '?max_page_size=1001', faults: [['max_page_size', 'must be <= 1000']] },
-  'an exponent': { path: '?max_page_size=1e2', faults: [['max_page_size', 'must be an integer']] },
-  hexadecimal: { path: '?max_page_size=0x10', faults: [['max_page_size', 'must be an integer']] },
-  'a leading space': { path: '?max_page_size=%205', faults: [['max_page_size', 'must be an integer']] },
-  'a sign that is a space': { path: '?max_page_size=+5', faults: [['max_page_size', 'must be an integer']] },
-  'a fraction': { path: '?max_page_size=5.0', faults: [['max_page_size', 'must be an integer']] },
-  nothing: { path: '?max_page_size=', faults: [['max_page_size', 'must be an integer']] },
+const parameterCases: Record<string, { path: string; violations: [parameter: string, detail: string][] }> = {
+  'a page of none': { path: '?max_page_size=0', violations: [['max_page_size', 'must be >= 1']] },
+  'a page that is too large': { path: '?max_page_size=1001', violations: [['max_page_size', 'must be <= 1000']] },
+  'an exponent': { path: '?max_page_size=1e2', violations: [['max_page_size', 'must be an integer']] },
+  hexadecimal: { path: '?max_page_size=0x10', violations: [['max_page_size', 'must be an integer']] },
+  'a leading space': { path: '?max_page_size=%205', violations: [['max_page_size', 'must be an integer']] },
+  'a sign that is a space': { path: '?max_page_size=+5', violations: [['max_page_size', 'must be an integer']] },
+  'a fraction': { path: '?max_page_size=5.0', violations: [['max_page_size', 'must be an integer']] },
+  nothing: { path: '?max_page_size=', violations: [['max_page_size', 'must be an integer']] },
   'a number beyond all numbers': {
     path: `?max_page_size=${'9'.repeat(400)}`,
-    faults: [['max_page_size', 'must be an integer']],
+    violations: [['max_page_size', 'must be an integer']],
   },
-  'given twice': { path: '?max_page_size=5&max_page_size=5', faults: [['max_page_size', 'must be given once']] },
+  'given twice': { path: '?max_page_size=5&max_page_size=5', violations: [['max_page_size', 'must be given once']] },
   'a token that is none': {
     path: '?page_token=!',
-    faults: [['page_token', 'must be a next_page_token of an earlier page']],
+    violations: [['page_token', 'must be a next_page_token of an earlier page']],
   },
   'two at once': {
     path: '?page_token=&max_page_size=x',
-    faults: [
+    violations: [
       ['max_page_size', 'must be an integer'],
       ['page_token', 'must not be empty'],
     ],
   },
-  'an id in upper case': { path: '/Web', faults: [['container_id', `must be ${idWords}`]] },
-  'an id that ends in a hyphen': { path: '/web-', faults: [['container_id', `must be ${idWords}`]] },
-  'an id with a line feed': { path: '/web%0A', faults: [['container_id', `must be ${idWords}`]] },
-  'an id of 64': { path: `/${'a'.repeat(64)}`, faults: [['container_id', 'must have at most 63 characters']] },
-  'an empty id': { path: '/', faults: [['container_id', 'must not be empty']] },
+  'a token that is none, and a page of none': {
+    path: '?page_token=xx&max_page_size=0',
+    violations: [
+      ['max_page_size', 'must be >= 1'],
+      ['page_token', 'must be a next_page_token of an earlier page'],
+    ],
+  },
+  'an id in upper case': { path: '/Web', violations: [['container_id', `must be ${idWords}`]] },
+  'an id that ends in a hyphen': { path: '/web-', violations: [['container_id', `must be ${idWords}`]] },
+  'an id with a line feed': { path: '/web%0A', violations: [['container_id', `must be ${idWords}`]] },
+  'an id of 64': { path: `/${'a'.repeat(64)}`, violations: [['container_id', 'must have at most 63 characters']] },
+  'an empty id': { path: '/', violations: [['container_id', 'must not be empty']] },
 };
 
-test('every fault of a parameter is told by its name', async (t) => {
+test('every violation of a parameter is told by its name', async (t) => {
   await using server = await startHttpServer();
-  for (const [name, { path, faults }] of Object.entries(parameterCases)) {
+  for (const [name, { path, violations }] of Object.entries(parameterCases)) {
     const response = await conformingFetch(`${server.url}${base}${path}`);
     t.equal(response.status, 400, name);
-    const { errors } = (await response.json()) as Schemas['Problem'];
+    const { detail, errors } = (await response.json()) as Schemas['Problem'];
+    const [parameter, words] = violations[0]!;
+    t.match(detail, `The parameter ${parameter} ${words}.`, name);
     t.same(
       errors,
-      faults.map(([parameter, detail]) => ({ detail, parameter })),
+      violations.map(([parameter, detail]) => ({ detail, parameter })),
       name,
     );
   }

@@ -1,5 +1,6 @@
 import t from 'tap';
 
+import { containerSpec } from '../support/base-spec.ts';
 import { connect, openSandbox } from '../support/cluster.ts';
 import { eventually } from '../support/kubernetes.ts';
 
@@ -31,9 +32,17 @@ t.test('the health of the cluster', async (t) => {
     t.equal(delay.hits, 2);
   });
 
+  await t.test('is good when the API server refuses to tell its version: that is an answer', async (t) => {
+    faults.refuse({ code: 403 }, { resource: '/version' });
+    t.ok(await health.healthy());
+  });
+
   await t.test('is bad when the version endpoint refuses or hangs, within two seconds', async (t) => {
     faults.refuse({ code: 401 }, { resource: '/version' });
     t.notOk(await health.healthy());
+    faults.clear();
+    faults.refuse({ code: 403, body: '<html>no</html>', contentType: 'text/html' }, { resource: '/version' });
+    t.notOk(await health.healthy(), 'it is a proxy that says no');
     faults.clear();
     faults.hang({ resource: '/version' });
     const startedAt = Date.now();
@@ -42,6 +51,34 @@ t.test('the health of the cluster', async (t) => {
     faults.clear();
     t.ok(await health.healthy());
   });
+});
+
+t.test('is good, and the watches are taken up again, while more creates than there are connections wait', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  const writes = { writeMs: 5_000, rollBackMs: 1_000, marginMs: 500 };
+  await using connected = await connect(cluster, { bounds: { writes } });
+  const { faults, requests } = cluster.sandbox;
+  const hang = faults.hang({ verb: 'create' });
+  const client = new AbortController();
+  const creates = Array.from({ length: 200 }, (_, index) =>
+    connected.repository.create({ id: `c-${index}`, spec: containerSpec() }, { signal: client.signal }),
+  );
+  const settled = Promise.allSettled(creates);
+  await eventually(
+    () => hang.hits,
+    (hits) => hits >= 60,
+  );
+  const startedAt = performance.now();
+  t.ok(await connected.health.healthy());
+  t.ok(performance.now() - startedAt < 1_000);
+
+  const watches = () => requests.count({ verb: 'watch' });
+  const before = watches();
+  faults.resetWatches();
+  await eventually(watches, (count) => count >= before + 3);
+  client.abort();
+  faults.clear();
+  await settled;
 });
 
 t.test('is bad when the caches cannot be filled, though the version endpoint answers', async (t) => {

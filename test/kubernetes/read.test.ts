@@ -84,9 +84,38 @@ t.test('reads from memory', async (t) => {
     cluster.sandbox.faults.resetWatches();
   });
 
+  await t.test('go on when somebody sets the clock of the machine', async (t) => {
+    const { now } = Date;
+    requests.clear();
+    for (const jumpMs of [3_600_000, -3_600_000]) {
+      Date.now = () => now() + jumpMs;
+      t.teardown(() => (Date.now = now));
+      t.equal((await repository.get('web', unhurried())).id, 'web');
+      t.equal((await repository.list({ pageSize: 1 }, unhurried())).containers.length, 1);
+      t.equal(requests.count({ verb: ['get', 'list'] }), 0);
+      await repository.create({ id: 'timeless', spec: containerSpec() }, unhurried());
+      await repository.delete('timeless', unhurried());
+    }
+  });
+
   await t.test('refuse an unknown id while the cluster cannot be asked', async (t) => {
     using _fault = cluster.sandbox.faults.refuse({ code: 500 }, { verb: 'list' });
     await t.rejects(repository.get('absent', unhurried()), UnavailableError);
+  });
+
+  await t.test('end a page before the first container that does not fit, though it has one at least', async (t) => {
+    const page = async (most: number) => {
+      let asked = 0;
+      return await repository.list({ pageSize: 10, fits: () => ++asked <= most }, unhurried());
+    };
+    const all = (await page(Infinity)).containers;
+    t.ok(all.length >= 2);
+    for (const most of [0, 1]) {
+      const { containers, nextPageToken } = await page(most);
+      t.same(containers, all.slice(0, 1));
+      const next = await repository.list({ pageSize: 10, pageToken: nextPageToken! }, unhurried());
+      t.same(next.containers, all.slice(1));
+    }
   });
 
   await t.test('refuse a token that no page gave', async (t) => {
@@ -158,6 +187,13 @@ t.test('only containers of DCM are listed, those of the reference provider too',
     (ids) => ids === 'legacy,ours',
   );
   t.same(await walk(connected, 1), { ids: ['legacy', 'ours'], pages: 2 });
+});
+
+t.test('a list of a cluster that was never reached does not wait for as long as the request may', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster, { start: false, bounds: { firstListMs: 20 } });
+  const list = connected.repository.list({ pageSize: 1 }, unhurried());
+  await t.rejects(list, new UnavailableError('The cluster has not been reached yet.', 5));
 });
 
 t.test('any walk gives each container that stays exactly once, in order, whatever comes and goes', async (t) => {

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 
 import { test } from 'tap';
 
-import { mainFile, required, startService } from './service.ts';
+import { mainFile } from '../support/main-file.ts';
+import { required, startService } from './service.ts';
 import { startProcess } from '../support/process.ts';
 
 test('names every fault of the environment on standard error and exits with 1', async (t) => {

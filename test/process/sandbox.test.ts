@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'tap';
 
 import { chooseAddress } from '../../scripts/sandbox/address.ts';
-import { formatLogLine } from '../../scripts/sandbox/banner.ts';
+import { formatEvent, formatLogLine } from '../../scripts/sandbox/banner.ts';
 import { parseEvent } from '../../scripts/sandbox/events.ts';
 import { startProcess } from '../support/process.ts';
 import { until } from '../support/until.ts';
@@ -28,7 +28,7 @@ async function reachable(url: string): Promise<boolean> {
 test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it within two seconds', async (t) => {
   await using sandbox = startProcess('npm', ['run', 'sandbox'], {
     cwd: root,
-    env: { PATH, SP_SERVER_ADDRESS: '127.0.0.1:0' },
+    env: { PATH, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
     ownGroup: true,
   });
   const [, containers] = await sandbox.printed(/^ +API +(http\S+)$/m);
@@ -59,7 +59,7 @@ test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it with
 test('ends without a fault when it is asked to', async (t) => {
   await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {
     cwd: root,
-    env: { PATH, SP_SERVER_ADDRESS: '127.0.0.1:0' },
+    env: { PATH, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
   });
   await sandbox.printed(/^ +API +(http\S+)$/m);
   sandbox.signal('SIGINT');
@@ -101,6 +101,21 @@ test('shows of the log what needs attention, or everything', (t) => {
   t.match(formatLogLine(line('info'), true), /info +it happened {2}\{"attempt":2\}$/);
   t.match(formatLogLine(line('warn'), false), /warn +it happened/);
   t.match(formatLogLine('no JSON', false), /no JSON$/);
+  t.end();
+});
+
+test('shows where a container can be reached, as its event tells', (t) => {
+  const shown = (endpoints: unknown) => {
+    const data = { id: 'web', status: 'RUNNING', message: 'Container is running.', output_spec: { endpoints } };
+    const event = parseEvent(JSON.stringify({ time: '2026-01-21T10:00:00.000Z', data }));
+    return event && formatEvent(event).replace(/^\S+/, '');
+  };
+  const line = '  event     web  RUNNING  Container is running.';
+  const internal = { address: 'fd00::1', port: 80, scope: 'internal' };
+  const external = { address: '203.0.113.1', port: 443, scope: 'external' };
+  t.equal(shown([internal, external]), `${line}  internal [fd00::1]:80  external 203.0.113.1:443`);
+  t.equal(shown(null), line);
+  for (const nonsense of ['x', 5, [null]]) t.equal(shown(nonsense), undefined);
   t.end();
 });
 

@@ -2,16 +2,14 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { join } from 'node:path';
 
 import { createClient } from '../../generated/client.ts';
 import type { Client } from '../../generated/client.ts';
-import { conformingFetch } from '../support/conformance.ts';
+import { conformingFetch } from '../../scripts/contract/conformance.ts';
 import type { LogLine } from '../support/log-lines.ts';
+import { mainFile } from '../support/main-file.ts';
 import { startProcess } from '../support/process.ts';
 import type { ProcessOptions, TestProcess } from '../support/process.ts';
-
-export const mainFile = join(import.meta.dirname, '../../src/main.ts');
 
 /** The variables that are required. Nothing answers where they point; port 9 is never listened on here. */
 export const required = {

@@ -1,10 +1,13 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
 import { test } from 'tap';
 
 import { startKubernetesApi } from '../../scripts/sandbox/kubernetes/api.ts';
 import { containerSpec } from '../support/base-spec.ts';
 import { subscribeEvents } from '../support/events.ts';
-import { startNatsServer } from '../support/nats-server.ts';
-import { startRegistry } from '../support/registry.ts';
+import { startNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
+import { startRegistry } from '../../scripts/registry.ts';
 import { until } from '../support/until.ts';
 import { startService } from './service.ts';
 
@@ -41,7 +44,7 @@ test('answers the requests in flight on SIGTERM, and publishes what came of them
   });
   const client = await service.client();
   await until('the caches are filled', async () => (await client.GET('/containers')).response.status === 200);
-  using _slow = cluster.faults.delay(500, { verb: 'create', resource: 'deployments' });
+  using _slow = cluster.faults.delay(3_000, { verb: 'create', resource: 'deployments' });
   const creating = client.POST('/containers', { params: { query: { id: 'last' } }, body: { spec: containerSpec() } });
   await until('the cluster is asked', () => cluster.requests.count({ verb: 'create', resource: 'deployments' }) === 1);
   service.signal('SIGTERM');
@@ -72,6 +75,51 @@ for (const [signal, code] of [
     await cut;
   });
 }
+
+test('two SIGINTs of which npm has passed on one are one', async (t) => {
+  await using cluster = await startKubernetesApi();
+  await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig() });
+  const client = await service.client();
+  using _slow = cluster.faults.delay(3_000, { verb: 'create' });
+  const creating = client.POST('/containers', { body: { spec: containerSpec() } });
+  await until('the cluster is asked', () => cluster.requests.count({ verb: 'create' }) === 1);
+  service.signal('SIGINT');
+  await service.printed(/"msg":"stopping"/);
+  service.signal('SIGINT');
+  t.equal((await creating).response.status, 201);
+  t.strictSame(await service.ended, { code: 0, signal: null });
+});
+
+test('publishes what is waiting although a client keeps a refused tunnel half open', async (t) => {
+  await using cluster = await startKubernetesApi();
+  await using nats = await startNatsServer();
+  await using events = await subscribeEvents(nats.url);
+  await using service = startService({
+    SP_K8S_KUBECONFIG: await cluster.writeKubeconfig(),
+    SP_NATS_URL: nats.url,
+    SP_MONITOR_DEBOUNCE_MS: '600000',
+  });
+  const client = await service.client();
+  await service.printed(/"msg":"connected to NATS"/);
+  const { port } = new URL(await service.listening());
+  const tunnel = connect({ host: '127.0.0.1', port: Number(port), allowHalfOpen: true });
+  t.teardown(() => tunnel.destroy());
+  tunnel.on('error', () => undefined);
+  tunnel.resume().write('CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n');
+  await once(tunnel, 'end');
+  const created = await client.POST('/containers', {
+    params: { query: { id: 'last' } },
+    body: { spec: containerSpec() },
+  });
+  t.equal(created.response.status, 201);
+  service.signal('SIGTERM');
+  t.strictSame(await service.ended, { code: 0, signal: null });
+  await events.waitFor('last', 'PENDING');
+  t.notOk(
+    service.log().some(({ level, part }) => level === 'error' || part !== undefined),
+    'no part was left behind',
+  );
+});
 
 test('exits with 0 within the shutdown timeout, whatever does not end', async (t) => {
   await using cluster = await startKubernetesApi();

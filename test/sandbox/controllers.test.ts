@@ -18,6 +18,13 @@ function createDeployment(api: SandboxKubernetes, name: string, image: string): 
   api.objects.create(deployment(name, { image }) as ObjectBody);
 }
 
+/** A Deployment called `a`, with changes of its container. */
+function withContainer(changes: object): ObjectBody {
+  const body = deployment('a', { image: 'web' });
+  Object.assign((body.spec.template.spec as { containers: object[] }).containers[0]!, changes);
+  return body as ObjectBody;
+}
+
 /** The first `count` things that the Pod of a Deployment with this image goes through, by the reason of its container's state. */
 async function watchStates(cluster: SandboxCluster, image: string, count: number): Promise<string[]> {
   const { deployments, pods } = pathsIn(cluster.namespace);
@@ -37,7 +44,11 @@ for (const [image, behaviour] of [
   ['nginx', 'runs'],
   ['registry.example:5000/a/crash:1.0', 'crash'],
   ['registry.example/missing@sha256:abc', 'missing'],
+  ['registry.example/done', 'done'],
+  ['registry.example/gone:2', 'gone'],
   ['slow', 'slow'],
+  ['registry.example/unready', 'unready'],
+  ['private:1', 'private'],
   ['crash/app', 'runs'],
   ['crashing', 'runs'],
 ] as const) {
@@ -140,6 +151,48 @@ t.test('crashes an image named "crash" again and again', async (t) => {
   });
 });
 
+t.test('ends an image named "done" again and again, with 0', async (t) => {
+  await using cluster = await openSandbox({ controllers: quickTimes });
+  t.strictSame(await watchStates(cluster, 'done', 6), [
+    'ContainerCreating',
+    'Running',
+    'Completed',
+    'Running',
+    'Completed',
+    'CrashLoopBackOff',
+  ]);
+});
+
+t.test('crashes an image named "gone", and then cannot pull it in a Pod that goes on running', async (t) => {
+  await using cluster = await openSandbox({ controllers: quickTimes });
+  t.strictSame(await watchStates(cluster, 'gone', 6), [
+    'ContainerCreating',
+    'Running',
+    'Error',
+    'ErrImagePull',
+    'ImagePullBackOff',
+    'ErrImagePull',
+  ]);
+  const [pod] = cluster.sandbox.objects.list('pods') as Pod[];
+  t.match(pod?.status, {
+    phase: 'Running',
+    containerStatuses: [{ ready: false, lastState: { terminated: { exitCode: 1 } } }],
+  });
+});
+
+t.test('keeps a Pod pending whose sidecar cannot be pulled, while its other container runs', async (t) => {
+  await using api = await startKubernetesApi({ controllers: quickTimes });
+  const body = deployment('a', { image: 'nginx' });
+  const { containers } = body.spec.template.spec as { containers: object[] };
+  containers.push({ name: 'sidecar', image: 'registry.example/missing' });
+  api.objects.create(body as ObjectBody);
+  const pod = await eventually(
+    () => (api.objects.list('pods') as Pod[])[0],
+    (found) => found?.status?.containerStatuses?.[1]?.state?.waiting?.reason === 'ImagePullBackOff',
+  );
+  t.match(pod?.status, { phase: 'Pending', podIP: String, containerStatuses: [{ state: { running: {} } }] });
+});
+
 t.test('keeps an image named "slow" pending for a while, then runs it', async (t) => {
   await using api = await startKubernetesApi({ controllers: { ...quickTimes, slowPodStart: 300 } });
   createDeployment(api, 'a', 'slow');
@@ -155,6 +208,108 @@ t.test('keeps an image named "slow" pending for a while, then runs it', async (t
     () => phase('a'),
     (found) => found === 'Running',
   );
+});
+
+const probe = { tcpSocket: { port: 1 } };
+for (const [what, changes, ready, started] of [
+  ['without a probe', {}, true, true],
+  ['with a liveness probe alone', { livenessProbe: probe }, true, true],
+  ['with a readiness probe', { readinessProbe: probe }, false, true],
+  ['with a startup probe', { startupProbe: probe }, false, false],
+] as const) {
+  t.test(`runs an image named "unready" ${what}, ${ready ? 'ready' : 'and never makes it ready'}`, async (t) => {
+    await using api = await startKubernetesApi({ controllers: quickTimes });
+    api.objects.create(withContainer({ image: 'unready', ...changes }));
+    const pod = await eventually(
+      () => (api.objects.list('pods') as Pod[])[0],
+      (found) => found?.status?.containerStatuses?.[0]?.state?.running !== undefined,
+    );
+    t.match(pod?.status, { phase: 'Running', containerStatuses: [{ ready, started, restartCount: 0 }] });
+    const conditions = pod?.status?.conditions?.map(({ type, status }) => [type, status]);
+    t.match(Object.fromEntries(conditions ?? []), { Ready: ready ? 'True' : 'False' });
+    t.equal(Object.fromEntries(conditions ?? [])['ContainersReady'], ready ? 'True' : 'False');
+  });
+}
+
+for (const [kind, source] of [
+  ['Secret', { envFrom: [{ secretRef: { name: 'keys' } }] }],
+  ['Secret', { env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 'keys', key: 'a' } } }] }],
+  ['ConfigMap', { envFrom: [{ configMapRef: { name: 'keys' } }] }],
+] as const) {
+  t.test(`waits for a ${kind} that ${Object.keys(source)[0]} takes, and then runs`, async (t) => {
+    await using api = await startKubernetesApi({ controllers: quickTimes });
+    api.objects.create(withContainer({ image: 'web', ...source }));
+    const state = () => (api.objects.list('pods') as Pod[])[0]?.status?.containerStatuses?.[0]?.state;
+    const waiting = await eventually(state, (found) => found?.waiting?.reason === 'CreateContainerConfigError');
+    t.equal(waiting?.waiting?.message, `${kind.toLowerCase()} "keys" not found`);
+    t.equal((api.objects.list('pods') as Pod[])[0]?.status?.phase, 'Pending');
+    api.objects.create({ apiVersion: 'v1', kind, metadata: { name: 'keys' } });
+    await eventually(state, (found) => found?.running !== undefined);
+  });
+}
+
+t.test('does not begin a Pod whose volume is missing, until it is there', async (t) => {
+  await using api = await startKubernetesApi({ controllers: quickTimes });
+  for (const [name, volume] of [
+    ['a', { secret: { secretName: 'keys' } }],
+    ['b', { configMap: { name: 'keys' } }],
+    ['c', { secret: { secretName: 'keys', optional: true } }],
+  ] as const) {
+    const body = deployment(name, { image: 'web' });
+    (body.spec.template.spec as { volumes?: object[] }).volumes = [{ name: 'keys', ...volume }];
+    api.objects.create(body as ObjectBody);
+  }
+  const state = (name: string) =>
+    (api.objects.list('pods') as Pod[]).find(({ metadata }) => metadata.labels?.['app'] === name)?.status
+      ?.containerStatuses?.[0]?.state;
+  await eventually(
+    () => state('c'),
+    (found) => found?.running !== undefined,
+  );
+  t.match(
+    [state('a'), state('b')],
+    [{ waiting: { reason: 'ContainerCreating' } }, { waiting: { reason: 'ContainerCreating' } }],
+  );
+  for (const kind of ['Secret', 'ConfigMap']) {
+    api.objects.create({ apiVersion: 'v1', kind, metadata: { name: 'keys' } });
+  }
+  await eventually(
+    () => [state('a'), state('b')],
+    (found) => found.every((each) => each?.running !== undefined),
+  );
+});
+
+t.test('pulls an image named "private" only with a Secret that is there', async (t) => {
+  await using api = await startKubernetesApi({ controllers: quickTimes });
+  for (const [name, secrets] of [
+    ['a', []],
+    ['b', [{ name: 'pull' }]],
+  ] as const) {
+    const body = deployment(name, { image: 'registry.example/private:1' });
+    (body.spec.template.spec as { imagePullSecrets?: object[] }).imagePullSecrets = [...secrets];
+    api.objects.create(body as ObjectBody);
+  }
+  const state = (name: string) =>
+    (api.objects.list('pods') as Pod[]).find(({ metadata }) => metadata.labels?.['app'] === name)?.status
+      ?.containerStatuses?.[0]?.state;
+  const cannotPull = (found: ReturnType<typeof state>) => found?.waiting?.reason === 'ImagePullBackOff';
+  await eventually(
+    () => [state('a'), state('b')],
+    (found) => found.every(cannotPull),
+  );
+  api.objects.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'pull' } });
+  await eventually(
+    () => state('b'),
+    (found) => found?.running !== undefined,
+  );
+  t.match(state('a'), { waiting: { reason: /Image/ } });
+});
+
+t.test('keeps what is written into a Secret as a cluster does', async (t) => {
+  await using api = await startKubernetesApi({ controllers: false });
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' }, stringData: { a: 'b' } };
+  const made = api.objects.create(secret);
+  t.match(made, { type: 'Opaque', data: { a: 'Yg==' }, stringData: undefined });
 });
 
 t.test('gives a load balancer an address after a moment, and every Service other addresses', async (t) => {

@@ -19,7 +19,11 @@ export const images = {
   runs: 'registry.example/web:1',
   missing: 'registry.example/missing:1',
   crashes: 'registry.example/crash:1',
+  exits: 'registry.example/done:1',
+  vanishes: 'registry.example/gone:1',
   slow: 'registry.example/slow:1',
+  unready: 'registry.example/unready:1',
+  private: 'registry.example/private:1',
 } as const;
 
 export function withImage(reference: string): ContainerSpec {

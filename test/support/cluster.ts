@@ -1,6 +1,7 @@
 /** The cluster adapter, connected to a cluster of the tests, with bounds short enough to see them pass. */
 import { connectCluster } from '../../src/kubernetes/cluster.ts';
 import type { Cluster, ClusterBounds } from '../../src/kubernetes/cluster.ts';
+import type { Leadership } from '../../src/leadership/leadership.ts';
 import { eventually, openCluster } from './kubernetes.ts';
 import type { TestCluster } from './kubernetes.ts';
 import type { SandboxKubernetes } from '../../scripts/sandbox/kubernetes/api.ts';
@@ -15,7 +16,10 @@ export interface ConnectedCluster extends Cluster, AsyncDisposable {
 export interface ConnectOptions {
   kubeconfig?: string;
   externalServiceType?: 'LoadBalancer' | 'NodePort';
+  isolateInternalPorts?: boolean;
+  crashTolerance?: number;
   bounds?: Partial<ClusterBounds>;
+  leadership?: Leadership;
   /** Whether the watches are begun and the caches filled before it is given back; they are where this is absent. */
   start?: boolean;
 }
@@ -40,6 +44,9 @@ export async function connect(
     namespace,
     externalServiceType: options.externalServiceType ?? 'LoadBalancer',
     log,
+    ...(options.isolateInternalPorts !== undefined && { isolateInternalPorts: options.isolateInternalPorts }),
+    ...(options.crashTolerance !== undefined && { crashTolerance: options.crashTolerance }),
+    ...(options.leadership && { leadership: options.leadership }),
     bounds: { reflector: quickReflector, ...options.bounds },
   });
   const connected = { ...cluster, lines, [Symbol.asyncDispose]: () => cluster.stop() };

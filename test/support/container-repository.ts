@@ -1,33 +1,56 @@
 /** A repository in memory, with the behaviour that its interface promises and no cluster. */
 import { randomContainerId, containerPath } from '../../src/containers/container-id.ts';
 import type { Container, ContainerSpec } from '../../src/containers/container.ts';
-import { ConflictError, NotFoundError } from '../../src/containers/errors.ts';
+import { containerIdOfKey, idempotencyRecord, matchIdempotency } from '../../src/containers/idempotency.ts';
+import type { IdempotencyRecord } from '../../src/containers/idempotency.ts';
+import { ConflictError, KeyReusedError, NotFoundError } from '../../src/containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../../src/containers/page-token.ts';
-import type { CallOptions, ContainerPage, ContainerRepository } from '../../src/containers/repository.ts';
+import type {
+  CallOptions,
+  ContainerPage,
+  ContainerRepository,
+  CreateRequest,
+  KeyedCreateRequest,
+  PageRequest,
+} from '../../src/containers/repository.ts';
 
 type Method = keyof ContainerRepository;
 
 export class InMemoryContainerRepository implements ContainerRepository {
   readonly containers = new Map<string, Container>();
+  readonly #records = new Map<string, IdempotencyRecord>();
   /** How many calls have begun. */
   calls = 0;
   /** Called at the beginning of every call: a test makes it wait or throw. */
   intercept: (method: Method, options: CallOptions) => Promise<void> | void = () => undefined;
 
-  async create({ id = randomContainerId(), spec }: { id?: string; spec: ContainerSpec }, options: CallOptions) {
+  async create({ id = randomContainerId(), spec }: CreateRequest, options: CallOptions) {
     await this.#begin('create', options);
     if (this.containers.has(id)) throw new ConflictError(`There is a container "${id}" already.`);
-    const now = new Date().toISOString();
-    const container: Container = {
-      id,
-      path: containerPath(id),
-      status: 'PENDING',
-      create_time: now,
-      update_time: now,
-      spec: { ...spec, metadata: { ...spec.metadata, namespace: 'default' } },
-    };
+    const container = freshContainer(id, spec);
     this.containers.set(id, container);
     return container;
+  }
+
+  async createOnce({ key, ...request }: KeyedCreateRequest, options: CallOptions) {
+    const id = request.id ?? containerIdOfKey(key);
+    const asked = idempotencyRecord(key, id, request.spec);
+    const kept = this.#records.get(id);
+    const container = this.containers.get(id);
+    if (container && kept) {
+      await this.#begin('createOnce', options);
+      if (matchIdempotency(kept, asked) !== 'same-request') throw new KeyReusedError(`The key made ${id}.`);
+      return { container, replayed: true };
+    }
+    const created = await this.create({ ...request, id }, options);
+    this.#records.set(id, asked);
+    return { container: created, replayed: false };
+  }
+
+  async validate({ id = randomContainerId(), spec }: CreateRequest, options: CallOptions): Promise<Container> {
+    await this.#begin('validate', options);
+    if (this.containers.has(id)) throw new ConflictError(`There is a container "${id}" already.`);
+    return freshContainer(id, spec);
   }
 
   async get(id: string, options: CallOptions): Promise<Container> {
@@ -37,11 +60,12 @@ export class InMemoryContainerRepository implements ContainerRepository {
     return container;
   }
 
-  async list(page: { pageSize: number; pageToken?: string }, options: CallOptions): Promise<ContainerPage> {
+  async list(page: PageRequest, options: CallOptions): Promise<ContainerPage> {
     await this.#begin('list', options);
     const after = page.pageToken === undefined ? '' : decodePageToken(page.pageToken);
     const rest = [...this.containers.keys()].filter((id) => id > after).sort();
-    const ids = rest.slice(0, page.pageSize);
+    const fitting = rest.findIndex((id, index) => page.fits?.(this.containers.get(id)!) === false && index > 0);
+    const ids = rest.slice(0, fitting < 0 ? page.pageSize : Math.min(fitting, page.pageSize));
     return {
       containers: ids.map((id) => this.containers.get(id)!),
       ...(rest.length > ids.length && { nextPageToken: encodePageToken(ids.at(-1)!) }),
@@ -57,4 +81,16 @@ export class InMemoryContainerRepository implements ContainerRepository {
     this.calls++;
     await this.intercept(method, options);
   }
+}
+
+function freshContainer(id: string, spec: ContainerSpec): Container {
+  const now = new Date().toISOString();
+  return {
+    id,
+    path: containerPath(id),
+    status: 'PENDING',
+    create_time: now,
+    update_time: now,
+    spec: { ...spec, metadata: { ...spec.metadata, namespace: 'default' } },
+  };
 }

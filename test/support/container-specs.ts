@@ -38,7 +38,17 @@ function open<T>(members: { [Name in keyof T]: fc.Arbitrary<T[Name]> }, optional
 const range = <T>(value: fc.Arbitrary<T>, compare: (a: T, b: T) => number) =>
   fc.tuple(value, value).map((pair) => pair.sort(compare));
 
-const cpu = range(fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 1_000_000 })), (a, b) => a - b);
+/** Whole cores as a number or as text, and millicores. */
+const cpuAmount = fc
+  .tuple(
+    fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 1_000_000 })),
+    fc.constantFrom('number', 'text', 'millicores'),
+  )
+  .map(([count, form]) => {
+    if (form === 'millicores') return { sent: `${count}m`, millicores: count };
+    return { sent: form === 'text' ? String(count) : count, millicores: count * 1_000 };
+  });
+const cpu = range(cpuAmount, (a, b) => a.millicores - b.millicores).map((pair) => pair.map(({ sent }) => sent));
 
 interface Amount {
   text: string;

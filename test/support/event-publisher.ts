@@ -1,9 +1,10 @@
 /** A publisher that keeps what it was given, and confirms it at once, later, or not at all. */
-import type { EventMessage, EventPublisher } from '../../src/status/publisher.ts';
+import type { StatusEventDocument } from '../../scripts/contract/event-conformance.ts';
+import type { EventMessage, EventPublisher } from '../../src/events/publisher.ts';
 
 interface Sent {
   message: EventMessage;
-  data: { id: string; status: string; message: string };
+  data: StatusEventDocument['data'];
   confirm: () => void;
   fail: (err: Error) => void;
 }
@@ -13,15 +14,15 @@ export class RecordingPublisher implements EventPublisher {
   /** While true, nothing is confirmed but by hand. */
   holding = false;
   readonly sent: Sent[] = [];
-  #onConnect: () => void = () => undefined;
+  readonly #listeners: (() => void)[] = [];
 
   onConnect(listener: () => void): void {
-    this.#onConnect = listener;
+    this.#listeners.push(listener);
   }
 
   connect(): void {
     this.connected = true;
-    this.#onConnect();
+    for (const listener of this.#listeners) listener();
   }
 
   publish(message: EventMessage): Promise<void> {

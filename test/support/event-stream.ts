@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'nats';
 import type { JetStreamManager, StreamConfig } from 'nats';
 import { collectEvents } from './events.ts';
-import type { Events, ReceivedEvent } from './events.ts';
+import type { Events, StatusMessage } from './events.ts';
 
 export const streamName = 'events';
 const requestTimeoutMs = 1_000;
@@ -21,7 +21,7 @@ export async function openEventStream(natsUrl: string, config: Partial<StreamCon
   const connection = await connect({ servers: natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const manager = await connection.jetstreamManager({ timeout: requestTimeoutMs });
   await manager.streams.add({ name: streamName, subjects: ['dcm.>'], ...config });
-  const { events, add } = collectEvents();
+  const { events, add, assertConform } = collectEvents();
   const stop = new AbortController();
   const reading = (async () => {
     let read = 0;
@@ -45,11 +45,16 @@ export async function openEventStream(natsUrl: string, config: Partial<StreamCon
       stop.abort();
       await connection.close();
       await reading;
+      assertConform();
     },
   };
 }
 
-async function readMessage(manager: JetStreamManager, sequence: number): Promise<ReceivedEvent> {
+async function readMessage(manager: JetStreamManager, sequence: number): Promise<StatusMessage> {
   const message = await manager.streams.getMessage(streamName, { seq: sequence });
-  return { natsSubject: message.subject, contentType: message.header.get('content-type'), event: message.json() };
+  return {
+    natsSubject: message.subject,
+    contentType: message.header.get('content-type'),
+    body: message.string(),
+  };
 }

@@ -1,24 +1,28 @@
-/** A subscriber of the status events, as DCM is one: it keeps every event that came over a NATS connection of its own. */
+/**
+ * A subscriber of the status events, as DCM is one: it keeps every event that came over a NATS connection of its own. One
+ * that is not as the contract says is told to who waits for an event, and at the end.
+ */
 import { connect } from 'nats';
 import type { Msg } from 'nats';
+import { readStatusEvent } from '../../scripts/contract/event-conformance.ts';
+import type { StatusEventDocument } from '../../scripts/contract/event-conformance.ts';
 import type { ContainerStatus } from '../../src/containers/container.ts';
 
-/** A CloudEvent in structured JSON. */
-export interface StatusCloudEvent {
-  specversion: string;
-  id: string;
-  source: string;
-  type: string;
-  subject: string;
-  time: string;
-  datacontenttype: string;
-  data: { id: string; status: ContainerStatus; message: string };
+export type StatusCloudEvent = StatusEventDocument;
+
+/** What came from NATS. */
+export interface StatusMessage {
+  natsSubject: string;
+  contentType: string;
+  body: string;
 }
 
 export interface ReceivedEvent {
   natsSubject: string;
   contentType: string;
   event: StatusCloudEvent;
+  /** When it was taken in, by the clock of `performance.now()`. */
+  at: number;
 }
 
 type Wanted = ContainerStatus | ((event: StatusCloudEvent) => boolean);
@@ -33,7 +37,7 @@ export interface Events {
   statuses(containerId: string): ContainerStatus[];
   /**
    * The first event of the container that is wanted, whether it came already or comes yet; only those after `after` count.
-   * Rejects after 60 s with what came instead.
+   * Rejects after 60 s with what came instead, or once anything came that is not as the contract says.
    */
   waitFor(containerId: string, wanted: Wanted, after?: StatusCloudEvent): Promise<StatusCloudEvent>;
 }
@@ -44,24 +48,45 @@ const patienceMs = 60_000;
 
 export async function subscribeEvents(natsUrl: string): Promise<EventSubscriber> {
   const connection = await connect({ servers: natsUrl, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
-  const { events, add } = collectEvents();
+  const { events, add, assertConform } = collectEvents();
   connection.subscribe('dcm.container', {
     callback: (err, message) => {
       if (err) throw err;
-      add(readEvent(message));
+      add(messageOf(message));
     },
   });
   await connection.flush();
-  return { ...events, [Symbol.asyncDispose]: () => connection.close() };
+  return {
+    ...events,
+    [Symbol.asyncDispose]: async () => {
+      await connection.close();
+      assertConform();
+    },
+  };
+}
+
+export interface EventCollection {
+  events: Events;
+  add: (message: StatusMessage) => void;
+  /** @throws AssertionError when anything came that is not as the contract says */
+  assertConform: () => void;
 }
 
 /** Keeps events that are given to it one by one, for those who wait for them. */
-export function collectEvents(): { events: Events; add: (event: ReceivedEvent) => void } {
+export function collectEvents(): EventCollection {
   const received: ReceivedEvent[] = [];
+  const faults: unknown[] = [];
   const waiting = new Set<() => void>();
-  const add = (event: ReceivedEvent): void => {
-    received.push(event);
+  const add = ({ natsSubject, contentType, body }: StatusMessage): void => {
+    try {
+      received.push({ natsSubject, contentType, event: readStatusEvent(contentType, body), at: performance.now() });
+    } catch (error) {
+      faults.push(error);
+    }
     for (const look of waiting) look();
+  };
+  const assertConform = (): void => {
+    if (faults.length > 0) throw faults[0];
   };
 
   const of = (containerId: string): StatusCloudEvent[] =>
@@ -77,7 +102,8 @@ export function collectEvents(): { events: Events; add: (event: ReceivedEvent) =
     const { promise, resolve, reject } = Promise.withResolvers<StatusCloudEvent>();
     const look = (): void => {
       const event = find(containerId, wanted, after);
-      if (event) resolve(event);
+      if (faults.length > 0) reject(faults[0]);
+      else if (event) resolve(event);
     };
     const timer = setTimeout(() => {
       const seen = JSON.stringify(of(containerId).map(({ data }) => data));
@@ -99,13 +125,10 @@ export function collectEvents(): { events: Events; add: (event: ReceivedEvent) =
       .map(({ data }) => data.status)
       .filter((status, index, all) => status !== all[index - 1]);
 
-  return { events: { received, of, statuses, waitFor }, add };
+  return { events: { received, of, statuses, waitFor }, add, assertConform };
 }
 
-function readEvent(message: Msg): ReceivedEvent {
-  return {
-    natsSubject: message.subject,
-    contentType: message.headers?.get('content-type') ?? '',
-    event: message.json<StatusCloudEvent>(),
-  };
+function messageOf(message: Msg): StatusMessage {
+  const contentType = message.headers?.get('content-type') ?? '';
+  return { natsSubject: message.subject, contentType, body: message.string() };
 }

@@ -1,12 +1,12 @@
 /** What has to hold after every fault: the provider serves, nothing is half-done, its caches equal the cluster, and the last events are true. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Schemas } from '../../generated/client.ts';
 import { containerStatus } from '../../src/containers/status.ts';
-import { buildContainer } from '../../src/kubernetes/objects/build-container.ts';
-import { observeObjects } from '../../src/kubernetes/objects/match-objects.ts';
-import type { ContainerObjects } from '../../src/kubernetes/objects/match-objects.ts';
-import { projectDeployment } from '../../src/kubernetes/objects/project-deployment.ts';
-import { projectPod } from '../../src/kubernetes/objects/project-pod.ts';
-import { projectService } from '../../src/kubernetes/objects/project-service.ts';
+import { buildContainer, observeObjects } from '../../src/kubernetes/objects/container.ts';
+import type { ContainerObjects } from '../../src/kubernetes/objects/container.ts';
+import { projectDeployment } from '../../src/kubernetes/objects/deployment.ts';
+import { projectPod } from '../../src/kubernetes/objects/pod.ts';
+import { projectService } from '../../src/kubernetes/objects/service.ts';
 import { createContainer, deleteContainer, listPage, readContainer, readStatusCode } from './containers.ts';
 import type { StatusCloudEvent } from './events.ts';
 import { eventually } from './kubernetes.ts';
@@ -26,8 +26,8 @@ type Container = Schemas['Container'];
 export interface HealedOptions {
   /** Absent: the first one of the system. */
   provider?: ProviderProcess;
-  /** SP_NAME of the provider; absent: that of the first one. */
-  name?: string;
+  /** SP_NAME of the provider, or those of all that may report; absent: that of the first one. */
+  name?: string | readonly string[];
   /** Containers that were deleted while no provider ran: of their end there is no event. */
   untold?: readonly string[];
 }
@@ -114,13 +114,13 @@ async function lookAtCluster({ request, namespace }: System['cluster']): Promise
     list(`/api/v1/namespaces/${namespace}/services`),
     list(`/api/v1/namespaces/${namespace}/pods`),
   ]);
+  const now = performance.now();
   const all = {
-    deployments: deployments.map(projectDeployment).filter((record) => record !== undefined),
+    deployments: deployments.map((object) => projectDeployment(object)).filter((record) => record !== undefined),
     services: services.map(projectService).filter((record) => record !== undefined),
-    pods: pods.map(projectPod).filter((record) => record !== undefined),
+    pods: pods.map((pod) => projectPod(pod, undefined, now)).filter((record) => record !== undefined),
   };
   const actual = new Map<string, ActualContainer>();
-  const now = Date.now();
   for (const id of new Set(all.deployments.map(({ containerId }) => containerId))) {
     const objects = objectsOf(all, id);
     const view = buildContainer(objects, { namespace, now });
@@ -161,8 +161,12 @@ function shown(container: Container): string {
   return JSON.stringify({ ...container, update_time: undefined });
 }
 
-function eventsFrom({ events }: Pick<System, 'events'>, name: string): Map<string, StatusCloudEvent['data']> {
-  const own = events.received.filter(({ event }) => event.source === `dcm/providers/${name}`);
+function eventsFrom(
+  { events }: Pick<System, 'events'>,
+  name: string | readonly string[],
+): Map<string, StatusCloudEvent['data']> {
+  const sources = new Set([name].flat().map((each) => `dcm/providers/${each}`));
+  const own = events.received.filter(({ event }) => sources.has(event.source));
   return new Map(own.map(({ event }) => [event.data.id, event.data]));
 }
 
@@ -172,10 +176,13 @@ function eventFaults(
   untold: readonly string[],
 ): string[] {
   const faults: string[] = [];
-  for (const [id, { status, message }] of actual) {
+  for (const [id, { container, status, message }] of actual) {
     const told = last.get(id);
-    if (told?.status === status && told.message === message) continue;
-    faults.push(`${id} is ${status} (${message}), and its last event says ${JSON.stringify(told)}`);
+    const endpoints = container.endpoints ?? null;
+    const isTold = told?.status === status && told.message === message;
+    if (isTold && isDeepStrictEqual(told.output_spec?.endpoints, endpoints)) continue;
+    const now = JSON.stringify({ status, message, endpoints });
+    faults.push(`${id} is ${now}, and its last event says ${JSON.stringify(told)}`);
   }
   for (const [id, { status }] of last) {
     if (actual.has(id) || untold.includes(id) || status === 'DELETED') continue;

@@ -2,13 +2,16 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { createClient } from '../../generated/client.ts';
 import type { Client, Schemas } from '../../generated/client.ts';
+import { defaultHintPolicy } from '../../src/containers/hints.ts';
 import { buildApp } from '../../src/http/app.ts';
 import type { AppOptions, Timeouts } from '../../src/http/app.ts';
-import { assertConforms, conformingFetch } from './conformance.ts';
+import { assertConforms, conformingFetch } from '../../scripts/contract/conformance.ts';
+import { ManualClock } from './manual-clock.ts';
 import { InMemoryContainerRepository } from './container-repository.ts';
 
 export interface HttpServer extends AsyncDisposable {
@@ -21,11 +24,17 @@ export interface HttpServer extends AsyncDisposable {
   logLines: Record<string, unknown>[];
   /** The server's ends of the connections that are open. */
   connections(): readonly Socket[];
+  /** Lets the clock of tokens and certificates go on. */
+  passTime(ms: number): Promise<void>;
 }
 
 export interface HttpServerOptions {
   timeouts?: Partial<Timeouts>;
   health?: AppOptions['health'];
+  hintPolicy?: AppOptions['hintPolicy'];
+  watched?: AppOptions['watched'];
+  tokens?: AppOptions['tokens'];
+  tls?: AppOptions['tls'];
   /** Called before the server listens. */
   prepare?: (app: FastifyInstance) => void;
   /** False: the application is built and never listens. */
@@ -36,13 +45,19 @@ const patient: Timeouts = { requestMs: 30_000, readMs: 15_000, writeMs: 15_000, 
 
 export async function startHttpServer(options: HttpServerOptions = {}): Promise<HttpServer> {
   const repository = new InMemoryContainerRepository();
+  const clock = new ManualClock();
   const logLines: Record<string, unknown>[] = [];
   const app = await buildApp({
     repository,
+    watched: options.watched ?? { isLive: true, onChange: () => () => undefined, view: () => undefined },
+    hintPolicy: options.hintPolicy ?? defaultHintPolicy,
     health: options.health ?? { healthy: () => Promise.resolve(true) },
     log: pino({ base: null }, { write: (line: string) => void logLines.push(JSON.parse(line) as never) }),
     version: '1.2.3',
     timeouts: { ...patient, ...options.timeouts },
+    clock,
+    ...(options.tokens && { tokens: options.tokens }),
+    ...(options.tls && { tls: options.tls }),
   });
   options.prepare?.(app);
   const sockets = new Set<Socket>();
@@ -59,6 +74,7 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
     repository,
     logLines,
     connections: () => [...sockets],
+    passTime: (ms) => clock.advance(ms),
     [Symbol.asyncDispose]: async () => {
       app.server.closeAllConnections();
       await app.close();
@@ -87,10 +103,15 @@ export interface RawConnection extends Disposable {
   closed(): Promise<string>;
 }
 
-/** A bare TCP connection to the server, for requests that no client library would send. */
-export async function openRaw(port: number): Promise<RawConnection> {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
-  await once(socket, 'connect');
+/**
+ * A bare TCP connection to the server, for requests that no client library would send.
+ *
+ * @param options.ca - with it over TLS, to a server with this certificate
+ */
+export async function openRaw(port: number, { ca }: { ca?: Buffer } = {}): Promise<RawConnection> {
+  const to = { host: '127.0.0.1', port, noDelay: true };
+  const socket = ca === undefined ? connect(to) : connectTls({ ...to, ca });
+  await once(socket, ca === undefined ? 'connect' : 'secureConnect');
   let received = '';
   let ended = false;
   const waiting = new Set<() => void>();

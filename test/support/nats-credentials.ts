@@ -15,6 +15,8 @@ export interface NatsUser {
   serverConfiguration: string;
   /** The content of a credentials file. */
   credentials: string;
+  /** The same user for so many seconds from now on. */
+  credentialsFor(seconds: number): string;
   /** The secret in it. */
   seed: string;
 }
@@ -26,38 +28,38 @@ export function createNatsUser(): NatsUser {
   const limits = { subs: -1, data: -1, payload: -1, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
   const operatorJwt = signJwt(operator, operator, { type: 'operator', version: 2 });
   const accountJwt = signJwt(operator, account, { type: 'account', version: 2, limits });
-  const userJwt = signJwt(account, user, {
-    type: 'user',
-    version: 2,
-    pub: {},
-    sub: {},
-    subs: -1,
-    data: -1,
-    payload: -1,
-  });
+  const permissions = { type: 'user', version: 2, pub: {}, sub: {}, subs: -1, data: -1, payload: -1 };
   const seed = new TextDecoder().decode(user.getSeed());
   return {
     serverConfiguration: `operator: ${operatorJwt}
       resolver: MEMORY
       resolver_preload: { ${account.getPublicKey()}: ${accountJwt} }`,
-    credentials: [
-      '-----BEGIN NATS USER JWT-----',
-      userJwt,
-      '------END NATS USER JWT------',
-      '',
-      '-----BEGIN USER NKEY SEED-----',
-      seed,
-      '------END USER NKEY SEED------',
-      '',
-    ].join('\n'),
+    credentials: credentialsFile(signJwt(account, user, permissions), seed),
+    credentialsFor: (seconds) => credentialsFile(signJwt(account, user, permissions, seconds), seed),
     seed,
   };
 }
 
-function signJwt(issuer: KeyPair, subject: KeyPair, nats: object): string {
+function credentialsFile(jwt: string, seed: string): string {
+  return [
+    '-----BEGIN NATS USER JWT-----',
+    jwt,
+    '------END NATS USER JWT------',
+    '',
+    '-----BEGIN USER NKEY SEED-----',
+    seed,
+    '------END USER NKEY SEED------',
+    '',
+  ].join('\n');
+}
+
+/** @param seconds - until it expires; absent: never */
+function signJwt(issuer: KeyPair, subject: KeyPair, nats: object, seconds?: number): string {
+  const now = Math.floor(Date.now() / 1_000);
   const claims = {
     jti: crypto.randomUUID(),
-    iat: Math.floor(Date.now() / 1_000),
+    iat: now,
+    ...(seconds !== undefined && { exp: now + seconds }),
     iss: issuer.getPublicKey(),
     sub: subject.getPublicKey(),
     name: 'test',

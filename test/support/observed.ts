@@ -40,7 +40,7 @@ export function pod(changes: Partial<ObservedPod> = {}): ObservedPod {
 }
 
 export function container(state: ObservedContainerState, changes: Partial<ObservedContainer> = {}): ObservedContainer {
-  return { name: 'container', restartCount: 0, state, lastState: {}, ...changes };
+  return { name: 'container', restartCount: 0, isReady: true, state, lastState: {}, ...changes };
 }
 
 export function terminated(exitCode: number, reason = 'Error'): ObservedContainerState {

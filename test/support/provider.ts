@@ -1,10 +1,10 @@
-/** The provider as it ships: a process of its own, started from src/main.ts with an environment and nothing else. */
-import { join } from 'node:path';
+/** The provider as it ships: a process of its own, started with an environment and nothing else. */
 import { createInterface } from 'node:readline';
 import { createClient } from '../../generated/client.ts';
 import type { Client } from '../../generated/client.ts';
-import { conformingFetch } from './conformance.ts';
+import { conformingFetch } from '../../scripts/contract/conformance.ts';
 import type { LogLine } from './log-lines.ts';
+import { mainFile } from './main-file.ts';
 import { startProcess } from './process.ts';
 import type { TestProcess } from './process.ts';
 
@@ -35,7 +35,6 @@ export interface ProviderProcess extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-const mainFile = join(import.meta.dirname, '../../src/main.ts');
 const patienceMs = 60_000;
 
 /** Resolves once the provider listens: its caches may not be filled yet. */

@@ -1,25 +1,28 @@
 /**
  * Everything at once: a cluster with a namespace of its own, NATS, a registry, a subscriber of the status events, and a
- * provider between them. On a real cluster the provider is a ServiceAccount with the rights that it needs and no more.
+ * provider between them. On a real cluster the provider is the chart's ServiceAccount, under the chart's admission policy.
  */
 import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/controllers.ts';
-import { startControlPlane } from '../cluster/control-plane.ts';
-import type { ControlPlane, PolicyRule } from '../cluster/control-plane.ts';
+import { startControlPlane } from '../../scripts/cluster/control-plane.ts';
+import type { ControlPlane, PolicyRule } from '../../scripts/cluster/control-plane.ts';
+import { createChartAccess } from './chart-access.ts';
 import { subscribeEvents } from './events.ts';
 import type { EventSubscriber } from './events.ts';
 import { eventually, openCluster, openKubeconfig, openSandbox } from './kubernetes.ts';
 import type { TestCluster } from './kubernetes.ts';
-import { startNatsServer } from './nats-server.ts';
-import type { TestNatsServer } from './nats-server.ts';
-import { providerRules } from './provider-rules.ts';
+import { startNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
+import type { TestNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { startProvider } from './provider.ts';
 import type { ProviderProcess } from './provider.ts';
-import { startRegistry } from './registry.ts';
-import type { TestRegistry } from './registry.ts';
+import { startRegistry } from '../../scripts/registry.ts';
+import type { TestRegistry } from '../../scripts/registry.ts';
 import { Workloads } from './workloads.ts';
 
 /** Of the sandbox's controllers: quick, but for what has to be seen before it is over. */
 const times = { ...quickTimes, podStart: 200, slowPodStart: 2_000, imagePullRetry: 200 };
+
+/** What callers may ask for here, each kind of volumes included: what the policy refuses has tests of its own. */
+const everyHint = ['env_from_secrets', 'volumes.empty_dir', 'volumes.config_map', 'volumes.secret'];
 
 export interface System extends AsyncDisposable {
   cluster: TestCluster;
@@ -28,6 +31,9 @@ export interface System extends AsyncDisposable {
   registry: TestRegistry;
   provider: ProviderProcess;
   client: ProviderProcess['client'];
+  /** Path of the providers' kubeconfig. */
+  kubeconfig: string;
+  natsUrl: string;
   /** One more provider of the same cluster, NATS and registry; it ends with the system unless it is ended before. */
   addProvider(env?: Record<string, string>): Promise<ProviderProcess>;
   /** On a real cluster, what the providers may do from now on. */
@@ -64,12 +70,13 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const registry = stack.use(await startRegistry());
   const events = stack.use(await subscribeEvents(nats.url));
   const access = cluster.isSandbox ? undefined : await createAccess(cluster, stack, on);
+  const kubeconfig = access?.kubeconfig ?? cluster.kubeconfig;
   await prepare?.(workloads, cluster);
 
   const addProvider = async (more: Record<string, string> = {}): Promise<ProviderProcess> =>
     providers.use(
       await startProvider({
-        kubeconfig: access?.kubeconfig ?? cluster.kubeconfig,
+        kubeconfig,
         namespace: cluster.namespace,
         natsUrl: nats.url,
         registrationUrl: registry.url,
@@ -87,6 +94,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     registry,
     provider,
     client: provider.client,
+    kubeconfig,
+    natsUrl: nats.url,
     addProvider,
     setRules: async (rules) => access?.setRules(rules),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
@@ -107,5 +116,6 @@ async function createAccess(cluster: TestCluster, stack: AsyncDisposableStack, o
     () => cluster.request('GET', account),
     ({ status }) => status === 200,
   );
-  return controlPlane.createAccess(cluster.namespace, [...providerRules], server === undefined ? {} : { server });
+  const options = { allowedHints: everyHint, ...(server !== undefined && { server }) };
+  return stack.use(await createChartAccess(controlPlane, cluster.namespace, options));
 }

@@ -27,15 +27,19 @@ interface Pair {
   server: Socket;
 }
 
-/** @param target - where connections are carried to, e.g. the URL of an API server on 127.0.0.1 */
-export async function startTcpProxy(target: string): Promise<TcpProxy> {
+/**
+ * @param target - where connections are carried to, e.g. the URL of an API server on 127.0.0.1
+ * @param localAddress - from which they come there; absent: the system's choice
+ */
+export async function startTcpProxy(target: string, localAddress?: string): Promise<TcpProxy> {
   const { hostname, port: targetPort } = new URL(target);
   const pairs = new Set<Pair>();
   let accepted = 0;
   let isSilent = false;
   const listener = createServer({ pauseOnConnect: true }, (client) => {
     accepted++;
-    const pair: Pair = { client, server: connect(Number(targetPort), hostname) };
+    const address = { host: hostname, port: Number(targetPort), ...(localAddress && { localAddress }) };
+    const pair: Pair = { client, server: connect(address) };
     pairs.add(pair);
     for (const [from, to] of [
       [pair.client, pair.server],

@@ -1,5 +1,5 @@
 /** The objects of containers in a test cluster, looked at and meddled with past the provider. */
-import { manualAnnotation } from '../cluster/stages.ts';
+import { manualAnnotation } from '../../scripts/cluster/stages.ts';
 import { eventually } from './kubernetes.ts';
 import type { TestCluster } from './kubernetes.ts';
 

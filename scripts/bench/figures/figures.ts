@@ -1,9 +1,15 @@
 /** All figures, in the order in which they are taken. */
 import type { FigureBuilder } from '../figure.ts';
+import { buildBuilds } from './builds.ts';
+import { buildCrowd } from './crowd.ts';
 import { buildBurst, buildLatency } from './events.ts';
 import { buildFill, buildMemory, buildStart } from './fill.ts';
 import { buildGet } from './get.ts';
+import { buildGrowth } from './growth.ts';
 import { buildList } from './list.ts';
+import { buildMetrics } from './metrics.ts';
+import { buildRemembered } from './remembered.ts';
+import { buildWait } from './wait.ts';
 import { buildCalls, buildCreate } from './writes.ts';
 
 export const figures: Record<string, FigureBuilder> = {
@@ -14,6 +20,17 @@ export const figures: Record<string, FigureBuilder> = {
   fill: buildFill,
   memory: buildMemory,
   burst: buildBurst,
+  remembered: buildRemembered,
   latency: buildLatency,
+  metrics: buildMetrics,
+  load: buildCrowd,
+  wait: buildWait,
   start: buildStart,
+  growth: buildGrowth,
+  builds: buildBuilds,
 };
+
+/** Those that are taken unless others are named: all but what takes a cluster of its own size, or another build. */
+export const ordinaryFigures: readonly string[] = Object.keys(figures).filter(
+  (name) => name !== 'growth' && name !== 'builds',
+);

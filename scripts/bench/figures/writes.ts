@@ -1,7 +1,7 @@
 /** Creating containers, with and without ports, one and many at a time, and deleting them. */
 import { randomUUID } from 'node:crypto';
-import { buildDeployment } from '../../../src/kubernetes/objects/build-deployment.ts';
-import { buildService } from '../../../src/kubernetes/objects/build-service.ts';
+import { buildDeployment } from '../../../src/kubernetes/objects/deployment.ts';
+import { buildServices } from '../../../src/kubernetes/objects/service.ts';
 import { inTurn } from '../figure.ts';
 import type { FigureBuilder, Reading } from '../figure.ts';
 import type { WriteStep } from '../load-process.ts';
@@ -57,7 +57,9 @@ function rawCreate(stage: Stage, id: string, withPorts: boolean): WriteStep[] {
   const identity = { id, incarnation: 'raw', namespace };
   const spec = containerSpec(0, { withPorts });
   const deployment = buildDeployment(identity, spec);
-  const service = buildService(identity, spec, { name: `dcm-${id}`, uid: randomUUID() }, 'LoadBalancer');
+  const owner = { name: `dcm-${id}`, uid: randomUUID() };
+  const options = { externalServiceType: 'LoadBalancer', isolated: false } as const;
+  const services = buildServices(identity, spec, owner, options);
   const headers = { ...json, ...stage.credentials.headers };
   const step = (path: string, body: object): WriteStep => {
     const url = `${stage.api.server}${path}?fieldValidation=Strict`;
@@ -65,16 +67,16 @@ function rawCreate(stage: Stage, id: string, withPorts: boolean): WriteStep[] {
   };
   return [
     step(`/apis/apps/v1/namespaces/${namespace}/deployments`, deployment),
-    ...(service ? [step(`/api/v1/namespaces/${namespace}/services`, service)] : []),
+    ...services.map((service) => step(`/api/v1/namespaces/${namespace}/services`, service)),
   ];
 }
 
-function create({ url }: ProviderProcess, id: string, withPorts: boolean): WriteStep {
+export function create({ url }: ProviderProcess, id: string, withPorts: boolean): WriteStep {
   const body = JSON.stringify({ spec: containerSpec(0, { withPorts }) });
   return { url: `${url}/api/v1alpha1/containers?id=${id}`, method: 'POST', headers: json, body, status: 201 };
 }
 
-function remove({ url }: ProviderProcess, id: string): WriteStep {
+export function remove({ url }: ProviderProcess, id: string): WriteStep {
   return { url: `${url}/api/v1alpha1/containers/${id}`, method: 'DELETE', headers: {}, status: 204 };
 }
 

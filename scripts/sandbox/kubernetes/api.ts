@@ -63,7 +63,7 @@ export async function startKubernetesApi(options: KubernetesApiOptions = {}): Pr
   });
   for (const name of ['default', 'kube-system']) createNamespace(registry, name);
 
-  const certificate = options.tls ? createCertificate() : undefined;
+  const certificate = options.tls ? await createCertificate() : undefined;
   const listener = requestListener({
     registry,
     lists,

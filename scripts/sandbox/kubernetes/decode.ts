@@ -97,8 +97,9 @@ function makeDecoder(type: string, format: string): Decoder {
     case 'number':
       return numberDecoder(format);
     case 'Date':
-    case 'V1MicroTime':
       return decodeTime;
+    case 'V1MicroTime':
+      return decodeMicroTime;
     case 'IntOrString':
       return decodeIntOrString;
     default:
@@ -207,6 +208,16 @@ const decodeTime: Decoder = (value, path, struct, context) => {
   throw cannotBeHandled(
     context,
     `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse it`,
+  );
+};
+
+/** Go's layout asks for exactly six fraction digits. */
+const decodeMicroTime: Decoder = (value, path, struct, context) => {
+  const time = decodeTime(value, path, struct, context);
+  if (time === undefined || /\.\d{6}(Z|[+-])/.test(time as string)) return time;
+  throw cannotBeHandled(
+    context,
+    `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05.000000Z07:00": cannot parse it`,
   );
 };
 

@@ -31,8 +31,12 @@ function describe(resource: Resource): unknown[] {
   ];
 }
 
-const appsVersion = { groupVersion: 'apps/v1', version: 'v1' };
-const appsGroup = { name: 'apps', versions: [appsVersion], preferredVersion: appsVersion };
+const groups = [...new Set(allResources.map(({ group }) => group))].filter((group) => group !== '').map(describeGroup);
+
+function describeGroup(name: string) {
+  const version = { groupVersion: `${name}/v1`, version: 'v1' };
+  return { name, versions: [version], preferredVersion: version };
+}
 
 /** Answers by path. */
 const documents = new Map<string, (serverAddress: string) => unknown>([
@@ -58,14 +62,20 @@ const documents = new Map<string, (serverAddress: string) => unknown>([
       serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
     }),
   ],
-  ['/apis', () => ({ kind: 'APIGroupList', apiVersion: 'v1', groups: [appsGroup] })],
-  ['/apis/apps', () => ({ kind: 'APIGroup', apiVersion: 'v1', ...appsGroup })],
+  ['/apis', () => ({ kind: 'APIGroupList', apiVersion: 'v1', groups })],
   ['/api/v1', () => resourceList('', 'v1')],
-  ['/apis/apps/v1', () => resourceList('apps', 'v1')],
+  ...groups.flatMap((group): [string, () => unknown][] => [
+    [`/apis/${group.name}`, () => ({ kind: 'APIGroup', apiVersion: 'v1', ...group })],
+    [`/apis/${group.name}/v1`, () => resourceList(group.name, 'v1')],
+  ]),
   [
     '/',
     () => ({
-      paths: ['/api', '/api/v1', '/apis', '/apis/apps', '/apis/apps/v1', '/healthz', '/livez', '/readyz', '/version'],
+      paths: [
+        ...['/api', '/api/v1', '/apis'],
+        ...groups.flatMap(({ name }) => [`/apis/${name}`, `/apis/${name}/v1`]),
+        ...['/healthz', '/livez', '/readyz', '/version'],
+      ],
     }),
   ],
 ]);

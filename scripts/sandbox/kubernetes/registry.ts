@@ -13,7 +13,8 @@ import {
   type StatusBody,
 } from './api-error.ts';
 import type { Kind } from './kinds/kind.ts';
-import { namespaceKind, plainKind } from './kinds/plain.ts';
+import { leaseKind } from './kinds/lease.ts';
+import { namespaceKind, plainKind, secretKind } from './kinds/plain.ts';
 import { podKind } from './kinds/pod.ts';
 import { ServiceAllocator, serviceKind, type NodePortRange } from './kinds/service.ts';
 import { deploymentKind, replicaSetKind } from './kinds/workloads.ts';
@@ -25,7 +26,17 @@ import {
   type ObjectInput,
   type Pod,
 } from './objects.ts';
-import { apiVersionOf, deployments, namespaces, pods, replicaSets, services, type Resource } from './resources.ts';
+import {
+  apiVersionOf,
+  deployments,
+  leases,
+  namespaces,
+  pods,
+  replicaSets,
+  secrets,
+  services,
+  type Resource,
+} from './resources.ts';
 import { keyOfObject, StoredVersion, type Store } from './store.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 
@@ -42,9 +53,11 @@ export interface DeleteOptions extends WriteOptions {
 
 const kinds = new Map<Resource, Kind>([
   [deployments, deploymentKind],
+  [leases, leaseKind],
   [namespaces, namespaceKind],
   [pods, podKind],
   [replicaSets, replicaSetKind],
+  [secrets, secretKind],
   [services, serviceKind],
 ]);
 

@@ -74,6 +74,13 @@ export const configMaps: Resource = {
   shortNames: ['cm'],
   model: 'V1ConfigMap',
 };
+export const secrets: Resource = {
+  ...core,
+  plural: 'secrets',
+  singular: 'secret',
+  kind: 'Secret',
+  model: 'V1Secret',
+};
 export const deployments: Resource = {
   ...apps,
   plural: 'deployments',
@@ -93,6 +100,15 @@ export const replicaSets: Resource = {
   subresources: ['status', 'scale'],
 };
 
+export const leases: Resource = {
+  ...core,
+  group: 'coordination.k8s.io',
+  plural: 'leases',
+  singular: 'lease',
+  kind: 'Lease',
+  model: 'V1Lease',
+};
+
 export const allResources: readonly Resource[] = [
   namespaces,
   pods,
@@ -100,8 +116,10 @@ export const allResources: readonly Resource[] = [
   events,
   serviceAccounts,
   configMaps,
+  secrets,
   deployments,
   replicaSets,
+  leases,
 ];
 
 export function apiVersionOf(resource: Resource): string {

@@ -6,7 +6,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { awaitGreeting } from '../../../src/status/nats-greeting.ts';
+import { awaitGreeting } from '../../../src/events/nats-greeting.ts';
 
 const startTimeoutMs = 15_000;
 const maxOutputKept = 10_000;

@@ -3,7 +3,7 @@ import type { Status, StatusCause } from './resources.ts';
 
 /** What was asked, in the words of RBAC. */
 export interface CallDescription {
-  verb: 'create' | 'delete' | 'get' | 'list' | 'watch';
+  verb: 'create' | 'delete' | 'get' | 'list' | 'patch' | 'update' | 'watch';
   /** A resource such as `deployments`; `version` for the version endpoint. */
   resource: string;
 }
@@ -16,11 +16,15 @@ export class KubernetesApiError extends Error {
   readonly status: number;
   /** Kubernetes' own word, such as `AlreadyExists`; absent where something other than the API server answered. */
   readonly reason: string | undefined;
+  /** Whether it was an API server that answered: what else may stand there does not answer with a Status. */
+  readonly isStatus: boolean;
   /** What Kubernetes said. It may repeat values of the object, which are not for the log. */
   readonly statusMessage: string;
   readonly causes: readonly StatusCause[];
   /** The kind of the object that the Status speaks of, such as `namespaces`. */
   readonly detailsKind: string | undefined;
+  /** The name of that object. */
+  readonly detailsName: string | undefined;
   /** From the header `Retry-After`, else from the Status. */
   readonly retryAfterSeconds: number | undefined;
 
@@ -34,9 +38,11 @@ export class KubernetesApiError extends Error {
     this.call = call;
     this.status = status;
     this.reason = body?.reason;
+    this.isStatus = body !== undefined;
     this.statusMessage = statusMessage;
     this.causes = body?.details?.causes ?? [];
     this.detailsKind = body?.details?.kind;
+    this.detailsName = body?.details?.name;
     this.retryAfterSeconds = retryAfterSeconds ?? body?.details?.retryAfterSeconds;
   }
 
@@ -78,6 +84,28 @@ export function isKubernetesError(error: unknown): error is KubernetesError {
 
 export function hasStatus(error: unknown, status: number): error is KubernetesApiError {
   return error instanceof KubernetesApiError && error.status === status;
+}
+
+/**
+ * Whether the API server itself says that there is no object of this name. A proxy's 404 does not say so, nor does that of
+ * an API server that does not serve the resource (yet), or lacks the namespace.
+ */
+export function isAbsent(error: unknown, { resource, name }: { resource: string; name: string }): boolean {
+  if (!hasStatus(error, 404) || error.reason !== 'NotFound') return false;
+  return error.detailsKind === resource && error.detailsName === name;
+}
+
+/** Whether the API server says that the object is not, or no longer, the one that is meant. */
+export function isConflict(error: unknown): boolean {
+  return hasStatus(error, 409) && error.reason === 'Conflict';
+}
+
+/** RBAC says `User "…" cannot create resource "…"`; a policy that refuses an object has words of its own. */
+export function isPermissionMissing(error: KubernetesApiError): boolean {
+  return (
+    error.status === 403 &&
+    (error.statusMessage === '' || /\bcannot [a-z]+ (resource|path) "/.test(error.statusMessage))
+  );
 }
 
 export function alreadyExists(error: unknown): boolean {

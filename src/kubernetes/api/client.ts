@@ -1,13 +1,14 @@
 /** Calls to the Kubernetes API: JSON in and out over the pooled connections, each with a deadline. */
-import { setTimeout as wait } from 'node:timers/promises';
 import { request } from 'undici';
 import type { Dispatcher } from 'undici';
 
-import { orAborted } from './abort.ts';
+import { noMetrics } from '../../telemetry/telemetry.ts';
+import type { Metrics } from '../../telemetry/telemetry.ts';
+import { callWithin, orAborted, sleep } from '../../time.ts';
 import { KubernetesApiError, KubernetesConnectionError, isKubernetesError } from './api-error.ts';
 import type { CallDescription } from './api-error.ts';
 import type { Access, ClusterConnection } from './connection.ts';
-import { apiPaths } from './resources.ts';
+import { resourcePath, resources } from './resources.ts';
 import type { Resource, Resources, Status } from './resources.ts';
 import { readLines } from './read-lines.ts';
 
@@ -15,7 +16,7 @@ import { readLines } from './read-lines.ts';
 export interface CallLimits {
   /** Ends the call with the signal's reason. */
   signal?: AbortSignal;
-  /** When the call ends with a `KubernetesConnectionError`, in milliseconds since the epoch. Absent: 10 s from now. */
+  /** When the call ends with a `KubernetesConnectionError`, by `performance.now()`. Absent: 10 s from now. */
   until?: number;
 }
 
@@ -29,14 +30,18 @@ export interface ListPage<Item> {
   bytes: number;
 }
 
-export interface ListQuery {
-  labelSelector: string;
+export interface Selectors {
+  labelSelector?: string;
+  fieldSelector?: string;
+}
+
+export interface ListQuery extends Selectors {
   limit?: number;
   continueToken?: string;
 }
 
 /** What is asked of the API server; `KubernetesClient` asks it over HTTP. */
-export type KubernetesApi = Pick<KubernetesClient, 'list' | 'listAll' | 'create' | 'delete' | 'watch' | 'version'>;
+export type KubernetesApi = Pick<KubernetesClient, keyof KubernetesClient>;
 
 const defaultCallMs = 10_000;
 /** How often a read is tried before its error is given back. */
@@ -44,7 +49,20 @@ const maxReadAttempts = 3;
 /** Longest line of a watch, in characters: objects are bounded by what etcd takes, about 1.5 MiB. */
 const maxLineLength = 16 * 1024 * 1024;
 
+/** Unknown and doubled fields are errors, not dropped. */
+const strict = { fieldValidation: 'Strict' };
+const timeIsUp = 'the time for the call is up';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 type Query = Record<string, string | number | undefined>;
+
+/** What a request says beside its path. */
+interface Content {
+  query?: Query;
+  body?: unknown;
+  /** Of the body; absent: JSON. */
+  contentType?: string;
+}
 
 /**
  * All methods throw `KubernetesApiError` or `KubernetesConnectionError`, or the signal's reason once it is aborted.
@@ -52,20 +70,22 @@ type Query = Record<string, string | number | undefined>;
 export class KubernetesClient {
   readonly #connection: ClusterConnection;
   readonly #namespace: string;
+  readonly #metrics: Metrics;
 
-  constructor(connection: ClusterConnection, namespace: string) {
+  constructor(connection: ClusterConnection, namespace: string, metrics = noMetrics) {
     this.#connection = connection;
     this.#namespace = namespace;
+    this.#metrics = metrics;
   }
 
   /** One page, asked for once. The list is consistent: it has all that was written before. */
   async list<Kind extends Resource>(
     resource: Kind,
-    { labelSelector, limit, continueToken }: ListQuery,
+    { continueToken, ...selection }: ListQuery,
     limits: CallLimits,
   ): Promise<ListPage<Resources[Kind]>> {
     const call: CallDescription = { verb: 'list', resource };
-    const query = { labelSelector, limit, continue: continueToken };
+    const query = { ...selection, continue: continueToken };
     const { value, bytes } = await this.#exchange(call, 'GET', this.#path(resource), { query, ...limits });
     return { ...readPage<Resources[Kind]>(call, value), bytes };
   }
@@ -74,7 +94,7 @@ export class KubernetesClient {
   async listAll<Kind extends Resource>(
     resource: Kind,
     labelSelector: string,
-    { signal, until = Date.now() + defaultCallMs }: CallLimits,
+    { signal, until = performance.now() + defaultCallMs }: CallLimits,
   ): Promise<Resources[Kind][]> {
     const limits = { until, ...(signal && { signal }) };
     for (let attempt = 1; ; attempt++) {
@@ -82,21 +102,63 @@ export class KubernetesClient {
         return (await this.list(resource, { labelSelector }, limits)).items;
       } catch (error) {
         const delayMs = readAgainAfter(error);
-        if (attempt === maxReadAttempts || delayMs === undefined || Date.now() + delayMs >= until) throw error;
-        await wait(delayMs, undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+        if (attempt === maxReadAttempts || delayMs === undefined || performance.now() + delayMs >= until) throw error;
+        await sleep(delayMs, signal);
+        signal?.throwIfAborted();
       }
     }
   }
 
-  /** One attempt: a write whose answer is lost may have been done. Unknown fields are refused. */
+  /** One attempt. @throws `KubernetesApiError` 404 where there is no object of this name */
+  async get<Kind extends Resource>(resource: Kind, name: string, limits: CallLimits): Promise<Resources[Kind]> {
+    const { value } = await this.#exchange({ verb: 'get', resource }, 'GET', this.#pathOf(resource, name), limits);
+    return value as Resources[Kind];
+  }
+
+  /**
+   * One attempt: a write whose answer is lost may have been done. Unknown fields are refused.
+   *
+   * @param options.dryRun - everything is checked, nothing is made, and the object as it would be is answered
+   */
   async create<Kind extends Resource>(
     resource: Kind,
     object: Resources[Kind],
     limits: CallLimits,
+    { dryRun = false }: { dryRun?: boolean } = {},
   ): Promise<Resources[Kind]> {
-    const query = { fieldValidation: 'Strict' };
     const call: CallDescription = { verb: 'create', resource };
-    const { value } = await this.#exchange(call, 'POST', this.#path(resource), { query, body: object, ...limits });
+    const query = dryRun ? { ...strict, dryRun: 'All' } : strict;
+    const options = { query, body: object, ...limits };
+    const { value } = await this.#exchange(call, 'POST', this.#path(resource), options);
+    return value as Resources[Kind];
+  }
+
+  /**
+   * One attempt, which may have been done although its answer is lost. Unknown fields are refused.
+   *
+   * @param object - where its metadata has a `resourceVersion`, a `KubernetesApiError` 409 says that it is no longer that
+   */
+  async update<Kind extends Resource>(
+    resource: Kind,
+    object: Resources[Kind],
+    limits: CallLimits,
+  ): Promise<Resources[Kind]> {
+    const call: CallDescription = { verb: 'update', resource };
+    const path = this.#pathOf(resource, object.metadata?.name ?? '');
+    const { value } = await this.#exchange(call, 'PUT', path, { query: strict, body: object, ...limits });
+    return value as Resources[Kind];
+  }
+
+  /** Merges `change` into the object (RFC 7396). One attempt, which may have been done although its answer is lost. */
+  async patch<Kind extends Resource>(
+    resource: Kind,
+    name: string,
+    change: object,
+    limits: CallLimits,
+  ): Promise<Resources[Kind]> {
+    const call: CallDescription = { verb: 'patch', resource };
+    const options = { query: strict, body: change, contentType: 'application/merge-patch+json', ...limits };
+    const { value } = await this.#exchange(call, 'PATCH', this.#pathOf(resource, name), options);
     return value as Resources[Kind];
   }
 
@@ -104,8 +166,7 @@ export class KubernetesClient {
   async delete(resource: Resource, { name, uid }: { name: string; uid?: string }, limits: CallLimits): Promise<void> {
     const preconditions = uid !== undefined && { preconditions: { uid } };
     const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', ...preconditions };
-    const path = `${this.#path(resource)}/${encodeURIComponent(name)}`;
-    await this.#exchange({ verb: 'delete', resource }, 'DELETE', path, { body, ...limits });
+    await this.#exchange({ verb: 'delete', resource }, 'DELETE', this.#pathOf(resource, name), { body, ...limits });
   }
 
   /** Asks for the server's version, which needs no permission in a namespace; the answer does not matter. */
@@ -121,93 +182,93 @@ export class KubernetesClient {
    */
   async watch(
     resource: Resource,
-    query: { labelSelector: string; resourceVersion: string; timeoutSeconds: number },
-    { signal, until = Date.now() + defaultCallMs }: CallLimits,
+    query: Selectors & { resourceVersion: string; timeoutSeconds: number },
+    { signal, until = performance.now() + defaultCallMs }: CallLimits,
   ): Promise<AsyncIterable<string>> {
     const call: CallDescription = { verb: 'watch', resource };
-    const deadline = new Deadline(until, signal);
-    try {
-      const response = await this.#send(call, 'GET', this.#path(resource), {
-        query: { ...query, watch: 'true', allowWatchBookmarks: 'true' },
-        signal: deadline.signal,
-      });
+    const content = { query: { ...query, watch: 'true', allowWatchBookmarks: 'true' } };
+    return withinLimits(call, { signal, until }, async (bounded) => {
+      const response = await this.#send(call, 'GET', this.#path(resource), { ...content, signal: bounded });
       if (response.statusCode >= 300) throw await readRefusal(call, response);
       return readLines(response.body, maxLineLength);
-    } catch (error) {
-      throw describeFailure(call, error, signal);
-    } finally {
-      deadline.clear();
-    }
+    });
   }
 
   #path(resource: Resource): string {
-    return `${apiPaths[resource]}/namespaces/${encodeURIComponent(this.#namespace)}/${resource}`;
+    return resourcePath(resources[resource], this.#namespace);
+  }
+
+  #pathOf(resource: Resource, name: string): string {
+    return `${this.#path(resource)}/${encodeURIComponent(name)}`;
   }
 
   /** One request and its whole answer. */
   async #exchange(
     call: CallDescription,
-    method: 'GET' | 'POST' | 'DELETE',
+    method: Method,
     path: string,
-    { query, body, signal, until = Date.now() + defaultCallMs }: CallLimits & { query?: Query; body?: unknown },
+    { signal, until = performance.now() + defaultCallMs, ...content }: CallLimits & Content,
   ): Promise<{ value: unknown; bytes: number }> {
-    const deadline = new Deadline(until, signal);
-    try {
-      const response = await this.#send(call, method, path, {
-        signal: deadline.signal,
-        ...(query && { query }),
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
+    return withinLimits(call, { signal, until }, async (bounded) => {
+      const response = await this.#send(call, method, path, { ...content, signal: bounded });
       if (response.statusCode >= 300) throw await readRefusal(call, response);
       const text = await response.body.text();
       return { value: parse(call, text), bytes: text.length };
-    } catch (error) {
-      throw describeFailure(call, error, signal);
-    } finally {
-      deadline.clear();
-    }
+    });
   }
 
   /** Sends with fresh credentials, and once more with new ones when the API server does not take them. */
   async #send(
     call: CallDescription,
-    method: 'GET' | 'POST' | 'DELETE',
+    method: Method,
     path: string,
-    options: { query?: Query; body?: string; signal: AbortSignal },
+    content: Content & { signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
-    const access = await orAborted(this.#connection.access(), options.signal);
-    const response = await this.#sendAs(access, method, path, options);
+    const access = await orAborted(this.#connection.access(), content.signal);
+    const response = await this.#sendAs(access, method, path, content);
     if (response.statusCode !== 401) return response;
     const refusal = await readRefusal(call, response);
     this.#connection.forget(access);
-    const renewed = await orAborted(this.#connection.access(), options.signal);
+    const renewed = await orAborted(this.#connection.access(), content.signal);
     if (renewed.headers.authorization === access.headers.authorization && renewed.dispatcher === access.dispatcher) {
       throw refusal;
     }
-    return this.#sendAs(renewed, method, path, options);
+    return this.#sendAs(renewed, method, path, content);
   }
 
-  #sendAs(
+  /** One request, told of once its answer begins. */
+  async #sendAs(
     { dispatcher, headers }: Access,
-    method: 'GET' | 'POST' | 'DELETE',
+    method: Method,
     path: string,
-    { query, body, signal }: { query?: Query; body?: string; signal: AbortSignal },
+    { query, body, contentType = 'application/json', signal }: Content & { signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
-    const url = `${this.#connection.server}${path}${queryString(query)}`;
-    return request(url, {
-      method,
-      dispatcher,
-      signal,
-      headers: {
-        ...headers,
-        accept: 'application/json',
-        'user-agent': 'k8s-container-service-provider',
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body }),
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    const { server, host } = this.#connection;
+    const startedAt = performance.now();
+    let status: number | undefined;
+    try {
+      const response = await request(`${server}${path}${queryString(query)}`, {
+        method,
+        dispatcher,
+        signal,
+        headers: {
+          ...headers,
+          accept: 'application/json',
+          'user-agent': 'k8s-container-service-provider',
+          ...(body !== undefined && { 'content-type': contentType }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        // By default the connection is closed after a DELETE with a body.
+        reset: false,
+      });
+      status = response.statusCode;
+      return response;
+    } finally {
+      const seconds = (performance.now() - startedAt) / 1_000;
+      this.#metrics.clusterCallEnded({ method, host, seconds, ...(status !== undefined && { status }) });
+    }
   }
 }
 
@@ -217,6 +278,19 @@ function queryString(query: Query = {}): string {
     if (value !== undefined) parameters.set(name, String(value));
   }
   return parameters.size === 0 ? '' : `?${parameters.toString()}`;
+}
+
+/** What the exchange gives until the moment; what it fails with in our own words. */
+async function withinLimits<T>(
+  call: CallDescription,
+  { signal, until }: { signal: AbortSignal | undefined; until: number },
+  exchange: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  try {
+    return await callWithin({ ms: until - performance.now(), message: timeIsUp, signal }, exchange);
+  } catch (error) {
+    throw describeFailure(call, error, signal);
+  }
 }
 
 /** How long to wait before a read is tried again, in milliseconds; absent: trying again will not help. */
@@ -259,24 +333,6 @@ function readPage<Item>(call: CallDescription, value: unknown): Omit<ListPage<It
   }
   const { resourceVersion, continue: continueToken } = page.metadata;
   return { items: page.items ?? [], resourceVersion, ...(continueToken && { continueToken }) };
-}
-
-/** A signal that is aborted at a time, or with the caller's own. */
-class Deadline {
-  readonly signal: AbortSignal;
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(until: number, callers: AbortSignal | undefined) {
-    const controller = new AbortController();
-    this.signal = callers ? AbortSignal.any([callers, controller.signal]) : controller.signal;
-    const abort = () => controller.abort(new Error('the time for the call is up'));
-    this.#timer = setTimeout(abort, Math.max(0, until - Date.now()));
-  }
-
-  /** Takes the time away; the caller's own signal stays. */
-  clear(): void {
-    clearTimeout(this.#timer);
-  }
 }
 
 /** Errors of the connection in our own words, with their cause; the caller's own signal wins. */

@@ -1,5 +1,6 @@
 /** Where the cluster is and how to get in: the kubeconfig, one pool of connections, and credentials that stay fresh. */
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -7,17 +8,20 @@ import { Agent, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { parse } from 'yaml';
 
+import { within } from '../../time.ts';
+import { CredentialsPlugins } from './credentials-plugins.ts';
+
 /** How long credentials are good for, in milliseconds. */
 export interface CredentialsBounds {
   /** They are looked up again after this; tokens are rotated long before they expire. */
   lifetimeMs: number;
-  /** When they are refused sooner than this, they are not looked up again at once. */
+  /** When they are refused sooner than this after kubeconfig and plugin were last asked, these are not asked at once again. */
   minAgeMs: number;
+  /** How long a credentials plugin may take; then it is ended. */
+  pluginMs: number;
 }
 
-const defaultBounds: CredentialsBounds = { lifetimeMs: 10_000, minAgeMs: 1_000 };
-/** How long a credentials plugin may take. */
-const pluginDeadlineMs = 30_000;
+const defaultBounds: CredentialsBounds = { lifetimeMs: 10_000, minAgeMs: 1_000, pluginMs: 30_000 };
 /** Three watches, and requests enough for a provider that is never more than busy. */
 const maxConnections = 64;
 
@@ -26,23 +30,30 @@ export interface Access {
   headers: Record<string, string>;
 }
 
-type Credentials = Access & { obtainedAt: number; tlsKey: string };
+/** `obtainedAt` is by `performance.now()`; `generation` counts how often the kubeconfig was read. */
+type Credentials = Access & { obtainedAt: number; generation: number; tlsKey: string };
 
 /** One cluster as one user. Everything that talks to it shares the connections. */
 export class ClusterConnection {
   /** Address of the API server, without a trailing slash. */
   readonly server: string;
+  /** Its host and port. */
+  readonly host: string;
   readonly #load: () => KubeConfig;
   readonly #bounds: CredentialsBounds;
+  readonly #plugins = new CredentialsPlugins();
   #config: KubeConfig;
+  #generation = 1;
+  #loadedAt = performance.now();
   #current: Credentials | undefined;
   #pending: Promise<Credentials> | undefined;
 
   constructor(load: () => KubeConfig, bounds: CredentialsBounds) {
     this.#load = load;
     this.#bounds = bounds;
-    this.#config = load();
-    this.server = currentCluster(this.#config).server.replace(/\/+$/, '');
+    this.#config = this.#plugins.watch(load());
+    this.server = serverOf(this.#config);
+    this.host = new URL(this.server).host;
   }
 
   /**
@@ -52,34 +63,49 @@ export class ClusterConnection {
    */
   async access(): Promise<Access> {
     const current = this.#current;
-    if (current && Date.now() - current.obtainedAt < this.#bounds.lifetimeMs) return current;
+    if (current && performance.now() - current.obtainedAt < this.#bounds.lifetimeMs) return current;
     this.#pending ??= this.#obtain().finally(() => (this.#pending = undefined));
     return this.#pending;
   }
 
-  /** For when the API server does not know us any more: the next call reads kubeconfig, tokens and plugins anew. */
+  /**
+   * For when the API server does not know us any more: the next call reads kubeconfig, tokens and plugins anew.
+   *
+   * @throws when the kubeconfig cannot be used, or is of another server by now, whose credentials are not for this one
+   */
   forget(refused: Access): void {
     const current = this.#current;
-    if (current !== refused || Date.now() - current.obtainedAt < this.#bounds.minAgeMs) return;
-    this.#config = this.#load();
-    this.#current = { ...current, obtainedAt: 0 };
+    const isOfLastLoad = (refused as Credentials).generation === this.#generation;
+    if (!current || !isOfLastLoad || performance.now() - this.#loadedAt < this.#bounds.minAgeMs) return;
+    const config = this.#load();
+    if (serverOf(config) !== this.server) {
+      throw new Error('the kubeconfig leads to another server now, to which only a restart goes');
+    }
+    this.#config = this.#plugins.watch(config);
+    this.#generation++;
+    this.#loadedAt = performance.now();
+    this.#current = { ...current, obtainedAt: -Infinity };
   }
 
-  /** Ends all connections, those in use too. */
+  /** Ends all connections, those in use too, and plugins that run. */
   async close(): Promise<void> {
+    this.#plugins.end();
     await this.#current?.dispatcher.destroy();
   }
 
   async #obtain(): Promise<Credentials> {
     const options: RequestOptions = {};
-    await withDeadline(this.#config.applyToHTTPSOptions(options), pluginDeadlineMs);
+    const generation = this.#generation;
+    const bound = { ms: this.#bounds.pluginMs, message: 'obtaining credentials took too long' };
+    await within(this.#config.applyToHTTPSOptions(options), bound).finally(() => this.#plugins.end());
     const tls = tlsOptions(options);
     const tlsKey = JSON.stringify(tls, (_key, value: unknown) => value?.toString());
     const previous = this.#current;
     const unchanged = previous?.tlsKey === tlsKey;
     const dispatcher = unchanged ? previous.dispatcher : makeDispatcher(this.#config, tls);
     if (previous && !unchanged) void previous.dispatcher.close();
-    this.#current = { dispatcher, headers: authorizationHeaders(options), obtainedAt: Date.now(), tlsKey };
+    const headers = { ...authorizationHeaders(options), ...(await tokenHeaders(this.#config)) };
+    this.#current = { dispatcher, headers, obtainedAt: performance.now(), generation, tlsKey };
     return this.#current;
   }
 }
@@ -101,8 +127,7 @@ function loadServiceAccount(): KubeConfig {
   const config = new KubeConfig();
   config.loadFromCluster();
   const { caFile } = currentCluster(config);
-  const tokenFile = (config.getCurrentUser()?.authProvider as { config: { tokenFile: string } }).config.tokenFile;
-  for (const file of [caFile, tokenFile]) {
+  for (const file of [caFile, tokenFileOf(config)]) {
     if (file !== undefined) readFileSync(file);
   }
   return config;
@@ -112,10 +137,14 @@ function loadFile(path: string): KubeConfig {
   const config = new KubeConfig();
   try {
     config.loadFromFile(path);
-    useTokenFile(config, path);
+    const { user, tokenFile } = readUser(config, path);
+    refuseUnsupported(user);
+    if (tokenFile) useTokenFile(config, tokenFile);
     const { server, proxyUrl } = currentCluster(config);
     new URL(server);
-    if (proxyUrl?.startsWith('socks')) throw new Error('proxies of the SOCKS protocol are not supported');
+    if (proxyUrl !== undefined && !/^https?:$/.test(URL.parse(proxyUrl)?.protocol ?? '')) {
+      throw new Error('its proxy-url must begin with http:// or https://');
+    }
   } catch (cause) {
     throw new Error(`The kubeconfig ${path} cannot be used: ${(cause as Error).message}`, { cause });
   }
@@ -126,17 +155,26 @@ function loadFile(path: string): KubeConfig {
   return config;
 }
 
-/**
- * The official client overlooks `tokenFile` of a kubeconfig's user. It wins over `token`, as it does for kubectl, and is
- * read again as the token of a service account is.
- */
-function useTokenFile(config: KubeConfig, path: string): void {
+/** The user of the current context as the file has it: the official client overlooks some of its fields. */
+function readUser(config: KubeConfig, path: string): { user: object; tokenFile?: string } {
   const { users } = parse(readFileSync(path, 'utf8')) as { users?: { name: string; user?: { tokenFile?: string } }[] };
   const current = config.getCurrentUser()?.name;
-  const named = users?.find(({ name }) => name === current)?.user?.tokenFile;
-  if (!named) return;
-  const tokenFile = resolve(dirname(path), named);
+  const user = users?.find(({ name }) => name === current)?.user ?? {};
+  return { user, ...(user.tokenFile && { tokenFile: resolve(dirname(path), user.tokenFile) }) };
+}
+
+/** Fields that change as whom one acts: to drop them would be to act as somebody else. */
+const unsupportedFields = ['as-groups', 'as-uid', 'as-user-extra'] as const;
+
+function refuseUnsupported(user: object): void {
+  const unsupported = unsupportedFields.filter((field) => field in user);
+  if (unsupported.length > 0) throw new Error(`its user has ${unsupported.join(', ')}, which is not supported`);
+}
+
+/** It wins over `token`, as it does for kubectl, and is read again as the token of a service account is. */
+function useTokenFile(config: KubeConfig, tokenFile: string): void {
   readFileSync(tokenFile);
+  const current = config.getCurrentUser()?.name;
   config.users = config.users.map(({ token, ...user }) =>
     user.name === current
       ? { ...user, authProvider: { name: 'tokenFile', config: { tokenFile } } }
@@ -144,10 +182,26 @@ function useTokenFile(config: KubeConfig, path: string): void {
   );
 }
 
+/** The official client reads such a file again after a minute of the machine's clock, which may be set. */
+async function tokenHeaders(config: KubeConfig): Promise<Record<string, string>> {
+  const tokenFile = tokenFileOf(config);
+  return tokenFile === undefined ? {} : { authorization: `Bearer ${(await readFile(tokenFile, 'utf8')).trim()}` };
+}
+
+function tokenFileOf(config: KubeConfig): string | undefined {
+  const provider = config.getCurrentUser()?.authProvider as { config?: { tokenFile?: string } } | undefined;
+  return provider?.config?.tokenFile;
+}
+
 function currentCluster(config: KubeConfig) {
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new Error('its current context does not name a cluster of it');
   return cluster;
+}
+
+/** Without a trailing slash. */
+function serverOf(config: KubeConfig): string {
+  return currentCluster(config).server.replace(/\/+$/, '');
 }
 
 type TlsOptions = Pick<
@@ -166,12 +220,6 @@ function makeDispatcher(config: KubeConfig, tls: TlsOptions): Dispatcher {
   const { proxyUrl } = currentCluster(config);
   if (proxyUrl === undefined) return new Agent({ ...pool, connect: { ...connect, ...(tls as object) } });
   return new ProxyAgent({ ...pool, uri: proxyUrl, requestTls: tls as object, connect });
-}
-
-async function withDeadline(promise: Promise<void>, deadlineMs: number): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('obtaining credentials took too long')), deadlineMs);
-  await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 function authorizationHeaders({ headers, auth }: RequestOptions): Record<string, string> {

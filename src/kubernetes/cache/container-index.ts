@@ -1,81 +1,89 @@
 /** All cached objects by the container that they belong to, and the containers in the order of their ids. */
 import type { Container } from '../../containers/container.ts';
-import { buildContainer } from '../objects/build-container.ts';
-import type { ContainerView } from '../objects/build-container.ts';
-import { currentDeployments, noObjects } from '../objects/match-objects.ts';
-import type { ContainerObjects } from '../objects/match-objects.ts';
-import type { Resource } from '../api/resources.ts';
-import type { DeploymentRecord, ObjectRecord, PodRecord, Records, ServiceRecord } from '../objects/records.ts';
+import type { WatchedContainer } from '../../containers/waiting.ts';
+import { buildContainer, currentDeployments } from '../objects/container.ts';
+import type { ContainerObjects, ContainerView, ViewSettings } from '../objects/container.ts';
 import { SortedIds } from './sorted-ids.ts';
 
+/** Where the index finds the objects of one container: the same array until one of them changes. */
+type Sources = { [Kind in keyof ContainerObjects]: { of(containerId: string): ContainerObjects[Kind] } };
+
+/** The container that was made of these objects. */
 interface Entry extends ContainerObjects {
-  deployments: DeploymentRecord[];
-  services: ServiceRecord[];
-  pods: PodRecord[];
-  /** Made at the first read after a change. */
-  view?: ContainerView | undefined;
+  view: ContainerView | undefined;
   /** The latest `update_time` that was shown, and of which Deployment: it must not go back when a Pod disappears. */
-  shown?: { deploymentUid: string; updatedAt: number };
+  shown: { deploymentUid: string; updatedAt: number } | undefined;
 }
 
 export class ContainerIndex {
   /** Ids of the containers that exist. */
   readonly ids = new SortedIds();
   readonly #entries = new Map<string, Entry>();
-  readonly #namespace: string;
+  readonly #view: ViewSettings;
+  readonly #sources: Sources;
 
-  constructor(namespace: string) {
-    this.#namespace = namespace;
+  constructor(view: ViewSettings, sources: Sources) {
+    this.#view = view;
+    this.#sources = sources;
   }
 
   objects(id: string): ContainerObjects {
-    return this.#entries.get(id) ?? noObjects;
+    const { deployments, services, pods } = this.#sources;
+    return { deployments: deployments.of(id), services: services.of(id), pods: pods.of(id) };
   }
 
   /**
    * The container as reads give it, absent where it does not exist; where two Deployments carry the id, the oldest is it.
    * The same object until something changes: callers must not change it.
+   *
+   * @param now - milliseconds of the process's monotonic clock
    */
-  container(id: string, now = Date.now()): Container | undefined {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return undefined;
-    if (entry.view === undefined || entry.view.validUntil <= now) this.#renewView(entry, now);
-    return entry.view?.container;
+  container(id: string, now = performance.now()): Container | undefined {
+    return this.#entry(id, now).view?.container;
   }
 
-  /** Puts `after` in the place of `before`; either may be absent. */
-  change<Kind extends Resource>(kind: Kind, before: Records[Kind] | undefined, after: Records[Kind] | undefined): void {
-    if (before) remove(this.#entries.get(before.containerId)?.[kind], before.uid);
-    if (after) {
-      const entry = this.#entries.get(after.containerId) ?? { deployments: [], services: [], pods: [] };
-      this.#entries.set(after.containerId, entry);
-      (entry[kind] as Records[Kind][]).push(after);
-    }
-    for (const id of new Set([before?.containerId, after?.containerId])) {
-      if (id !== undefined) this.#settle(id);
-    }
+  /** The same, with the uid of its Deployment and how long time changes nothing. */
+  watched(id: string, now = performance.now()): WatchedContainer | undefined {
+    const { view, shown } = this.#entry(id, now);
+    return view && shown && { container: view.container, uid: shown.deploymentUid, validUntil: view.validUntil };
   }
 
-  /** Brings what follows from an entry up to date with it. */
-  #settle(id: string): void {
+  #entry(id: string, now: number): Entry {
+    const { deployments, services, pods } = this.#sources;
     const entry = this.#entries.get(id);
-    if (entry === undefined) return;
-    entry.view = undefined;
-    if (entry.deployments.length + entry.services.length + entry.pods.length === 0) this.#entries.delete(id);
-    if (currentDeployments(entry).length > 0) this.ids.add(id);
+    const isCurrent =
+      entry !== undefined &&
+      entry.deployments === deployments.of(id) &&
+      entry.services === services.of(id) &&
+      entry.pods === pods.of(id) &&
+      (entry.view?.validUntil ?? Infinity) > now;
+    return isCurrent ? entry : this.#renew(id, entry, now);
+  }
+
+  /** Brings what follows from the objects of a container up to date with them. */
+  settle(id: string): void {
+    const objects = this.objects(id);
+    if (currentDeployments(objects).length > 0) this.ids.add(id);
     else this.ids.delete(id);
+    if (objects.deployments.length + objects.services.length + objects.pods.length === 0) this.#entries.delete(id);
   }
 
-  #renewView(entry: Entry, now: number): void {
-    const deploymentUid = currentDeployments(entry)[0]?.uid;
-    const shown = entry.shown?.deploymentUid === deploymentUid ? entry.shown : undefined;
-    const options = { namespace: this.#namespace, now };
-    entry.view = buildContainer(entry, shown ? { ...options, updatedAtLeast: shown.updatedAt } : options);
-    if (entry.view && deploymentUid !== undefined) entry.shown = { deploymentUid, updatedAt: entry.view.updatedAt };
+  /** Does so for all containers at once, where all Deployments were replaced. */
+  settleAll(idsWithDeployments: Iterable<string>): void {
+    const { deployments } = this.#sources;
+    const exists = (id: string) => currentDeployments({ deployments: deployments.of(id) }).length > 0;
+    this.ids.replace([...idsWithDeployments].filter(exists));
   }
-}
 
-function remove(records: ObjectRecord[] | undefined, uid: string): void {
-  const index = records?.findIndex((record) => record.uid === uid) ?? -1;
-  if (index >= 0) records!.splice(index, 1);
+  #renew(id: string, before: Entry | undefined, now: number): Entry {
+    const objects = this.objects(id);
+    const deploymentUid = currentDeployments(objects)[0]?.uid;
+    const shown = before?.shown?.deploymentUid === deploymentUid ? before?.shown : undefined;
+    const options = { ...this.#view, now };
+    const view = buildContainer(objects, shown ? { ...options, updatedAtLeast: shown.updatedAt } : options);
+    const shownNow = view && deploymentUid !== undefined ? { deploymentUid, updatedAt: view.updatedAt } : before?.shown;
+    const entry = { ...objects, view, shown: shownNow };
+    if (objects.deployments.length > 0) this.#entries.set(id, entry);
+    return entry;
+  }
 }

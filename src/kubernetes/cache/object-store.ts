@@ -4,58 +4,79 @@
  */
 import { setImmediate } from 'node:timers/promises';
 
-import type { ObjectRecord } from '../objects/records.ts';
+import type { ObjectRecord } from '../objects/object.ts';
+import { ObjectSet } from './object-set.ts';
 import { isNewer } from './resource-version.ts';
 
-/** How long an own delete or write counts when the watch never speaks of it. */
+/** How long an own delete or write counts when the watch never speaks of it, in milliseconds. */
 const memoryMs = 10 * 60_000;
-/** How many objects of a list are taken over before others have a turn: some milliseconds. */
+/** How many objects of a list are looked at before others have a turn: some milliseconds. */
 const itemsPerTurn = 500;
 
 /** Tells of one object that appeared (no `before`), changed, or disappeared (no `after`). */
 export type StoreListener<Item> = (before: Item | undefined, after: Item | undefined) => void;
 
+/** A complete list of the objects of one kind, as the cluster had them at one moment. */
+export interface CompleteList<Item> {
+  items: readonly Item[];
+  version: string;
+  /** By `performance.now()`: it has all that was written before. */
+  begunAt: number;
+}
+
 export class ObjectStore<Item extends ObjectRecord> {
-  readonly #items = new Map<string, Item>();
-  /** uids of own writes that the watch has not confirmed, and when they were put in. */
+  #objects = new ObjectSet<Item>();
+  /** uids of own writes that the watch has not confirmed, and when they were put in, by `performance.now()`. */
   readonly #written = new Map<string, number>();
-  /** uids of own deletes that the watch has not confirmed, and when they were hidden. */
+  /** uids of own deletes that the watch has not confirmed, and when they were hidden, by `performance.now()`. */
   readonly #hidden = new Map<string, number>();
   readonly #listener: StoreListener<Item>;
+  readonly #onReplaced: () => void;
   /** How far the watch has come; absent before the first list. */
   #version: string | undefined;
-  /** What of a list is still to be taken over, by uid. */
-  #listed: ReadonlyMap<string, Item> = new Map();
 
-  constructor(listener: StoreListener<Item>) {
+  /** @param onReplaced - called in the turn in which a list takes the place of all; the listener hears of it afterwards */
+  constructor(listener: StoreListener<Item>, onReplaced: () => void = () => undefined) {
     this.#listener = listener;
+    this.#onReplaced = onReplaced;
   }
 
   get size(): number {
-    return this.#items.size;
+    return this.#objects.size;
   }
 
   get(uid: string): Item | undefined {
-    return this.#items.get(uid);
+    return this.#objects.get(uid);
+  }
+
+  /** The objects of one container: the same array until one of them changes. */
+  of(containerId: string): readonly Item[] {
+    return this.#objects.of(containerId);
+  }
+
+  /** The ids of the containers that have objects here. */
+  containerIds(): IterableIterator<string> {
+    return this.#objects.containerIds();
   }
 
   /**
-   * Takes over a complete list: what it does not have is gone, unless we wrote it after the list was made. Lets others
-   * have a turn now and then; own writes and deletes may come in between, the watch may not.
+   * Takes over a complete list: what it does not have is gone, unless we wrote it after the list was made. It is made
+   * ready in turns and takes its place in one, so that no reader sees a part of it. Own writes and deletes may come
+   * meanwhile, the watch may not.
    */
-  async replace(items: readonly Item[], version: string): Promise<void> {
-    const listed = new Map(items.map((item) => [item.uid, item]));
-    this.#listed = listed;
-    this.#version = version;
-    for (const [uid, item] of this.#items) {
-      const writtenLater = this.#written.has(uid) && isNewer(item.resourceVersion, version);
-      if (!listed.has(uid) && !writtenLater) this.#remove(uid);
+  async replace(list: CompleteList<Item>): Promise<void> {
+    const next = new ObjectSet<Item>();
+    for (const [index, item] of list.items.entries()) {
+      next.put(item);
+      if (isEndOfTurn(index)) await setImmediate();
     }
-    for (const [index, item] of items.entries()) {
-      this.#put(item);
-      if (index % itemsPerTurn === itemsPerTurn - 1) await setImmediate();
-    }
-    this.#listed = new Map();
+    const previous = this.#objects;
+    this.#hideAgain(next, list.begunAt);
+    this.#writeAgain(next, list.version);
+    this.#objects = next;
+    this.#version = list.version;
+    this.#onReplaced();
+    await this.#tellDifferences(previous, list.items);
   }
 
   /** Takes over an object from the watch. */
@@ -82,52 +103,87 @@ export class ObjectStore<Item extends ObjectRecord> {
    */
   write(item: Item): void {
     const passed = this.#version !== undefined && !isNewer(item.resourceVersion, this.#version);
-    if (passed) {
-      const listed = this.#listed.get(item.uid);
-      if (listed) this.#put(listed);
-      return;
-    }
-    if (this.#hidden.has(item.uid)) return;
+    if (passed || this.#hidden.has(item.uid)) return;
     this.#put(item);
-    forgetOld(this.#written);
-    this.#written.set(item.uid, Date.now());
+    remember(this.#written, item.uid);
   }
 
-  /** Hides an object that this process has deleted, whatever the watch still says of it. */
+  /**
+   * Hides an object that this process has deleted, whatever the watch still says of it; a list that was begun later, and
+   * still has it as if nobody had deleted it, shows it again.
+   */
   hide(uid: string): void {
-    forgetOld(this.#hidden);
-    this.#hidden.set(uid, Date.now());
+    remember(this.#hidden, uid);
     this.#remove(uid);
   }
 
-  isHidden(uid: string): boolean {
-    return this.#hidden.has(uid);
+  /** Whether this process has deleted the object since a list was begun at `begunAt`, by `performance.now()`. */
+  isHiddenSince(uid: string, begunAt: number): boolean {
+    const hiddenAt = this.#hidden.get(uid);
+    return hiddenAt !== undefined && hiddenAt >= begunAt;
+  }
+
+  #hideAgain(next: ObjectSet<Item>, begunAt: number): void {
+    for (const [uid, hiddenAt] of this.#hidden) {
+      const item = next.get(uid);
+      if (item === undefined) continue;
+      if (item.deletedAt === undefined && hiddenAt < begunAt) this.#hidden.delete(uid);
+      else next.delete(uid);
+    }
+  }
+
+  #writeAgain(next: ObjectSet<Item>, version: string): void {
+    for (const uid of this.#written.keys()) {
+      const item = this.#objects.get(uid);
+      if (item !== undefined && isNewer(item.resourceVersion, version)) next.put(item);
+      else this.#written.delete(uid);
+    }
+  }
+
+  async #tellDifferences(previous: ObjectSet<Item>, listed: readonly Item[]): Promise<void> {
+    const current = this.#objects;
+    let seen = 0;
+    for (const before of previous.values()) {
+      if (current.get(before.uid) === undefined) this.#listener(before, undefined);
+      if (isEndOfTurn(seen++)) await setImmediate();
+    }
+    for (const { uid } of listed) {
+      const [before, after] = [previous.get(uid), current.get(uid)];
+      if (after !== undefined && before?.resourceVersion !== after.resourceVersion) this.#listener(before, after);
+      if (isEndOfTurn(seen++)) await setImmediate();
+    }
   }
 
   #put(item: Item): void {
     if (this.#hidden.has(item.uid)) return;
-    const before = this.#items.get(item.uid);
+    const before = this.#objects.get(item.uid);
     if (before && this.#written.has(item.uid) && isNewer(before.resourceVersion, item.resourceVersion)) return;
     this.#written.delete(item.uid);
     if (before?.resourceVersion === item.resourceVersion) return;
-    this.#items.set(item.uid, item);
+    this.#objects.put(item);
     this.#listener(before, item);
   }
 
   #remove(uid: string): void {
-    const before = this.#items.get(uid);
+    const before = this.#objects.get(uid);
     this.#written.delete(uid);
     if (before === undefined) return;
-    this.#items.delete(uid);
+    this.#objects.delete(uid);
     this.#listener(before, undefined);
   }
 }
 
-/** Entries are in the order of their times. */
-function forgetOld(times: Map<string, number>): void {
-  const oldest = Date.now() - memoryMs;
-  for (const [uid, time] of times) {
-    if (time > oldest) return;
-    times.delete(uid);
+function isEndOfTurn(index: number): boolean {
+  return index % itemsPerTurn === itemsPerTurn - 1;
+}
+
+/** Keeps the entries in the order of their times, and forgets those that are too old. */
+function remember(times: Map<string, number>, uid: string): void {
+  const now = performance.now();
+  for (const [other, time] of times) {
+    if (time > now - memoryMs) break;
+    times.delete(other);
   }
+  times.delete(uid);
+  times.set(uid, now);
 }

@@ -2,19 +2,18 @@
  * Keeps a store equal to the cluster's objects of one kind: a list in pages, then a watch from there, taken up again
  * whenever it ends, and a new list when the watch cannot go on.
  */
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import { backoffMs } from '../../backoff.ts';
 import type { Backoff } from '../../backoff.ts';
-import { KubernetesApiError, isExpired, retryAfterMs } from '../api/api-error.ts';
+import { sleep } from '../../time.ts';
+import { KubernetesApiError, isExpired, isPermissionMissing, retryAfterMs } from '../api/api-error.ts';
 import type { KubernetesApi } from '../api/client.ts';
-import { everyContainer } from '../objects/labels.ts';
+import type { Records } from '../objects/container.ts';
+import { allContainersSelector } from '../objects/identity.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { Resource, Resources } from '../api/resources.ts';
+import type { CachedKind, Resources } from '../api/resources.ts';
 import { nextPageSize } from './page-size.ts';
-import type { Records } from '../objects/records.ts';
-import { isPermissionMissing } from '../api/translate-error.ts';
 import { parseWatchEvent } from './watch-event.ts';
 
 export interface ReflectorBounds {
@@ -37,11 +36,12 @@ export const defaultReflectorBounds: ReflectorBounds = {
   backoff: { firstMs: 250, maxMs: 10_000 },
 };
 
-export interface ReflectorOptions<Kind extends Resource> {
+export interface ReflectorOptions<Kind extends CachedKind> {
   api: KubernetesApi;
   resource: Kind;
   namespace: string;
-  project: (object: Resources[Kind]) => Records[Kind] | undefined;
+  /** What is kept of an object; `known` is what the store has of it. Absent: nothing is kept. */
+  project: (object: Resources[Kind], known: Records[Kind] | undefined) => Records[Kind] | undefined;
   store: ObjectStore<Records[Kind]>;
   bounds: ReflectorBounds;
   log: Logger;
@@ -66,7 +66,7 @@ interface Waiter {
   reject: (reason: unknown) => void;
 }
 
-export class Reflector<Kind extends Resource> {
+export class Reflector<Kind extends CachedKind> {
   /** Resolves after the first complete list; never rejects. */
   readonly filled: Promise<void>;
   readonly #options: ReflectorOptions<Kind>;
@@ -76,7 +76,7 @@ export class Reflector<Kind extends Resource> {
   /** Where a watch goes on from; absent: only a list helps. */
   #version: string | undefined;
   #failures = 0;
-  #lastSignOfLife = Date.now();
+  #lastSignOfLife = performance.now();
   /** Those who want a new list. */
   #waiters: Waiter[] = [];
   /** Ends the watch or the wait that is going on. */
@@ -89,13 +89,13 @@ export class Reflector<Kind extends Resource> {
     });
   }
 
-  /** When the API server was last heard of, in milliseconds since the epoch; at first, when the reflector was made. */
+  /** When the API server was last heard of, by `performance.now()`; at first, when the reflector was made. */
   get lastSignOfLife(): number {
     return this.#lastSignOfLife;
   }
 
   start(): void {
-    this.#lastSignOfLife = Date.now();
+    this.#lastSignOfLife = performance.now();
     this.#running ??= this.#run();
   }
 
@@ -133,8 +133,9 @@ export class Reflector<Kind extends Resource> {
   async #list(): Promise<string> {
     const waiters = this.#waiters.splice(0);
     try {
+      const begunAt = performance.now();
       const { items, resourceVersion } = await this.#listPages();
-      await this.#options.store.replace(items, resourceVersion);
+      await this.#options.store.replace({ items, version: resourceVersion, begunAt });
       this.#setFilled();
       for (const { resolve } of waiters) resolve();
       return resourceVersion;
@@ -152,11 +153,13 @@ export class Reflector<Kind extends Resource> {
     let resourceVersion: string | undefined;
     let continueToken: string | undefined;
     do {
-      const query = { labelSelector: everyContainer, limit, ...(continueToken && { continueToken }) };
-      const page = await api.list(resource, query, { signal, until: Date.now() + bounds.pageDeadlineMs });
-      this.#lastSignOfLife = Date.now();
+      const query = { labelSelector: allContainersSelector, limit, ...(continueToken && { continueToken }) };
+      const page = await api.list(resource, query, { signal, until: performance.now() + bounds.pageDeadlineMs });
+      this.#lastSignOfLife = performance.now();
       for (const object of page.items) {
-        const item = this.#known(object) ?? this.#project(object);
+        const known = this.#known(object);
+        const isSame = known?.resourceVersion === object.metadata?.resourceVersion;
+        const item = isSame ? known : this.#project(object, known);
         if (item !== undefined) items.push(item);
       }
       resourceVersion ??= page.resourceVersion;
@@ -171,22 +174,23 @@ export class Reflector<Kind extends Resource> {
     const { api, resource, bounds } = this.#options;
     const stall = new AbortController();
     const timer = setTimeout(() => stall.abort(new Error('the watch is silent')), bounds.stallMs);
-    const openedAt = Date.now();
+    const openedAt = performance.now();
     let isEmpty = true;
     try {
       const signal = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal, stall.signal]);
       const { watchTimeoutSeconds, stallMs } = bounds;
       const timeoutSeconds = this.#failures === 0 ? watchTimeoutSeconds : proofSeconds;
-      const query = { labelSelector: everyContainer, resourceVersion: version, timeoutSeconds };
+      const query = { labelSelector: allContainersSelector, resourceVersion: version, timeoutSeconds };
       for await (const line of await api.watch(resource, query, { signal, until: openedAt + stallMs })) {
         timer.refresh();
         isEmpty = false;
-        this.#lastSignOfLife = Date.now();
+        this.#lastSignOfLife = performance.now();
         this.#take(line);
         this.#failures = 0;
       }
-      if (isEmpty && Date.now() - openedAt < shortestWatchMs) throw new Error('the watch ended as soon as it began');
-      this.#lastSignOfLife = Date.now();
+      if (isEmpty && performance.now() - openedAt < shortestWatchMs)
+        throw new Error('the watch ended as soon as it began');
+      this.#lastSignOfLife = performance.now();
       this.#failures = 0;
     } finally {
       clearTimeout(timer);
@@ -210,22 +214,20 @@ export class Reflector<Kind extends Resource> {
 
   /** What is no container's object any more, or can no longer be read, goes, as it would with the next list. */
   #keep({ object, uid, resourceVersion }: { object: Resources[Kind]; uid: string; resourceVersion: string }): void {
-    const item = this.#project(object);
+    const item = this.#project(object, this.#known(object));
     if (item === undefined) this.#options.store.delete(uid, resourceVersion);
     else this.#options.store.apply(item);
   }
 
-  /** What the store has of just this version: one copy is enough. */
   #known({ metadata }: Resources[Kind]): Records[Kind] | undefined {
-    const known = metadata?.uid === undefined ? undefined : this.#options.store.get(metadata.uid);
-    return known?.resourceVersion === metadata?.resourceVersion ? known : undefined;
+    return metadata?.uid === undefined ? undefined : this.#options.store.get(metadata.uid);
   }
 
   /** An object that cannot be read is left out: one of them must not hide all others. */
-  #project(object: Resources[Kind]): Records[Kind] | undefined {
+  #project(object: Resources[Kind], known: Records[Kind] | undefined): Records[Kind] | undefined {
     const { project, resource, log } = this.#options;
     try {
-      return project(object);
+      return project(object, known);
     } catch (err) {
       log.warn({ err, resource, object: object.metadata?.name }, 'an object in the cluster cannot be read, left out');
       return undefined;
@@ -244,7 +246,7 @@ export class Reflector<Kind extends Resource> {
     const delayMs = expired && this.#failures === 1 ? 0 : backoffMs(this.#failures, backoff, retryAfterMs(refusal));
     this.#report(error, delayMs);
     const signal = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal]);
-    await wait(delayMs, undefined, { signal }).catch(() => undefined);
+    await sleep(delayMs, signal);
   }
 
   #report(err: unknown, delayMs: number): void {

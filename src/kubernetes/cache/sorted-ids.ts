@@ -1,7 +1,7 @@
 /** A set of ids in the order of their code points, for pages that begin behind any id. */
 
 export class SortedIds implements Iterable<string> {
-  readonly #ids: string[] = [];
+  #ids: string[] = [];
 
   get size(): number {
     return this.#ids.length;
@@ -18,6 +18,11 @@ export class SortedIds implements Iterable<string> {
   add(id: string): void {
     const position = this.#position(id);
     if (this.#ids[position] !== id) this.#ids.splice(position, 0, id);
+  }
+
+  /** Takes these ids in the place of all. */
+  replace(ids: readonly string[]): void {
+    this.#ids = [...ids].sort();
   }
 
   delete(id: string): void {

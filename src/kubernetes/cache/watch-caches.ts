@@ -1,28 +1,36 @@
 /** The cluster as memory has it: one store a kind, each kept up to date by its watch, and the index over all of them. */
 import type { Logger } from 'pino';
 
-import { orAborted } from '../api/abort.ts';
+import { orAborted } from '../../time.ts';
 import type { KubernetesApi } from '../api/client.ts';
 import { ContainerIndex } from './container-index.ts';
 import { ObjectStore } from './object-store.ts';
-import type { Resource, Resources } from '../api/resources.ts';
-import { projectDeployment } from '../objects/project-deployment.ts';
-import { projectPod } from '../objects/project-pod.ts';
-import { projectService } from '../objects/project-service.ts';
-import type { Records } from '../objects/records.ts';
+import type { CachedKind, Resources } from '../api/resources.ts';
+import type { Records, ViewSettings } from '../objects/container.ts';
+import { projectDeployment } from '../objects/deployment.ts';
+import type { ObjectRecord } from '../objects/object.ts';
+import { projectPod } from '../objects/pod.ts';
+import { projectService } from '../objects/service.ts';
 import { Reflector } from './reflector.ts';
 import type { ReflectorBounds } from './reflector.ts';
 
 export interface WatchCachesOptions {
   api: KubernetesApi;
   namespace: string;
+  view: ViewSettings;
   log: Logger;
   /** For how long after the last sign of life of a watch the caches still count as live, in milliseconds. */
   liveMs: number;
   reflector: ReflectorBounds;
 }
 
-interface Cache<Kind extends Resource> {
+export interface CacheStats {
+  objects: number;
+  /** Since the watch last showed a sign of life. */
+  ageSeconds: number;
+}
+
+interface Cache<Kind extends CachedKind> {
   store: ObjectStore<Records[Kind]>;
   reflector: Reflector<Kind>;
 }
@@ -31,26 +39,34 @@ export class WatchCaches {
   readonly index: ContainerIndex;
   /** Resolves when all stores are filled; never rejects. */
   readonly filled: Promise<void>;
-  readonly #caches: { [Kind in Resource]: Cache<Kind> };
+  readonly #caches: { [Kind in CachedKind]: Cache<Kind> };
   readonly #liveMs: number;
   readonly #listeners = new Set<(containerId: string) => void>();
   #isFilled = false;
 
-  constructor({ api, namespace, log, liveMs, reflector: bounds }: WatchCachesOptions) {
-    this.index = new ContainerIndex(namespace);
+  constructor({ api, namespace, view, log, liveMs, reflector: bounds }: WatchCachesOptions) {
     this.#liveMs = liveMs;
-    const cache = <Kind extends Resource>(
+    const cache = <Kind extends CachedKind>(
       resource: Kind,
-      project: (object: Resources[Kind]) => Records[Kind] | undefined,
+      project: (object: Resources[Kind], known: Records[Kind] | undefined) => Records[Kind] | undefined,
     ): Cache<Kind> => {
-      const store = new ObjectStore<Records[Kind]>((before, after) => this.#change(resource, before, after));
+      const store = new ObjectStore<Records[Kind]>(
+        (before, after) => this.#change(before, after),
+        () => this.#replaced(resource),
+      );
       return { store, reflector: new Reflector({ api, resource, namespace, project, store, bounds, log }) };
     };
     this.#caches = {
       deployments: cache('deployments', projectDeployment),
       services: cache('services', projectService),
-      pods: cache('pods', projectPod),
+      pods: cache('pods', (pod, known) => projectPod(pod, known, performance.now())),
     };
+    const { deployments, services, pods } = this.#caches;
+    this.index = new ContainerIndex(view, {
+      deployments: deployments.store,
+      services: services.store,
+      pods: pods.store,
+    });
     this.filled = Promise.all(this.#reflectors.map(({ filled }) => filled)).then(() => {
       this.#isFilled = true;
     });
@@ -76,7 +92,18 @@ export class WatchCaches {
   /** Whether a watch has shown no sign of life for longer than the bound. */
   get isCutOff(): boolean {
     const oldest = Math.min(...this.#reflectors.map(({ lastSignOfLife }) => lastSignOfLife));
-    return Date.now() - oldest > this.#liveMs;
+    return performance.now() - oldest > this.#liveMs;
+  }
+
+  /** What each cache has, and how long ago its watch last showed a sign of life. */
+  stats(): Record<CachedKind, CacheStats> {
+    const now = performance.now();
+    const of = ({ store, reflector }: { store: { size: number }; reflector: { lastSignOfLife: number } }) => ({
+      objects: store.size,
+      ageSeconds: (now - reflector.lastSignOfLife) / 1_000,
+    });
+    const { deployments, services, pods } = this.#caches;
+    return { deployments: of(deployments), services: of(services), pods: of(pods) };
   }
 
   /** Calls back with the id of every container of which an object changed. Returns the function that ends it. */
@@ -92,34 +119,33 @@ export class WatchCaches {
   }
 
   /** Makes an own write visible: `record` is of what the API server answered. */
-  write<Kind extends Resource>(kind: Kind, record: Records[Kind]): void {
+  write<Kind extends CachedKind>(kind: Kind, record: Records[Kind]): void {
     this.#caches[kind].store.write(record);
   }
 
   /** Makes an own delete visible. */
-  hide(kind: Resource, uid: string): void {
+  hide(kind: CachedKind, uid: string): void {
     this.#caches[kind].store.hide(uid);
   }
 
-  /** Whether this process has deleted the object. */
-  isHidden(kind: Resource, uid: string): boolean {
-    return this.#caches[kind].store.isHidden(uid);
+  /** Whether this process has deleted the object since a list was begun at `begunAt`, by `performance.now()`. */
+  isHiddenSince(kind: CachedKind, uid: string, begunAt: number): boolean {
+    return this.#caches[kind].store.isHiddenSince(uid, begunAt);
   }
 
   get #reflectors() {
-    const { deployments, services, pods } = this.#caches;
-    return [deployments.reflector, services.reflector, pods.reflector];
+    return Object.values(this.#caches).map(({ reflector }) => reflector);
   }
 
-  #change<Kind extends Resource>(
-    kind: Kind,
-    before: Records[Kind] | undefined,
-    after: Records[Kind] | undefined,
-  ): void {
-    this.index.change(kind, before, after);
-    if (!this.#isFilled) return;
+  #change(before: ObjectRecord | undefined, after: ObjectRecord | undefined): void {
     for (const id of new Set([before?.containerId, after?.containerId])) {
-      if (id !== undefined) for (const listener of this.#listeners) listener(id);
+      if (id === undefined) continue;
+      this.index.settle(id);
+      if (this.#isFilled) for (const listener of this.#listeners) listener(id);
     }
+  }
+
+  #replaced(kind: CachedKind): void {
+    if (kind === 'deployments') this.index.settleAll(this.#caches.deployments.store.containerIds());
   }
 }

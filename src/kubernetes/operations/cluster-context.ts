@@ -1,7 +1,8 @@
 /** What the operations on containers share. */
 import type { Logger } from 'pino';
 
-import type { ExternalServiceType } from '../objects/build-service.ts';
+import type { ViewSettings } from '../objects/container.ts';
+import type { ExternalServiceType } from '../objects/service.ts';
 import type { KubernetesApi } from '../api/client.ts';
 import type { WatchCaches } from '../cache/watch-caches.ts';
 
@@ -15,13 +16,21 @@ export interface WriteBounds {
   marginMs: number;
 }
 
+/** From the first write to the last of what takes it back. */
+export function longestCreateMs({ writeMs, rollBackMs, marginMs }: WriteBounds): number {
+  return writeMs + 2 * rollBackMs + marginMs;
+}
+
 export interface ClusterContext {
   api: KubernetesApi;
   caches: WatchCaches;
   namespace: string;
+  view: ViewSettings;
   externalServiceType: ExternalServiceType;
+  /** Containers that are made from now on, and have both kinds of ports, get two Services. */
+  isolateInternalPorts: boolean;
   bounds: WriteBounds;
   log: Logger;
-  /** Asks for a repair once Deployments that exist now are older than any create can last. */
-  repairSoon: () => void;
+  /** Asks for a repair of what a create here may have left half-done, once it is older than any create can last. */
+  repairSoon: (containerId: string) => void;
 }

@@ -1,20 +1,23 @@
-/** Creates a container: its Deployment, then its Service, and the Deployment goes again where that fails. */
+/** Creates a container: its Deployment, then its Services; where one of those fails, all is removed again. */
 import type { Container, ContainerSpec } from '../../containers/container.ts';
+import type { IdempotencyRecord } from '../../containers/idempotency.ts';
 import { ConflictError, UnavailableError } from '../../containers/errors.ts';
 import { KubernetesApiError, alreadyExists, isKubernetesError } from '../api/api-error.ts';
 import type { KubernetesError } from '../api/api-error.ts';
-import { buildContainer } from '../objects/build-container.ts';
-import { buildDeployment } from '../objects/build-deployment.ts';
-import type { ContainerIdentity } from '../objects/build-deployment.ts';
+import type { CallLimits } from '../api/client.ts';
+import type { Deployment } from '../api/resources.ts';
+import { buildContainer, currentDeployments, podsOf } from '../objects/container.ts';
+import { buildDeployment, projectDeployment } from '../objects/deployment.ts';
+import type { DeploymentRecord } from '../objects/deployment.ts';
+import { deploymentName, oneIncarnation, randomIncarnation } from '../objects/identity.ts';
+import type { ContainerIdentity } from '../objects/identity.ts';
+import { buildServices, mixesPorts } from '../objects/service.ts';
+import type { ServiceRecord } from '../objects/service.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { deleteSurely } from '../api/delete-surely.ts';
+import { deleteObjects } from './delete-container.ts';
 import { ensureService } from './ensure-service.ts';
-import { oneIncarnation } from '../objects/labels.ts';
 import { lookUpDeployments } from './look-up.ts';
-import { currentDeployments } from '../objects/match-objects.ts';
-import { deploymentName, randomIncarnation } from '../objects/names.ts';
-import { projectDeployment } from '../objects/project-deployment.ts';
-import type { DeploymentRecord } from '../objects/records.ts';
+import { isNewer } from '../cache/resource-version.ts';
 
 /** When to try again with an id whose former container still has to go, in seconds. */
 const removalRetryAfterSeconds = 5;
@@ -22,17 +25,19 @@ const removalRetryAfterSeconds = 5;
 const gatewayTimeout = 504;
 
 /**
- * Refuses an id that a container has. Two creates may both pass: the API server decides between them by the name. This
- * finds those that the reference provider made under names of its own, and spares a call.
+ * Refuses an id that a container of the reference provider has: their names are not ours, so that the API server does not
+ * refuse it. Memory alone refuses nothing, for its watch may have missed that they are gone: a look at the cluster
+ * confirms it. Of names that we chose the API server decides.
  *
  * @throws ConflictError; UnavailableError while the former container is being removed; errors of the Kubernetes API
  */
 export async function refuseTakenId(context: ClusterContext, id: string, signal: AbortSignal): Promise<void> {
   const { caches } = context;
-  const deployments = caches.isLive
-    ? caches.index.objects(id).deployments
-    : await lookUpDeployments(context, id, { signal });
+  const remembered = caches.index.objects(id).deployments;
+  if (caches.isLive && remembered.every(({ name }) => name === deploymentName(id))) return;
+  const deployments = await lookUpDeployments(context, id, { signal });
   refuseAny(id, deployments);
+  for (const { uid } of remembered) caches.hide('deployments', uid);
 }
 
 function refuseAny(id: string, deployments: readonly DeploymentRecord[]): void {
@@ -42,34 +47,67 @@ function refuseAny(id: string, deployments: readonly DeploymentRecord[]): void {
   }
 }
 
+export interface CreateRequest {
+  id: string;
+  spec: ContainerSpec;
+  /** Kept with the container; absent where the request has no key. */
+  idempotency?: IdempotencyRecord;
+}
+
 /**
  * Writes to the cluster, within a deadline of its own: nobody has to wait for it.
  *
  * @throws ConflictError; UnavailableError; errors of the Kubernetes API
  */
-export async function createContainer(context: ClusterContext, id: string, spec: ContainerSpec): Promise<Container> {
-  const { namespace, bounds, caches } = context;
-  const until = Date.now() + bounds.writeMs;
+export async function createContainer(
+  context: ClusterContext,
+  { id, spec, idempotency }: CreateRequest,
+): Promise<Container> {
+  const { namespace, bounds, caches, externalServiceType } = context;
+  const isolated = context.isolateInternalPorts && mixesPorts(spec);
+  const until = performance.now() + bounds.writeMs;
   const identity: ContainerIdentity = { id, incarnation: randomIncarnation(), namespace };
-  const deployment = await createDeployment(context, identity, spec, until);
-  const service = await ensureService(context, { identity, spec, owner: deployment }, until).catch(rollBack);
-  caches.write('deployments', deployment);
-  const objects = { deployments: [deployment], services: service ? [service] : [], pods: [] };
-  return buildContainer(objects, { namespace, now: Date.now() })!.container;
-
-  async function rollBack(error: unknown): Promise<never> {
-    await removeDeployment(context, deployment);
+  const manifest = buildDeployment(identity, spec, { isolated, ...(idempotency && { idempotency }) });
+  const deployment = await createDeployment(context, identity, manifest, until);
+  const services: ServiceRecord[] = [];
+  try {
+    for (const service of buildServices(identity, spec, deployment, { externalServiceType, isolated })) {
+      services.push(await ensureService(context, service, deployment, until));
+    }
+  } catch (error) {
+    await rollBack(context, deployment, services);
     throw error;
+  }
+  forgetFormer(context, deployment);
+  caches.write('deployments', deployment);
+  const made = { deployments: [deployment], services, pods: [] };
+  return (
+    rememberedAs(context, deployment) ?? buildContainer(made, { ...context.view, now: performance.now() })!.container
+  );
+}
+
+/** The container that reads give from now on; absent where a watch was faster and has told of more than was made. */
+function rememberedAs({ caches }: ClusterContext, deployment: DeploymentRecord): Container | undefined {
+  const objects = caches.index.objects(deployment.containerId);
+  const [current, ...others] = currentDeployments(objects);
+  const isAsMade = current === deployment && others.length === 0 && podsOf(deployment, objects).length === 0;
+  return isAsMade ? caches.index.container(deployment.containerId) : undefined;
+}
+
+/** Names are unique: what memory still has of this one has gone. */
+function forgetFormer({ caches }: ClusterContext, { containerId, name, uid, resourceVersion }: DeploymentRecord): void {
+  for (const former of caches.index.objects(containerId).deployments) {
+    const isFormer = former.name === name && former.uid !== uid && isNewer(resourceVersion, former.resourceVersion);
+    if (isFormer) caches.hide('deployments', former.uid);
   }
 }
 
 async function createDeployment(
   context: ClusterContext,
   identity: ContainerIdentity,
-  spec: ContainerSpec,
+  deployment: Deployment,
   until: number,
 ): Promise<DeploymentRecord> {
-  const deployment = buildDeployment(identity, spec);
   for (let attempt = 1; ; attempt++) {
     try {
       return projectDeployment(await context.api.create('deployments', deployment, { until }))!;
@@ -77,24 +115,23 @@ async function createDeployment(
       if (!isKubernetesError(error)) throw error;
       if (error.outcomeUnknown) return await findCreated(context, identity, error);
       if (!alreadyExists(error)) throw error;
-      await explainTakenName(context, identity.id, until);
-      if (attempt > 1) throw new ConflictError(nameTakenByStranger(identity.id), { cause: error });
+      await explainTakenName(context, identity.id, { until });
+      if (attempt > 1) throw nameTakenByStranger(identity.id, error);
     }
   }
 }
 
-function nameTakenByStranger(id: string): string {
-  return `There is a Deployment named ${deploymentName(id)} that is not a container of DCM.`;
+export function nameTakenByStranger(id: string, cause: unknown): ConflictError {
+  const message = `There is a Deployment named ${deploymentName(id)} that is not a container of DCM.`;
+  return new ConflictError(message, { cause });
 }
 
 /**
  * Says why the Deployment's name is taken. Returns when nothing is found that bears our labels: the one that was in the
  * way has gone, or is a stranger's.
  */
-async function explainTakenName(context: ClusterContext, id: string, until: number): Promise<void> {
-  const { caches } = context;
-  if (caches.isLive) refuseAny(id, currentDeployments(caches.index.objects(id)));
-  refuseAny(id, await lookUpDeployments(context, id, { until }));
+export async function explainTakenName(context: ClusterContext, id: string, limits: CallLimits): Promise<void> {
+  refuseAny(id, await lookUpDeployments(context, id, limits));
 }
 
 /**
@@ -106,8 +143,8 @@ async function findCreated(
   { id, incarnation }: ContainerIdentity,
   lost: KubernetesError,
 ): Promise<DeploymentRecord> {
-  repairSoon();
-  const until = Date.now() + bounds.rollBackMs;
+  repairSoon(id);
+  const until = performance.now() + bounds.rollBackMs;
   const found = await api.listAll('deployments', oneIncarnation(id, incarnation), { until }).catch((err: unknown) => {
     log.warn({ err, containerId: id }, 'the outcome of a create is not known');
     return undefined;
@@ -119,16 +156,13 @@ async function findCreated(
   throw new UnavailableError(message, removalRetryAfterSeconds, { cause: lost });
 }
 
-async function removeDeployment(
-  { api, caches, bounds, log, repairSoon }: ClusterContext,
-  deployment: DeploymentRecord,
-) {
-  const { name, uid, containerId } = deployment;
+async function rollBack(context: ClusterContext, deployment: DeploymentRecord, services: readonly ServiceRecord[]) {
+  const { bounds, log, repairSoon } = context;
+  const { containerId } = deployment;
   try {
-    await deleteSurely(api, { resource: 'deployments', name, uid }, Date.now() + bounds.rollBackMs);
-    caches.hide('deployments', uid);
+    await deleteObjects(context, deployment, services, performance.now() + bounds.rollBackMs);
   } catch (err) {
-    repairSoon();
+    repairSoon(containerId);
     log.error({ err, containerId }, 'a container that could not be completed could not be removed either');
   }
 }

@@ -1,14 +1,13 @@
-/** Deletes a container: its Deployment, whose ReplicaSets and Pods follow, and its Service. */
-import { reachablePorts } from '../objects/build-service.ts';
-import { specOf } from '../objects/build-container.ts';
+/** Deletes a container: its Deployment, whose ReplicaSets and Pods follow, and its Services. */
+import { servicesOf, specOf } from '../objects/container.ts';
+import type { ContainerObjects } from '../objects/container.ts';
+import type { DeploymentRecord } from '../objects/deployment.ts';
+import { serviceNames } from '../objects/service.ts';
+import type { ServiceRecord } from '../objects/service.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { deleteSurely } from '../api/delete-surely.ts';
-import type { DeleteOutcome } from '../api/delete-surely.ts';
-import { translateError } from '../api/translate-error.ts';
-import { servicesOf } from '../objects/match-objects.ts';
-import type { ContainerObjects } from '../objects/match-objects.ts';
-import { serviceName } from '../objects/names.ts';
-import type { DeploymentRecord } from '../objects/records.ts';
+import { deleteWithRetry } from '../api/delete-with-retry.ts';
+import type { DeleteOutcome } from '../api/delete-with-retry.ts';
+import { translateError } from '../translate-error.ts';
 
 interface Service {
   name: string;
@@ -18,32 +17,49 @@ interface Service {
 
 /**
  * Deletes within a deadline of its own: nobody has to wait for it. A Service that the Deployment does not own goes first,
- * since nothing would remove it once the Deployment is gone; one that it owns goes after it, and its failure is no
- * failure, for the cluster's garbage collector removes it too.
+ * since nothing would remove it once the Deployment is gone.
  *
  * @returns what became of the Deployment
  * @throws errors of the Kubernetes API
  */
 export async function deleteContainer(
-  { api, caches, bounds, namespace, log }: ClusterContext,
+  context: ClusterContext,
   deployment: DeploymentRecord,
   objects: ContainerObjects,
 ): Promise<DeleteOutcome> {
-  const until = Date.now() + bounds.writeMs;
-  const { name, uid, containerId } = deployment;
+  const { api, caches, bounds } = context;
+  const until = performance.now() + bounds.writeMs;
   const services = servicesOf(deployment, objects);
-  await Promise.all(services.filter(({ ownerUid }) => ownerUid === undefined).map(deleteService));
-  const outcome = await deleteSurely(api, { resource: 'deployments', name, uid }, until);
+  await Promise.all(services.filter(({ ownerUid }) => ownerUid === undefined).map(deleteOrphan));
+  const owned: Service[] = services.filter(({ ownerUid }) => ownerUid !== undefined);
+  return await deleteObjects(context, deployment, [...owned, ...unseenServices(deployment, services)], until);
+
+  async function deleteOrphan({ name, uid }: ServiceRecord): Promise<void> {
+    await deleteWithRetry(api, { resource: 'services', name, uid }, until);
+    caches.hide('services', uid);
+  }
+}
+
+/**
+ * Deletes the Deployment, then the Services that it owns, whose failure is no failure: the cluster's garbage collector
+ * removes them too. A Deployment that was replaced is left as it is, and they with it.
+ *
+ * @throws errors of the Kubernetes API about the Deployment
+ */
+export async function deleteObjects(
+  { api, caches, namespace, log }: ClusterContext,
+  { name, uid, containerId }: DeploymentRecord,
+  owned: readonly Service[],
+  until: number,
+): Promise<DeleteOutcome> {
+  const outcome = await deleteWithRetry(api, { resource: 'deployments', name, uid }, until);
   if (outcome === 'replaced') return outcome;
   caches.hide('deployments', uid);
-  const owned: Service[] = services.filter(({ ownerUid }) => ownerUid !== undefined);
-  await Promise.all(
-    [...owned, ...unseenService(deployment, services)].map((service) => deleteService(service).catch(warn)),
-  );
+  await Promise.all(owned.map((service) => deleteService(service).catch(warn)));
   return outcome;
 
   async function deleteService({ name, uid }: Service): Promise<void> {
-    await deleteSurely(api, { resource: 'services', name, ...(uid !== undefined && { uid }) }, until);
+    await deleteWithRetry(api, { resource: 'services', name, ...(uid !== undefined && { uid }) }, until);
     if (uid !== undefined) caches.hide('services', uid);
   }
 
@@ -53,10 +69,10 @@ export async function deleteContainer(
   }
 }
 
-/** The Service that the ports ask for, where memory has not seen it: nobody else's can have its name. */
-function unseenService(deployment: DeploymentRecord, seen: readonly unknown[]): Service[] {
-  const { containerId, incarnation } = deployment;
-  if (seen.length > 0 || incarnation === undefined) return [];
-  const asksForService = reachablePorts(specOf(deployment, undefined)).length > 0;
-  return asksForService ? [{ name: serviceName(containerId, incarnation) }] : [];
+/** The Services that the ports ask for, where memory has not seen them: nobody else's can have their names. */
+function unseenServices(deployment: DeploymentRecord, seen: readonly Service[]): Service[] {
+  const { containerId: id, incarnation, isolated = false } = deployment;
+  if (incarnation === undefined || (seen.length > 0 && !isolated)) return [];
+  const names = serviceNames({ id, incarnation }, specOf(deployment), isolated);
+  return names.filter((name) => !seen.some((service) => service.name === name)).map((name) => ({ name }));
 }

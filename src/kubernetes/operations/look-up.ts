@@ -2,27 +2,29 @@
 import { ConflictError, NotFoundError } from '../../containers/errors.ts';
 import type { CallLimits } from '../api/client.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { oneContainer } from '../objects/labels.ts';
-import { currentDeployments } from '../objects/match-objects.ts';
-import type { ContainerObjects } from '../objects/match-objects.ts';
-import { projectDeployment } from '../objects/project-deployment.ts';
-import { projectPod } from '../objects/project-pod.ts';
-import { projectService } from '../objects/project-service.ts';
-import type { DeploymentRecord } from '../objects/records.ts';
+import { currentDeployments } from '../objects/container.ts';
+import type { ContainerObjects } from '../objects/container.ts';
+import { projectDeployment } from '../objects/deployment.ts';
+import type { DeploymentRecord } from '../objects/deployment.ts';
+import { oneContainer } from '../objects/identity.ts';
+import { projectPod } from '../objects/pod.ts';
+import type { PodRecord } from '../objects/pod.ts';
+import { projectService } from '../objects/service.ts';
 
 type Access = Pick<ClusterContext, 'api' | 'caches'>;
 
 /** One call: the Deployments that carry the id, those that are being deleted too. */
 export async function lookUpDeployments({ api }: Access, id: string, limits: CallLimits): Promise<DeploymentRecord[]> {
   const deployments = await api.listAll('deployments', oneContainer(id), limits);
-  return deployments.map(projectDeployment).filter((record) => record !== undefined);
+  return deployments.map((object) => projectDeployment(object)).filter((record) => record !== undefined);
 }
 
-/** Three calls, or one where the id has no Deployment. What this process has deleted is left out. */
+/** Three calls, or one where the id has no Deployment. What this process has deleted meanwhile is left out. */
 export async function lookUpObjects(access: Access, id: string, limits: CallLimits): Promise<ContainerObjects> {
   const { api, caches } = access;
+  const begunAt = performance.now();
   const all = await lookUpDeployments(access, id, limits);
-  const deployments = all.filter(({ uid }) => !caches.isHidden('deployments', uid));
+  const deployments = all.filter(({ uid }) => !caches.isHiddenSince('deployments', uid, begunAt));
   if (currentDeployments({ deployments }).length === 0) return { deployments, services: [], pods: [] };
   const [services, pods] = await Promise.all([
     api.listAll('services', oneContainer(id), limits),
@@ -31,12 +33,18 @@ export async function lookUpObjects(access: Access, id: string, limits: CallLimi
   return {
     deployments,
     services: services.map(projectService).filter((record) => record !== undefined),
-    pods: pods.map(projectPod).filter((record) => record !== undefined),
+    pods: pods
+      .map((pod) => projectPod(pod, knownPod(pod.metadata?.uid), performance.now()))
+      .filter((record) => record !== undefined),
   };
+
+  function knownPod(uid: string | undefined): PodRecord | undefined {
+    return caches.index.objects(id).pods.find((known) => known.uid === uid);
+  }
 }
 
 /** The objects of the id as memory has them; absent where memory is too old, or knows no container of this id. */
-export function remembered({ caches }: Pick<Access, 'caches'>, id: string): ContainerObjects | undefined {
+export function cachedObjects({ caches }: Pick<Access, 'caches'>, id: string): ContainerObjects | undefined {
   if (!caches.isLive) return undefined;
   const objects = caches.index.objects(id);
   return currentDeployments(objects).length > 0 ? objects : undefined;
@@ -47,7 +55,7 @@ export function remembered({ caches }: Pick<Access, 'caches'>, id: string): Cont
  *
  * @throws NotFoundError; ConflictError when two carry the id
  */
-export function theDeployment(id: string, objects: ContainerObjects): DeploymentRecord {
+export function requireSingleDeployment(id: string, objects: ContainerObjects): DeploymentRecord {
   const [deployment, ...others] = currentDeployments(objects);
   if (deployment === undefined) throw new NotFoundError(`There is no container ${id}.`);
   if (others.length > 0) throw new ConflictError(`More than one Deployment carries the id ${id}.`);

@@ -32,12 +32,22 @@ t.test('an API server that refuses or is slow', async (t) => {
     await healed(system);
   });
 
-  await t.test('throttles between Deployment and Service: nothing is left of the container', async (t) => {
-    using throttle = faults.refuse({ code: 429, retryAfter: 1 }, { verb: 'create', resource: 'services' });
+  await t.test('throttles between Deployment and Service: the container is whole in the end', async (t) => {
+    using throttle = faults.refuse({ code: 429, retryAfter: 2 }, { verb: 'create', resource: 'services', times: 1 });
     const { response } = await create(client, 'halved');
+    t.equal(response.status, 503, 'the time of the request is up before');
+    t.equal(throttle.hits, 1);
+    await system.workloads.until('services', 'halved', ({ length }) => length === 1);
+    await events.waitFor('halved', 'RUNNING');
+    await healed(system);
+  });
+
+  await t.test('throttles the Service for longer than a create may last: nothing is left of it', async (t) => {
+    using throttle = faults.refuse({ code: 429, retryAfter: 60 }, { verb: 'create', resource: 'services' });
+    const { response } = await create(client, 'undone');
     t.equal(response.status, 503);
-    t.equal(response.headers.get('retry-after'), '1');
-    t.same(await system.workloads.of('deployments', 'halved'), []);
+    t.equal(response.headers.get('retry-after'), '60');
+    t.same(await system.workloads.of('deployments', 'undone'), []);
     throttle.remove();
     await healed(system);
   });

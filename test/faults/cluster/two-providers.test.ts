@@ -32,6 +32,31 @@ t.test('two providers of one cluster', async (t) => {
     await bothHealed();
   });
 
+  await t.test(
+    'answer 200 concurrent creates of one key and one body with one container and its Service',
+    async (t) => {
+      const header = { 'Idempotency-Key': 'contested' };
+      const answers = await Promise.all(
+        Array.from({ length: 200 }, (_, index) =>
+          (index % 2 === 0 ? client : other.client).POST('/containers', {
+            params: { query: {}, header },
+            body: { spec: withPorts({ 8080: 'internal' }) },
+          }),
+        ),
+      );
+      t.ok(answers.every(({ response }) => response.status === 201));
+      t.equal(answers.filter(({ response }) => !response.headers.has('idempotency-replayed')).length, 1);
+      const first = answers[0]!.data!;
+      for (const { data } of answers) {
+        t.match(data, { id: first.id, create_time: first.create_time, service: { name: String, cluster_ip: String } });
+        t.equal(data?.service?.name, first.service?.name);
+      }
+      await workloads.one('deployments', first.id);
+      t.equal((await workloads.one('services', first.id)).metadata.name, first.service?.name);
+      await bothHealed();
+    },
+  );
+
   await t.test('see within a second what the other one deletes', async (t) => {
     const ids = Array.from({ length: 10 }, (_, index) => `shared-${index}`);
     for (const id of ids) await createContainer(client, id, withPorts({ 8080: 'internal' }));

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Test } from 'tap';
-import { startControlPlane } from '../../cluster/control-plane.ts';
+import { startControlPlane } from '../../../scripts/cluster/control-plane.ts';
 import { withPorts } from '../../support/base-spec.ts';
 import { createContainer, listIds, readContainer } from '../../support/containers.ts';
 import { healed, healthOf, onlyWithAll } from '../../support/faults.ts';

@@ -1,13 +1,15 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import t from 'tap';
 import { createCertificate } from '../../../scripts/sandbox/kubernetes/certificate.ts';
-import { startControlPlane } from '../../cluster/control-plane.ts';
-import type { ControlPlane } from '../../cluster/control-plane.ts';
+import { startControlPlane } from '../../../scripts/cluster/control-plane.ts';
+import type { ControlPlane } from '../../../scripts/cluster/control-plane.ts';
 import { withPorts } from '../../support/base-spec.ts';
 import { readContainer } from '../../support/containers.ts';
+import { createKeyed, createKeyedUntilMade } from '../../support/keyed-creates.ts';
 import { healed, onlyWithAll } from '../../support/faults.ts';
 import { eventually } from '../../support/kubernetes.ts';
 import { startSystem } from '../../support/system.ts';
@@ -31,8 +33,12 @@ t.test('a provider', async (t) => {
       return response.status;
     });
     t.equal(sent, ids.length);
-    // On one more connection than those: once it is answered, they have been read as well.
+    // The answer comes on one more connection than the creates, which have been sent by then.
     await provider.client.GET('/containers/health');
+    await eventually(
+      () => countReadConnections(provider.url),
+      (count) => count > ids.length,
+    );
     const stopping = provider.stop();
     await provider.logged(({ msg }) => msg === 'stopping');
     apiServer.resume();
@@ -54,17 +60,24 @@ t.test('a provider', async (t) => {
         params: { query: { id: 'orphan' } },
         body: { spec: withPorts({ 8080: 'external' }) },
       });
-      const cut = t.rejects(create);
+      const keyed = createKeyed(doomed);
+      const cut = Promise.all([t.rejects(create), t.rejects(keyed)]);
       await eventually(
         () => held.count(),
-        (count) => count > 0,
+        (count) => count > 1,
       );
       await Promise.all([doomed.kill(), system.provider.kill()]);
       await cut;
     }
-    await workloads.one('deployments', 'orphan');
-    t.same(await workloads.of('services', 'orphan'), []);
+    for (const id of ['orphan', 'keyed']) {
+      await workloads.one('deployments', id);
+      t.same(await workloads.of('services', id), []);
+    }
     await using successor = await system.addProvider({ SP_NAME: 'successor' });
+    const again = await createKeyedUntilMade(successor);
+    t.match(again.data, { id: 'keyed', service: { type: 'LoadBalancer', ports: [{ port: 8080 }] } });
+    t.equal(again.response.headers.get('idempotency-replayed'), 'true');
+    t.equal((await workloads.one('services', 'keyed')).metadata.name, again.data!.service!.name);
     await workloads.until('services', 'orphan', ({ length }) => length === 1);
     await healed(system, { provider: successor, name: 'successor' });
     const { service } = await readContainer(successor.client, 'orphan');
@@ -79,7 +92,7 @@ interface HeldServices extends AsyncDisposable {
 
 /** Keeps the API server from creating Services in the namespace: it waits for a webhook that does not answer. */
 async function holdServices({ api }: ControlPlane, namespace: string): Promise<HeldServices> {
-  const { certificate, key } = createCertificate();
+  const { certificate, key } = await createCertificate();
   const waiting = { probes: 0, creates: 0 };
   const server = createServer({ cert: certificate, key }, (request) => {
     void json(request).then((review) => {
@@ -125,4 +138,14 @@ async function holdServices({ api }: ControlPlane, namespace: string): Promise<H
       await Promise.all(probes);
     },
   };
+}
+
+/** Connections to the server at that address on this machine of which it has read all that came. */
+async function countReadConnections(url: string): Promise<number> {
+  // https://docs.kernel.org/networking/proc_net_tcp.html: local and remote address, state, and the queues in hexadecimal.
+  const table = await readFile('/proc/net/tcp', 'utf8');
+  const port = Number(new URL(url).port).toString(16).toUpperCase().padStart(4, '0');
+  return [...table.matchAll(/^ *\d+: [0-9A-F]{8}:([0-9A-F]{4}) [0-9A-F]{8}:[0-9A-F]{4} 01 [0-9A-F]{8}:0{8} /gm)].filter(
+    ([, local]) => local === port,
+  ).length;
 }

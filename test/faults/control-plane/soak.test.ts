@@ -1,9 +1,9 @@
 import { test } from 'tap';
 
-import { startControlPlane } from '../../cluster/control-plane.ts';
-import type { ControlPlane } from '../../cluster/control-plane.ts';
+import { startControlPlane } from '../../../scripts/cluster/control-plane.ts';
+import type { ControlPlane } from '../../../scripts/cluster/control-plane.ts';
 import { openEventStream } from '../../support/event-stream.ts';
-import { startRealNatsServer } from '../../support/nats-server.ts';
+import { startRealNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import { startSystem } from '../../support/system.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
 import type { TcpProxy } from '../../support/tcp-proxy.ts';

@@ -6,9 +6,12 @@ import { openEventStream } from '../../support/event-stream.ts';
 import { healed, healthOf } from '../../support/faults.ts';
 import { eventually } from '../../support/kubernetes.ts';
 import type { LogLine } from '../../support/log-lines.ts';
-import { startNatsServer, startRealNatsServer, withoutNatsServer } from '../../support/nats-server.ts';
+import { startNatsServer, startRealNatsServer, withoutNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import { startSystem } from '../../support/system.ts';
 import { changeContainers } from './changes.ts';
+
+/** What the provider gives NATS for an answer; a request that waited for one would take longer. */
+const answerTimeoutMs = 5_000;
 
 test(
   'a provider that starts without NATS serves, and publishes the newest status of each container once NATS is there',
@@ -111,9 +114,6 @@ test('NATS that hangs holds up no request, and gets what it did not confirm once
   await healed(system);
   t.equal(events.statuses('during').at(-1), 'RUNNING');
 });
-
-/** What the provider gives NATS for an answer; a request that waited for one would take longer. */
-const answerTimeoutMs = 5_000;
 
 function isVainTry(wanted: number): (line: LogLine) => boolean {
   return ({ msg, failures }) => msg === 'NATS cannot be reached, will retry' && Number(failures) >= wanted;

@@ -4,7 +4,7 @@ import { test } from 'tap';
 import { createContainer, deleteContainer } from '../../support/containers.ts';
 import { openEventStream } from '../../support/event-stream.ts';
 import { healed, healthOf } from '../../support/faults.ts';
-import { startRealNatsServer, withoutNatsServer } from '../../support/nats-server.ts';
+import { startRealNatsServer, withoutNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import { startSystem } from '../../support/system.ts';
 
 test(

@@ -4,18 +4,21 @@ import { join } from 'node:path';
 import { test } from 'tap';
 
 import { createClient } from '../../../generated/client.ts';
-import { conformingFetch } from '../../support/conformance.ts';
+import { conformingFetch } from '../../../scripts/contract/conformance.ts';
 import { createContainer, deleteContainer } from '../../support/containers.ts';
 import { healed, healthOf } from '../../support/faults.ts';
 import { eventually } from '../../support/kubernetes.ts';
 import type { LogLine } from '../../support/log-lines.ts';
-import { startNatsServer } from '../../support/nats-server.ts';
-import type { TestNatsServer } from '../../support/nats-server.ts';
+import { startNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
+import type { TestNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import { startProcess } from '../../support/process.ts';
 import type { TestProcess } from '../../support/process.ts';
 import { startSystem } from '../../support/system.ts';
 import type { System } from '../../support/system.ts';
-import { freePort, mainFile } from '../../process/service.ts';
+import { freePort } from '../../process/service.ts';
+import { mainFile } from '../../support/main-file.ts';
+
+const lost = 'log lines were lost, standard output did not take them';
 
 const name = 'logs-elsewhere';
 
@@ -67,8 +70,6 @@ test('a disk under standard output that was full and has room again gets the log
   await healed(system, { provider: logging.provider, name });
   t.strictSame(await logging.stop(), { code: 0, signal: null });
 });
-
-const lost = 'log lines were lost, standard output did not take them';
 
 interface LoggingProvider extends AsyncDisposable {
   process: TestProcess;

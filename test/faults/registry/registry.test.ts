@@ -3,8 +3,9 @@ import { test } from 'tap';
 import { createContainer, readContainer } from '../../support/containers.ts';
 import { healed, healthOf, onlyWithAll } from '../../support/faults.ts';
 import type { LogLine } from '../../support/log-lines.ts';
-import { absentRegistry, answer, silence, startRegistry } from '../../support/registry.ts';
+import { absentRegistry, answer, silence, startRegistry } from '../../../scripts/registry.ts';
 import { startSystem } from '../../support/system.ts';
+import { startTokenEndpoint } from '../../../scripts/token-endpoint.ts';
 
 test('a registry that is down is tried until it is up', async (t) => {
   const { url, port } = await absentRegistry();
@@ -40,18 +41,54 @@ test('a registry that answers 429, 503 and 500 is tried again, and not before it
 });
 
 for (const status of [400, 409]) {
-  test(`a registry that answers ${status} is not asked again, and the provider serves on`, async (t) => {
+  test(`a registry that answers ${status} is an error that delays nothing`, async (t) => {
     await using registry = await startRegistry();
     registry.behave(answer(status, { 'content-type': 'application/problem+json' }, '{"detail":"no, thank you"}'));
     await using system = await startSystem({ env: { DCM_REGISTRATION_URL: registry.url } });
     const { provider } = system;
-    t.match(await provider.logged(isEnd), { level: 'error', status, answer: /no, thank you/ });
+    t.match(await provider.logged(isRefusal), { level: 'error', status, answer: /no, thank you/, delayMs: 60_000 });
     await healed(system);
     t.equal(await provider.stop(), 0);
-    t.equal(registry.requests.length, 1);
     t.strictSame(provider.log.filter(isFailure(1)), []);
   });
 }
+
+test('a registry whose database was locked is asked again after a minute', onlyWithAll, async (t) => {
+  await using registry = await startRegistry();
+  registry.behave(answer(400, {}, '{"type":"create-error"}'));
+  await using system = await startSystem({ env: { DCM_REGISTRATION_URL: registry.url } });
+  const { provider } = system;
+  await provider.logged(isRefusal);
+  await registry.received(2);
+  t.match(await provider.logged(({ msg }) => msg === 'registered'), { attempt: 2 });
+});
+
+test('a registry that lost its data knows the provider again after the refresh period', async (t) => {
+  await using registry = await startRegistry();
+  await using system = await startSystem({
+    env: { DCM_REGISTRATION_URL: registry.url, SP_REGISTRATION_REFRESH: '200ms' },
+  });
+  await registry.received(3);
+  t.equal(new Set(registry.requests.map(({ body }) => JSON.stringify(body))).size, 1, 'the same each time');
+  await healed(system);
+});
+
+test('a registry that wants a token gets the one of the token endpoint, and no log shows it', async (t) => {
+  await using registry = await startRegistry();
+  await using tokens = await startTokenEndpoint();
+  await using system = await startSystem({
+    env: {
+      DCM_REGISTRATION_URL: registry.url,
+      SP_REGISTRATION_REFRESH: '100ms',
+      DCM_AUTH_TOKEN_ENDPOINT: tokens.url,
+      DCM_AUTH_CLIENT_ID: 'provider',
+      DCM_AUTH_CLIENT_SECRET: 'p@ss word',
+    },
+  });
+  await registry.received(2);
+  t.equal(registry.requests[0]?.authorization, 'Bearer token-1');
+  t.notMatch(JSON.stringify(system.provider.log), /token-1|p@ss word/);
+});
 
 test('a registry that hangs delays neither the start nor a request nor the end', async (t) => {
   await using registry = await startRegistry();
@@ -87,7 +124,11 @@ function isFailure(attempt: number): (line: LogLine) => boolean {
 
 /** Of the tries, one way or the other. */
 function isEnd({ msg }: LogLine): boolean {
-  return msg === 'registered' || msg === 'registration refused, will not retry';
+  return msg === 'registered' || isRefusal({ msg });
+}
+
+function isRefusal({ msg }: Pick<LogLine, 'msg'>): boolean {
+  return msg === 'registration refused, will retry';
 }
 
 function isAboutRegistration(line: LogLine): boolean {

@@ -3,7 +3,7 @@ import { test } from 'tap';
 import type { SandboxKubernetes } from '../../../scripts/sandbox/kubernetes/api.ts';
 import type { Fault } from '../../../scripts/sandbox/kubernetes/faults.ts';
 import { openEventStream } from '../../support/event-stream.ts';
-import { startRealNatsServer, withoutNatsServer } from '../../support/nats-server.ts';
+import { startRealNatsServer, withoutNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import { startSystem } from '../../support/system.ts';
 import { createProbe, endSurely, natsFaults, soak, soakMs, soakSeed } from './soak.ts';
 import type { SoakFault } from './soak.ts';

@@ -10,7 +10,7 @@ import { deleteContainer, listIds } from '../../support/containers.ts';
 import type { EventStream } from '../../support/event-stream.ts';
 import { healed } from '../../support/faults.ts';
 import { eventually } from '../../support/kubernetes.ts';
-import type { NatsServerProcess } from '../../support/nats-server.ts';
+import type { NatsServerProcess } from '../../../scripts/sandbox/nats/nats-server.ts';
 import type { System } from '../../support/system.ts';
 import { SoakClient } from './client.ts';
 import { chanceOf } from './random.ts';
@@ -30,14 +30,21 @@ const maxPauseMs = 150;
 const maxCalmMs = 1_500;
 const patienceMs = 120_000;
 
+/** For what reports the tests, once nothing else is left to be done. */
+const lastWordsMs = 200;
+
 /** What may be left at rest: three watches, NATS, those who listen, and some connections that idle for a moment. */
 const maxSocketsAtRest = 16;
 /** More than before, at rest. The heap tells of leaks; what is resident also of memory that malloc keeps. */
 const slack = { sockets: 3, resources: 3, heapBytes: 5e6, residentBytes: 200e6 };
 
-/** After the verdict: what the test's own clients leave running after all the faults must not keep its process from ending. */
+/**
+ * To be called at the end: what the test's own clients leave running after all the faults must not keep its process from
+ * ending, nor must handles that Node waits for in vain as it cleans up, which it does not do before `process.exit`.
+ */
 export function endSurely(): void {
   setTimeout(() => process.exit(), 10_000).unref();
+  process.once('beforeExit', () => setTimeout(() => process.exit(), lastWordsMs));
 }
 
 /** The seed of this run: SP_TEST_SEED, else a random one. */

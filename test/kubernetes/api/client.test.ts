@@ -1,8 +1,10 @@
 import t from 'tap';
 
-import { KubernetesConnectionError } from '../../../src/kubernetes/api/api-error.ts';
+import { KubernetesConnectionError, isAbsent } from '../../../src/kubernetes/api/api-error.ts';
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { openConnection } from '../../../src/kubernetes/api/connection.ts';
+import { noMetrics } from '../../../src/telemetry/telemetry.ts';
+import type { ClusterCall } from '../../../src/telemetry/telemetry.ts';
 import { failureOf, openSandbox } from '../../support/cluster.ts';
 import type { SandboxCluster } from '../../support/cluster.ts';
 
@@ -70,12 +72,12 @@ t.test('calls of the Kubernetes API', async (t) => {
 
   await t.test('a call that gets no answer ends at its deadline', async (t) => {
     faults.hang();
-    await t.rejects(client.version({ until: Date.now() + 50 }), KubernetesConnectionError);
-    t.match(await failureOf(client.create('pods', pod, { until: Date.now() + 50 })), { outcomeUnknown: true });
+    await t.rejects(client.version({ until: performance.now() + 50 }), KubernetesConnectionError);
+    t.match(await failureOf(client.create('pods', pod, { until: performance.now() + 50 })), { outcomeUnknown: true });
     const watch = client.watch(
       'pods',
       { labelSelector: 'a', resourceVersion: '1', timeoutSeconds: 9 },
-      { until: Date.now() + 50 },
+      { until: performance.now() + 50 },
     );
     await t.rejects(watch, KubernetesConnectionError);
   });
@@ -108,6 +110,69 @@ t.test('calls of the Kubernetes API', async (t) => {
     t.match(await failureOf(client.delete('pods', { name: 'a', uid: 'other' }, {})), { status: 409 });
     await client.delete('pods', { name: 'a', uid: metadata!.uid! }, {});
     t.match(await failureOf(client.delete('pods', { name: 'b' }, {})), { status: 404, reason: 'NotFound' });
+  });
+
+  await t.test('gets, updates and patches one object', async (t) => {
+    const service = (port: number) => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'one', labels: { a: 'b' } },
+      spec: { ports: [{ port }] },
+    });
+    const created = await client.create('services', service(80), {});
+    t.same(await client.get('services', 'one', {}), created);
+    const changed = { ...created, metadata: { ...created.metadata, labels: { a: 'c' } } };
+    const updated = await client.update('services', changed, {});
+    t.match(updated.metadata, { labels: { a: 'c' } });
+    t.match(await failureOf(client.update('services', changed, {})), { status: 409, reason: 'Conflict' });
+    const patched = await client.patch('services', 'one', { metadata: { labels: { a: null, d: 'e' } } }, {});
+    t.same(patched.metadata?.labels, { d: 'e' });
+    t.match(await failureOf(client.patch('services', 'one', { odd: 1 }, {})), { status: 400 });
+    for (const call of [client.get('services', 'two', {}), client.patch('services', 'two', {}, {})]) {
+      t.ok(isAbsent(await failureOf(call), { resource: 'services', name: 'two' }));
+    }
+    t.same(
+      requests.last({ resource: 'services' }).map(({ verb }) => verb),
+      ['create', 'get', 'update', 'update', 'patch', 'patch', 'get', 'patch'],
+    );
+  });
+
+  await t.test('lists and watches by fields', async (t) => {
+    const { metadata } = await client.create('pods', { ...pod, metadata: { name: 'chosen' } }, {});
+    await client.create('pods', { ...pod, metadata: { name: 'other' } }, {});
+    const fieldSelector = 'metadata.name=chosen';
+    const { items, resourceVersion } = await client.list('pods', { fieldSelector }, {});
+    t.same(
+      items.map((item) => item.metadata?.name),
+      ['chosen'],
+    );
+    const watch = await client.watch('pods', { fieldSelector, resourceVersion, timeoutSeconds: 30 }, {});
+    await client.patch('pods', 'other', { metadata: { labels: { a: 'b' } } }, {});
+    await client.patch('pods', 'chosen', { metadata: { labels: { a: 'b' } } }, {});
+    for await (const line of watch) {
+      const { object } = JSON.parse(line) as { object: { metadata: object } };
+      t.match(object.metadata, { uid: metadata!.uid });
+      break;
+    }
+  });
+
+  await t.test('are told of, each request with its status', async (t) => {
+    const calls: ClusterCall[] = [];
+    const metrics = { ...noMetrics, clusterCallEnded: (call: ClusterCall) => calls.push(call) };
+    const connection = openConnection(cluster.kubeconfig);
+    const told = new KubernetesClient(connection, cluster.namespace, metrics);
+    await told.listAll('pods', 'a=b', {});
+    await failureOf(told.get('pods', 'absent', {}));
+    faults.drop({ verb: 'create' });
+    await failureOf(told.create('pods', pod, {}));
+    await connection.close();
+    const { host } = new URL(cluster.sandbox.url);
+    t.match(calls, [
+      { method: 'GET', host, status: 200 },
+      { method: 'GET', host, status: 404 },
+      { method: 'POST', host, status: undefined },
+    ]);
+    t.ok(calls.every(({ seconds }) => seconds > 0 && seconds < 60));
   });
 
   await t.test('what could not be sent has a known outcome', async (t) => {

@@ -1,11 +1,17 @@
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 
 import { ObjectStore } from '../../../src/kubernetes/cache/object-store.ts';
 import { isNewer } from '../../../src/kubernetes/cache/resource-version.ts';
-import type { ObjectRecord } from '../../../src/kubernetes/objects/records.ts';
+import type { ObjectRecord } from '../../../src/kubernetes/objects/object.ts';
 
 function object(uid: string, resourceVersion: string): ObjectRecord {
   return { uid, resourceVersion, name: uid, containerId: uid, createdAt: 0 };
+}
+
+/** A list that was begun before anything else. */
+function list(items: ObjectRecord[], version: string, begunAt = 0) {
+  return { items, version, begunAt };
 }
 
 /** A store and what it told, as `uid:version before>version after`. */
@@ -28,17 +34,17 @@ t.test('versions are compared as the numbers that they are', (t) => {
 
 t.test('a list tells what appeared, changed and went since the last', async (t) => {
   const { items, told } = store();
-  await items.replace([object('a', '1'), object('b', '2')], '2');
+  await items.replace(list([object('a', '1'), object('b', '2')], '2'));
   t.same(told(), ['a:>1', 'b:>2']);
-  await items.replace([object('b', '2'), object('c', '4')], '5');
+  await items.replace(list([object('b', '2'), object('c', '4')], '5'));
   t.same(told(), ['a:1>', 'c:>4']);
-  await items.replace([object('b', '6')], '6');
+  await items.replace(list([object('b', '6')], '6'));
   t.same(told(), ['c:4>', 'b:2>6']);
 });
 
 t.test('a watch tells each change once', async (t) => {
   const { items, told } = store();
-  await items.replace([], '1');
+  await items.replace(list([], '1'));
   items.apply(object('a', '2'));
   items.apply(object('a', '2'));
   items.apply(object('a', '3'));
@@ -49,7 +55,7 @@ t.test('a watch tells each change once', async (t) => {
 
 t.test('an own write shows at once, and not again when the watch tells of it', async (t) => {
   const { items, told } = store();
-  await items.replace([], '1');
+  await items.replace(list([], '1'));
   items.write(object('a', '5'));
   items.apply(object('a', '5'));
   t.same(told(), ['a:>5']);
@@ -57,9 +63,9 @@ t.test('an own write shows at once, and not again when the watch tells of it', a
 
 t.test('an own write is not undone by older news', async (t) => {
   const { items, told } = store();
-  await items.replace([], '1');
+  await items.replace(list([], '1'));
   items.write(object('a', '5'));
-  await items.replace([], '4');
+  await items.replace(list([], '4'));
   items.apply(object('a', '4'));
   t.equal(items.get('a')?.resourceVersion, '5');
   t.same(told(), ['a:>5']);
@@ -67,15 +73,15 @@ t.test('an own write is not undone by older news', async (t) => {
 
 t.test('an own write of which a later list does not know is gone', async (t) => {
   const { items } = store();
-  await items.replace([], '1');
+  await items.replace(list([], '1'));
   items.write(object('a', '5'));
-  await items.replace([], '6');
+  await items.replace(list([], '6'));
   t.notOk(items.get('a'));
 });
 
 t.test('an answer that comes after the watch told of the deletion brings nothing back', async (t) => {
   const { items, told } = store();
-  await items.replace([], '1');
+  await items.replace(list([], '1'));
   items.apply(object('a', '5'));
   items.delete('a', '6');
   told();
@@ -86,32 +92,32 @@ t.test('an answer that comes after the watch told of the deletion brings nothing
 
 t.test('an answer that comes after a list without the object brings nothing back', async (t) => {
   const { items } = store();
-  await items.replace([], '9');
+  await items.replace(list([], '9'));
   items.write(object('a', '5'));
   t.notOk(items.get('a'));
 });
 
 t.test('an own delete hides the object whatever the watch still says of it', async (t) => {
   const { items, told } = store();
-  await items.replace([object('a', '1')], '1');
+  await items.replace(list([object('a', '1')], '1'));
   told();
   items.hide('a');
   t.same(told(), ['a:1>']);
   items.apply(object('a', '2'));
-  await items.replace([object('a', '2')], '2');
+  await items.replace(list([object('a', '2')], '2'));
   items.write(object('a', '3'));
-  t.ok(items.isHidden('a'));
+  t.ok(items.isHiddenSince('a', 0));
   t.notOk(items.get('a'));
   items.delete('a', '4');
-  t.notOk(items.isHidden('a'));
+  t.notOk(items.isHiddenSince('a', 0));
   t.same(told(), []);
 });
 
 t.test('an object that was deleted before the watch told of it never shows', async (t) => {
   const { items, told } = store();
-  await items.replace([], '1');
+  await items.replace(list([], '1'));
   items.hide('a');
-  await items.replace([], '2');
+  await items.replace(list([], '2'));
   items.apply(object('a', '3'));
   items.delete('a', '4');
   t.same(told(), []);
@@ -119,8 +125,8 @@ t.test('an object that was deleted before the watch told of it never shows', asy
 
 t.test('versions that start over, as after a restore, are taken as they come', async (t) => {
   const { items } = store();
-  await items.replace([object('a', '900')], '900');
-  await items.replace([object('a', '40'), object('b', '41')], '50');
+  await items.replace(list([object('a', '900')], '900'));
+  await items.replace(list([object('a', '40'), object('b', '41')], '50'));
   items.apply(object('a', '51'));
   t.equal(items.get('a')?.resourceVersion, '51');
   t.equal(items.size, 2);
@@ -129,7 +135,7 @@ t.test('versions that start over, as after a restore, are taken as they come', a
 t.test('others have a turn while a long list is taken over, and their writes stay', async (t) => {
   const { items } = store();
   const listed = Array.from({ length: 5000 }, (_, index) => object(`o${index}`, '5'));
-  const replacing = items.replace(listed, '10');
+  const replacing = items.replace(list(listed, '10'));
   items.write(object('mine', '11'));
   items.hide('o4999');
   t.ok(items.size < 5000, 'it is going on');
@@ -142,13 +148,57 @@ t.test('others have a turn while a long list is taken over, and their writes sta
 t.test('an answer that comes while a later list is taken over does not undo what the list tells', async (t) => {
   const { items } = store();
   const listed = Array.from({ length: 5000 }, (_, index) => object(`o${index}`, '5'));
-  await items.replace([], '1');
-  const replacing = items.replace(listed, '10');
+  await items.replace(list([], '1'));
+  const replacing = items.replace(list(listed, '10'));
   items.write(object('gone', '9'));
   items.write(object('o0', '4'));
   items.write(object('o4999', '4'));
-  t.equal(items.get('o4999')?.resourceVersion, '5', 'it shows at once');
+  t.equal(items.get('o4999')?.resourceVersion, '4', 'it shows at once');
   await replacing;
   t.notOk(items.get('gone'));
-  t.equal(items.get('o0')?.resourceVersion, '5');
+  t.same([items.get('o0')?.resourceVersion, items.get('o4999')?.resourceVersion], ['5', '5']);
+});
+
+t.test('no reader sees a part of a new list', async (t) => {
+  const { items } = store();
+  const generation = (version: string) =>
+    Array.from({ length: 3000 }, (_, index) => ({
+      ...object(`${version}-${index}`, version),
+      containerId: `${index}`,
+    }));
+  await items.replace(list(generation('1'), '1'));
+  const replacing = items.replace(list(generation('2'), '2'));
+  let looks = 0;
+  const over = new AbortController();
+  void replacing.then(() => over.abort());
+  while (!over.signal.aborted) {
+    looks++;
+    const found = ['0', '1500', '2999'].map((id) =>
+      items
+        .of(id)
+        .map(({ resourceVersion }) => resourceVersion)
+        .join(),
+    );
+    t.ok(found.join() === '1,1,1' || found.join() === '2,2,2', found.join());
+    await setImmediate();
+  }
+  t.ok(looks > 3);
+  t.same(items.of('0').length, 1);
+});
+
+t.test('what a list that was begun later still has, as if nobody had deleted it, shows again', async (t) => {
+  const { items, told } = store();
+  await items.replace(list([object('a', '1'), object('b', '1')], '1'));
+  const before = performance.now();
+  items.hide('a');
+  items.hide('b');
+  told();
+  await items.replace(list([object('a', '1'), object('b', '1')], '5', before));
+  t.same(told(), [], 'a list that may be older shows nothing');
+  t.ok(items.isHiddenSince('a', before));
+  const later = performance.now() + 1;
+  await items.replace(list([object('a', '1'), { ...object('b', '6'), deletedAt: 1 }], '6', later));
+  t.same(told(), ['a:>1']);
+  t.notOk(items.isHiddenSince('a', before));
+  t.notOk(items.get('b'), 'what is being deleted stays hidden');
 });

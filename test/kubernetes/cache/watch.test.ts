@@ -75,7 +75,7 @@ t.test('gives no hints for what was there at the start, and one for each change 
   );
   t.same(seen, ['b', 'a', 'b']);
   t.equal(connected.source.observe('a').deployment?.replicas, 0);
-  t.same(connected.source.observe('b'), { pods: [] });
+  t.same(connected.source.observe('b'), { pods: [], endpoints: [] });
 });
 
 t.test('goes on where it was when connections are reset, again and again', async (t) => {

@@ -1,8 +1,8 @@
 import t from 'tap';
 
-import { buildContainer } from '../../../src/kubernetes/objects/build-container.ts';
-import { projectDeployment } from '../../../src/kubernetes/objects/project-deployment.ts';
-import { projectService } from '../../../src/kubernetes/objects/project-service.ts';
+import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
+import { projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
+import { projectService } from '../../../src/kubernetes/objects/service.ts';
 import type { Deployment, Service } from '../../../src/kubernetes/api/resources.ts';
 
 const labels = {
@@ -100,15 +100,15 @@ t.test('ports behind a ClusterIP are internal, by the port of the container', (t
   t.end();
 });
 
-t.test('amounts are rounded up to what the contract can say', (t) => {
-  const cases: [quantities: [string, string], expected: [number, string]][] = [
+t.test('amounts are those that the contract can say, rounded up', (t) => {
+  const cases: [quantities: [string, string], expected: [number | string, string]][] = [
     [
       ['500m', '1500Mi'],
-      [1, '1500MB'],
+      ['500m', '1500MB'],
     ],
     [
       ['1500m', '1G'],
-      [2, '954MB'],
+      ['1500m', '954MB'],
     ],
     [
       ['3', '1Ti'],

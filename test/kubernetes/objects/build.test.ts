@@ -1,12 +1,19 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import { buildDeployment } from '../../../src/kubernetes/objects/build-deployment.ts';
-import { buildService, reachablePorts } from '../../../src/kubernetes/objects/build-service.ts';
-import { deploymentName, randomIncarnation, serviceName } from '../../../src/kubernetes/objects/names.ts';
+import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
+import {
+  deploymentName,
+  externalServiceName,
+  isExternalServiceName,
+  randomIncarnation,
+  serviceName,
+} from '../../../src/kubernetes/objects/identity.ts';
+import { buildServices, reachablePorts, serviceNames } from '../../../src/kubernetes/objects/service.ts';
 import { containerSpec, withPorts } from '../../support/base-spec.ts';
 
 const identity = { id: 'web', incarnation: 'bcdfghjklm', namespace: 'containers' };
+const owner = { name: 'dcm-web', uid: 'u-1' };
 const ownLabels = {
   'dcm.project/managed-by': 'dcm',
   'dcm.project/dcm-instance-id': 'web',
@@ -64,8 +71,12 @@ t.test('what the spec leaves out is left out', (t) => {
 
 t.test('the Service has the ports that can be reached, and is owned without blocking', (t) => {
   const spec = withPorts({ 80: 'internal', 81: 'none', 82: 'internal' });
-  const service = buildService(identity, spec, { name: 'dcm-web', uid: 'u-1' }, 'LoadBalancer')!;
-  t.same(service.spec, {
+  const [service, ...others] = buildServices(identity, spec, owner, {
+    externalServiceType: 'LoadBalancer',
+    isolated: false,
+  });
+  t.same(others, []);
+  t.same(service!.spec, {
     type: 'ClusterIP',
     selector: ownLabels,
     ports: [
@@ -73,7 +84,7 @@ t.test('the Service has the ports that can be reached, and is owned without bloc
       { name: 'port-82', protocol: 'TCP', port: 82, targetPort: 82 },
     ],
   });
-  t.same(service.metadata!.ownerReferences, [
+  t.same(service!.metadata!.ownerReferences, [
     { apiVersion: 'apps/v1', kind: 'Deployment', name: 'dcm-web', uid: 'u-1' },
   ]);
   t.same(reachablePorts(spec), [0, 2]);
@@ -81,18 +92,82 @@ t.test('the Service has the ports that can be reached, and is owned without bloc
 });
 
 t.test('one external port makes the Service external', (t) => {
-  const owner = { name: 'dcm-web', uid: 'u-1' };
   for (const type of ['LoadBalancer', 'NodePort'] as const) {
-    const service = buildService(identity, withPorts({ 80: 'internal', 81: 'external' }), owner, type)!;
-    t.equal(service.spec!.type, type);
-    t.equal(service.spec!.ports!.length, 2);
+    const options = { externalServiceType: type, isolated: false };
+    const services = buildServices(identity, withPorts({ 80: 'internal', 81: 'external' }), owner, options);
+    t.match(services, [{ spec: { type, ports: [{ port: 80 }, { port: 81 }] } }]);
+    t.equal(services.length, 1);
   }
+  t.end();
+});
+
+t.test(
+  'isolated, both kinds of ports make two Services of the same Pods: all of them inside, the external ones outside',
+  (t) => {
+    const annotations = { 'example.com/pool': 'a' };
+    const spec = {
+      ...withPorts({ 80: 'internal', 81: 'none', 82: 'external', 83: 'external' }),
+      metadata: { name: 'web', labels: { tier: 'front', 'dcm.project/dcm-service-scope': 'mine' } },
+      provider_hints: { kubernetes: { service_annotations: annotations } },
+    };
+    for (const type of ['LoadBalancer', 'NodePort'] as const) {
+      const [inner, outer, ...others] = buildServices(identity, spec, owner, {
+        externalServiceType: type,
+        isolated: true,
+      });
+      const port = (number: number) => ({ name: `port-${number}`, protocol: 'TCP', port: number, targetPort: number });
+      const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'Deployment', ...owner }];
+      const common = { namespace: 'containers', ownerReferences };
+      t.same(others, []);
+      t.same(inner!.metadata, {
+        ...common,
+        name: 'dcm-web-bcdfghjklm',
+        labels: { tier: 'front', ...ownLabels, 'dcm.project/dcm-service-scope': 'internal' },
+      });
+      t.same(inner!.spec, { type: 'ClusterIP', selector: ownLabels, ports: [port(80), port(82), port(83)] });
+      t.same(outer!.metadata, {
+        ...common,
+        name: 'dcm-web-bcdfghjklm-external',
+        labels: { tier: 'front', ...ownLabels, 'dcm.project/dcm-service-scope': 'external' },
+        annotations,
+      });
+      t.same(outer!.spec, { type, selector: ownLabels, ports: [port(82), port(83)] });
+    }
+    t.same(serviceNames(identity, spec, true), ['dcm-web-bcdfghjklm', 'dcm-web-bcdfghjklm-external']);
+    t.end();
+  },
+);
+
+t.test('isolated, one kind of ports makes the same Service as ever', (t) => {
+  for (const spec of [withPorts({ 80: 'internal', 81: 'none' }), withPorts({ 80: 'external', 81: 'external' })]) {
+    const [isolated, single] = [true, false].map((each) =>
+      buildServices(identity, spec, owner, { externalServiceType: 'LoadBalancer', isolated: each }),
+    );
+    t.equal(isolated!.length, 1);
+    t.same(isolated, single);
+  }
+  t.end();
+});
+
+t.test('that ports are isolated stands on the Deployment, and is read from there alone', (t) => {
+  const spec = withPorts({ 80: 'internal', 81: 'external' });
+  const read = (isolated: boolean) => {
+    const made = buildDeployment(identity, spec, { isolated });
+    const stored = { ...made.metadata, uid: 'u-1', resourceVersion: '1' };
+    return projectDeployment({ ...made, metadata: stored })!.isolated;
+  };
+  t.equal(read(true), true);
+  t.equal(read(false), undefined);
+  t.notOk(buildDeployment(identity, spec).metadata!.annotations!['dcm.project/isolate-internal-ports']);
   t.end();
 });
 
 t.test('no port that can be reached, no Service', (t) => {
   for (const spec of [containerSpec(), containerSpec({ network: {} }), withPorts({}), withPorts({ 80: 'none' })]) {
-    t.notOk(buildService(identity, spec, { name: 'dcm-web', uid: 'u-1' }, 'NodePort'));
+    for (const isolated of [false, true]) {
+      t.same(buildServices(identity, spec, owner, { externalServiceType: 'NodePort', isolated }), []);
+      t.same(serviceNames(identity, spec, isolated), []);
+    }
   }
   t.end();
 });
@@ -103,10 +178,16 @@ t.test("names are what Kubernetes takes, and a Service's differs by incarnation"
     fc.property(id, (each) => {
       const incarnation = randomIncarnation();
       const service = serviceName(each, incarnation);
+      const external = externalServiceName(each, incarnation);
       return (
         /^[a-z]([-a-z0-9]{0,61}[a-z0-9])$/.test(service) &&
         service.endsWith(`-${incarnation}`) &&
         service === serviceName(each, incarnation) &&
+        /^[a-z]([-a-z0-9]{0,61}[a-z0-9])$/.test(external) &&
+        external.includes(`-${incarnation}-`) &&
+        external === externalServiceName(each, incarnation) &&
+        isExternalServiceName(external) &&
+        !isExternalServiceName(service) &&
         deploymentName(each) === `dcm-${each}` &&
         /^[a-z0-9]{10}$/.test(incarnation)
       );

@@ -4,9 +4,12 @@ import {
   currentDeployments,
   observeObjects,
   podsOf,
-  serviceOf,
-} from '../../../src/kubernetes/objects/match-objects.ts';
-import type { DeploymentRecord, PodRecord, ServiceRecord } from '../../../src/kubernetes/objects/records.ts';
+  reachingServices,
+} from '../../../src/kubernetes/objects/container.ts';
+import type { DeploymentRecord } from '../../../src/kubernetes/objects/deployment.ts';
+import type { PodRecord } from '../../../src/kubernetes/objects/pod.ts';
+import { externalServiceName, serviceName } from '../../../src/kubernetes/objects/identity.ts';
+import type { ServiceRecord } from '../../../src/kubernetes/objects/service.ts';
 
 const object = { containerId: 'web', resourceVersion: '1', createdAt: 1000 };
 
@@ -25,6 +28,13 @@ function service(changes: Partial<ServiceRecord> = {}): ServiceRecord {
   return { ...object, uid: 's-1', name: 's', service: own, ...changes };
 }
 
+/** The one Service of a Deployment that says nothing of two. */
+function serviceOf(of: DeploymentRecord, services: ServiceRecord[]): ServiceRecord | undefined {
+  const { inner, outer } = reachingServices(of, { services });
+  if (outer !== undefined) throw new Error('there is no second Service without a record of it');
+  return inner;
+}
+
 t.test('Pods and Services of another incarnation do not count', (t) => {
   const now = deployment({ incarnation: 'new' });
   const pods = [pod({ uid: 'old', incarnation: 'old' }), pod({ uid: 'new', incarnation: 'new' }), pod({ uid: 'none' })];
@@ -37,7 +47,7 @@ t.test('Pods and Services of another incarnation do not count', (t) => {
     service({ uid: 'new', incarnation: 'new' }),
     service(),
   ];
-  t.equal(serviceOf(now, { services })?.uid, 'new');
+  t.equal(serviceOf(now, services)?.uid, 'new');
   t.end();
 });
 
@@ -60,17 +70,46 @@ t.test("without an incarnation the controller's name and the times decide", (t) 
 
 t.test('a Service without an incarnation is its owner’s, or as young as the Deployment', (t) => {
   const legacy = deployment();
-  t.notOk(serviceOf(legacy, { services: [service({ ownerUid: 'd-0' })] }));
-  t.notOk(serviceOf(legacy, { services: [service({ createdAt: 999 })] }));
-  t.ok(serviceOf(legacy, { services: [service({ ownerUid: 'd-1', createdAt: 999 })] }));
-  t.ok(serviceOf(legacy, { services: [service()] }));
+  t.notOk(serviceOf(legacy, [service({ ownerUid: 'd-0' })]));
+  t.notOk(serviceOf(legacy, [service({ createdAt: 999 })]));
+  t.ok(serviceOf(legacy, [service({ ownerUid: 'd-1', createdAt: 999 })]));
+  t.ok(serviceOf(legacy, [service()]));
   t.end();
 });
 
 t.test('a Service that is being deleted is none', (t) => {
-  t.notOk(serviceOf(deployment(), { services: [service({ deletedAt: 2000 })] }));
+  t.notOk(serviceOf(deployment(), [service({ deletedAt: 2000 })]));
   t.end();
 });
+
+t.test(
+  'of several Services the newest counts, unless the Deployment says that there are two: then the names decide',
+  (t) => {
+    const isolated = deployment({ incarnation: 'new', isolated: true });
+    const named = (name: string, changes: Partial<ServiceRecord> = {}) =>
+      service({ uid: name, name, incarnation: 'new', ownerUid: 'd-1', ...changes });
+    const inner = named(serviceName('web', 'new'));
+    const outer = named(externalServiceName('web', 'new'));
+    const stray = named('stray', { createdAt: 2000 });
+    const uids = (of: DeploymentRecord, ...services: ServiceRecord[]) => {
+      const reaching = reachingServices(of, { services });
+      return [reaching.inner?.uid, reaching.outer?.uid];
+    };
+    const single = deployment({ incarnation: 'new' });
+    t.same(uids(isolated, outer, stray, inner), [inner.uid, outer.uid]);
+    t.same(uids(isolated, stray, outer), [undefined, outer.uid]);
+    t.same(uids(isolated, inner), [inner.uid, undefined]);
+    t.same(uids(isolated, stray), [undefined, undefined]);
+    t.same(uids(isolated, named(outer.name, { ownerUid: 'd-0' }), inner), [inner.uid, undefined], "another owner's");
+    t.same(uids(single, outer, stray, inner), ['stray', undefined]);
+    t.same(
+      uids(deployment({ isolated: true }), service({ uid: 'any' })),
+      ['any', undefined],
+      'no incarnation, no names',
+    );
+    t.end();
+  },
+);
 
 t.test('the oldest of several Deployments counts, and none that is being deleted', (t) => {
   const deployments = [
@@ -87,7 +126,7 @@ t.test('the oldest of several Deployments counts, and none that is being deleted
 });
 
 t.test('our own container is told apart from sidecars by its name', (t) => {
-  const container = (name: string) => ({ name, restartCount: 0, state: {}, lastState: {} });
+  const container = (name: string) => ({ name, restartCount: 0, isReady: true, state: {}, lastState: {} });
   const objects = {
     deployments: [deployment({ containerName: 'app' })],
     services: [],

@@ -2,10 +2,9 @@ import fc from 'fast-check';
 import t from 'tap';
 
 import type { ContainerSpec } from '../../../src/containers/container.ts';
-import { buildContainer } from '../../../src/kubernetes/objects/build-container.ts';
-import { buildDeployment } from '../../../src/kubernetes/objects/build-deployment.ts';
-import { SPEC_ANNOTATION } from '../../../src/kubernetes/objects/labels.ts';
-import { projectDeployment } from '../../../src/kubernetes/objects/project-deployment.ts';
+import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
+import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
+import { SPEC_ANNOTATION } from '../../../src/kubernetes/objects/identity.ts';
 import { containerSpec } from '../../support/base-spec.ts';
 import { containerSpecs } from '../../support/container-specs.ts';
 

@@ -38,7 +38,7 @@ t.test('creating', async (t) => {
   await t.test('is seen by reads at once, even while the watch says nothing', async (t) => {
     faults.silenceWatches();
     const created = await repository.create({ id: 'at-once', spec: withPorts({ 80: 'internal' }) }, unhurried());
-    t.same(await repository.get('at-once', unhurried()), created);
+    t.equal(await repository.get('at-once', unhurried()), created, 'the very same');
     const { containers } = await repository.list({ pageSize: 100 }, unhurried());
     t.ok(containers.some(({ id }) => id === 'at-once'));
     faults.resetWatches();
@@ -50,9 +50,44 @@ t.test('creating', async (t) => {
     t.ok(deployments().includes(`dcm-${id}`));
   });
 
-  await t.test('refuses an id that is taken without asking the cluster', async (t) => {
+  await t.test('refuses an id that is taken, by what the API server says', async (t) => {
     await t.rejects(repository.create({ id: 'plain', spec: containerSpec() }, unhurried()), ConflictError);
-    t.equal(requests.count({ verb: ['create', 'get', 'list'] }), 0);
+    t.equal(requests.count({ verb: 'create' }), 1);
+  });
+
+  await t.test('makes what another replica deleted, though memory has not heard of it', async (t) => {
+    await repository.create({ id: 'stale', spec: containerSpec() }, unhurried());
+    await eventually(() => connected.source.observe('stale').deployment, Boolean);
+    faults.silenceWatches();
+    objects.delete({ resource: 'deployments', namespace: cluster.namespace, name: 'dcm-stale' });
+    const made = await repository.create({ id: 'stale', spec: withPorts({ 80: 'internal' }) }, unhurried());
+    t.same(await repository.get('stale', unhurried()), made);
+    await repository.delete('stale', unhurried());
+    t.notOk(deployments().includes('dcm-stale'));
+    faults.resetWatches();
+  });
+
+  await t.test('makes an id that memory still knows as being removed', async () => {
+    await repository.create({ id: 'held-then-gone', spec: containerSpec() }, unhurried());
+    const place = { resource: 'deployments', namespace: cluster.namespace, name: 'dcm-held-then-gone' };
+    objects.patch(place, { metadata: { finalizers: ['example.com/hold'] } });
+    objects.delete(place);
+    await eventually(() => connected.source.observe('held-then-gone').deployment?.deletedAt, Boolean);
+    faults.silenceWatches();
+    objects.patch(place, { metadata: { finalizers: null } });
+    await repository.create({ id: 'held-then-gone', spec: containerSpec() }, unhurried());
+    faults.resetWatches();
+  });
+
+  await t.test('makes an id whose container of the reference provider has gone, unheard of', async (t) => {
+    const legacy = legacyDeployment('former', cluster.namespace);
+    objects.create(legacy);
+    await eventually(() => connected.source.observe('former').deployment, Boolean);
+    faults.silenceWatches();
+    objects.delete({ resource: 'deployments', namespace: cluster.namespace, name: legacy.metadata.name });
+    const made = await repository.create({ id: 'former', spec: containerSpec() }, unhurried());
+    t.same(await repository.get('former', unhurried()), made);
+    faults.resetWatches();
   });
 
   await t.test('refuses an id that a container of the reference provider has', async (t) => {
@@ -114,13 +149,32 @@ t.test('creating', async (t) => {
     t.match(await failureOf(repository.get('no-service', unhurried())), { name: 'NotFoundError' });
   });
 
+  await t.test('waits for the Service as long as the API server asks, within its deadline', async (t) => {
+    using throttle = faults.refuse({ code: 429, retryAfter: 1 }, { verb: 'create', resource: 'services', times: 2 });
+    const startedAt = performance.now();
+    const { service } = await repository.create({ id: 'throttled', spec: withPorts({ 80: 'internal' }) }, unhurried());
+    t.match(service, { name: /^dcm-throttled-/ });
+    t.equal(throttle.hits, 2);
+    t.ok(performance.now() - startedAt >= 2_000);
+  });
+
+  await t.test('does not wait for a Service beyond its deadline', async (t) => {
+    using throttle = faults.refuse({ code: 429, retryAfter: 60 }, { verb: 'create', resource: 'services' });
+    const create = repository.create({ id: 'too-long', spec: withPorts({ 80: 'internal' }) }, unhurried());
+    t.match(await failureOf(create), { name: 'UnavailableError', retryAfterSeconds: 60 });
+    t.equal(throttle.hits, 1);
+    t.notOk(deployments().includes('dcm-too-long'));
+  });
+
   await t.test('says which ports the cluster finds invalid, by their place in the request', async (t) => {
     const causes = [{ reason: 'FieldValueInvalid', message: 'Invalid value: 0', field: 'spec.ports[0].port' }];
     faults.refuse({ code: 422, causes }, { verb: 'create', resource: 'services' });
     const spec = withPorts({ 80: 'none', 81: 'internal' });
     const error = await failureOf(repository.create({ id: 'bad-port', spec }, unhurried()));
     t.type(error, InvalidArgumentError);
-    t.same((error as { faults?: unknown }).faults, [{ pointer: '/spec/network/ports/1', detail: 'Invalid value: 0' }]);
+    t.same((error as { violations?: unknown }).violations, [
+      { pointer: '/spec/network/ports/1', detail: 'Invalid value: 0' },
+    ]);
   });
 
   await t.test('finds what it made when the answer is lost', async (t) => {
@@ -256,7 +310,7 @@ t.test('an id that another replica gives away between two looks is taken, not a 
   };
   const bounds = { writeMs: 1_000, rollBackMs: 1_000, marginMs: 0 };
   const context = { api, bounds, caches: { isLive: false }, namespace: 'containers' } as unknown as ClusterContext;
-  const error = await failureOf(createContainer(context, 'raced', containerSpec()));
+  const error = await failureOf(createContainer(context, { id: 'raced', spec: containerSpec() }));
   t.match(error, { name: 'ConflictError', message: 'There is already a container raced.' });
   t.equal(looks, 2);
 });

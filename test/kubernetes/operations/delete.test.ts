@@ -196,6 +196,42 @@ t.test('deleting', async (t) => {
     faults.resetWatches();
   });
 
+  await t.test('takes no answer for "absent" but that of the API server about that very name', async (t) => {
+    await create('proxied', containerSpec());
+    const answers = [
+      { code: 404, body: '<html>404 page not found</html>', contentType: 'text/html' },
+      { code: 404, reason: 'NotFound', message: 'the server could not find the requested resource' },
+      { code: 404, body: statusOf('deployments', 'dcm-other'), contentType: 'application/json' },
+      { code: 404, body: statusOf('namespaces', 'dcm-proxied'), contentType: 'application/json' },
+      { code: 409, body: '<html>conflict</html>', contentType: 'text/html' },
+    ];
+    for (const answer of answers) {
+      using _fault = faults.refuse(answer, { verb: 'delete' });
+      const error = await failureOf(repository.delete('proxied', unhurried()));
+      t.match(error.name, /^(InternalError|UnavailableError)$/, JSON.stringify(answer));
+      t.equal((await repository.get('proxied', unhurried())).id, 'proxied');
+    }
+    await repository.delete('proxied', unhurried());
+    t.notOk(names('deployments').includes('dcm-proxied'));
+  });
+
+  await t.test('what was hidden shows again once a later list still has it', async (t) => {
+    await create('back', containerSpec());
+    // Something answers in the API server's words and has not asked it.
+    using fault = faults.refuse(
+      { code: 200, body: '{"kind":"Status","status":"Success"}', contentType: 'application/json' },
+      { verb: 'delete' },
+    );
+    await repository.delete('back', unhurried());
+    t.equal(fault.hits, 1);
+    t.notOk([...connected.source.ids()].includes('back'));
+    await connected.source.resync(unhurried().signal);
+    t.equal((await repository.get('back', unhurried())).id, 'back');
+    t.ok([...connected.source.ids()].includes('back'));
+    fault.remove();
+    await repository.delete('back', unhurried());
+  });
+
   await t.test('changes nothing once its client has left', async (t) => {
     await create('left', containerSpec());
     const signal = AbortSignal.abort(new RangeError('gone'));
@@ -203,6 +239,11 @@ t.test('deleting', async (t) => {
     t.equal(requests.count({ verb: 'delete' }), 0);
   });
 });
+
+/** What the API server says of an object that is not there. */
+function statusOf(kind: string, name: string): string {
+  return JSON.stringify({ kind: 'Status', reason: 'NotFound', code: 404, details: { kind, name } });
+}
 
 t.test('a delete that gets no answer ends within its deadline', async (t) => {
   await using cluster = await openSandbox({ controllers: false });

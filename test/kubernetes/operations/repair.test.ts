@@ -5,6 +5,7 @@ import type { SandboxCluster } from '../../support/cluster.ts';
 import { containerSpec, withPorts } from '../../support/base-spec.ts';
 import { eventually } from '../../support/kubernetes.ts';
 import { legacyDeployment } from '../../support/legacy.ts';
+import { ManualLeadership } from '../../support/manual-leadership.ts';
 
 const still = { controllers: false } as const;
 /** A create is over at once: whatever lacks its Service may be repaired after a second. */
@@ -41,6 +42,43 @@ t.test('a container that lacks its Service gets it after the start, once it is o
   const [stored] = cluster.sandbox.objects.list('services', cluster.namespace);
   const [deployment] = cluster.sandbox.objects.list('deployments', cluster.namespace);
   t.match(stored!.metadata.ownerReferences, [{ uid: deployment!.metadata.uid }]);
+});
+
+t.test('a standby leaves repairs to the leader, until it leads itself', async (t) => {
+  await using cluster = await openSandbox(still);
+  const [name] = await makeIncomplete(cluster, 'a');
+  const leadership = new ManualLeadership(false);
+  await using connected = await connect(cluster, { ...old, leadership });
+  const [deployment] = cluster.sandbox.objects.list('deployments', cluster.namespace);
+  const createdAt = Date.parse(deployment!.metadata.creationTimestamp);
+  await eventually(
+    () => Date.now() - createdAt,
+    (age) => age > 2_000,
+  );
+  await connected.source.resync(unhurried().signal);
+  t.strictSame(serviceNames(cluster), []);
+  leadership.set(true);
+  await eventually(
+    () => serviceNames(cluster).join(),
+    (found) => found === name,
+  );
+});
+
+t.test('a standby completes what it left half-done itself', async (t) => {
+  await using cluster = await openSandbox(still);
+  await makeIncomplete(cluster, 'others');
+  const { faults } = cluster.sandbox;
+  await using connected = await connect(cluster, { ...old, leadership: new ManualLeadership(false) });
+  faults.dropAnswer({ verb: 'create', resource: 'deployments', times: 1 });
+  faults.refuse({ code: 500 }, { verb: 'list', resource: 'deployments' });
+  const spec = withPorts({ 80: 'internal' });
+  await t.rejects(connected.repository.create({ id: 'own', spec }, unhurried()), /not known whether/);
+  faults.clear();
+  await eventually(
+    () => serviceNames(cluster),
+    (found) => found.length > 0,
+  );
+  t.match(serviceNames(cluster), [/^dcm-own-/]);
 });
 
 t.test('a resync repairs, and leaves young containers alone', async (t) => {
@@ -124,4 +162,89 @@ t.test('a Service of the same name that is another’s is no success', async (t)
     (lines) => lines.some(({ level, containerId }) => level === 'warn' && containerId === 'a'),
   );
   t.notOk((await connected.repository.get('a', unhurried())).service);
+});
+
+t.test('a Service that is refused keeps no other container from its own', async (t) => {
+  await using cluster = await openSandbox(still);
+  const [, ...others] = await makeIncomplete(cluster, 'a', 'b', 'c');
+  const message = 'services "x" is forbidden: exceeded quota: load-balancers, requested: services.loadbalancers=1';
+  const refused = cluster.sandbox.faults.refuse(
+    { code: 403, message },
+    { verb: 'create', resource: 'services', times: 1 },
+  );
+  await using connected = await connect(cluster, old);
+  await eventually(
+    () => serviceNames(cluster).join(),
+    (found) => found === others.join(),
+  );
+  t.equal(refused.hits, 1);
+  t.match(
+    connected.lines.filter(({ level }) => level === 'warn'),
+    [{ containerId: 'a' }],
+  );
+});
+
+t.test('a Service that a webhook refuses as an error of its own keeps no other container from its own', async (t) => {
+  await using cluster = await openSandbox(still);
+  const [, ...others] = await makeIncomplete(cluster, 'a', 'b', 'c');
+  const message = 'admission webhook "services.example" denied the request: cannot look up the pool of "a"';
+  cluster.sandbox.faults.refuse({ code: 500, message }, { verb: 'create', resource: 'services', times: 1 });
+  await using connected = await connect(cluster, old);
+  await eventually(
+    () => serviceNames(cluster).join(),
+    (found) => found === others.join(),
+    20_000,
+  );
+  t.match(
+    connected.lines.filter(({ level }) => level === 'warn'),
+    [{ containerId: 'a' }],
+  );
+});
+
+t.test('a cluster that throttles is left alone', async (t) => {
+  await using cluster = await openSandbox(still);
+  await makeIncomplete(cluster, 'a', 'b', 'c');
+  const throttled = cluster.sandbox.faults.refuse(
+    { code: 429, retryAfter: 60 },
+    { verb: 'create', resource: 'services' },
+  );
+  await using connected = await connect(cluster, old);
+  await eventually(
+    () => connected.lines,
+    (lines) => lines.some(({ level, containerId }) => level === 'warn' && containerId === 'a'),
+  );
+  await connected.source.resync(unhurried().signal);
+  t.ok(throttled.hits >= 1);
+  t.notOk(connected.lines.some(({ containerId }) => containerId === 'b' || containerId === 'c'));
+});
+
+t.test('creates of which the outcome is not known do not put repairs off for ever', async () => {
+  await using cluster = await openSandbox(still);
+  const [name] = await makeIncomplete(cluster, 'a');
+  const bounds = { writes: { writeMs: 2_000, rollBackMs: 0, marginMs: 0 } };
+  await using connected = await connect(cluster, { bounds });
+  cluster.sandbox.faults.dropAnswer({ verb: 'create', resource: 'deployments' });
+  let creates = 0;
+  await eventually(
+    async () => {
+      await connected.repository.create({ id: `b${creates++}`, spec: containerSpec() }, unhurried()).catch(() => 0);
+      return serviceNames(cluster);
+    },
+    (names) => names.includes(name!),
+    15_000,
+  );
+});
+
+t.test('a resync ends with its signal while it repairs', async (t) => {
+  await using cluster = await openSandbox(still);
+  await makeIncomplete(cluster, 'a');
+  const hanging = cluster.sandbox.faults.hang({ verb: 'create', resource: 'services' });
+  const bounds = { writes: { writeMs: 5_000, rollBackMs: 0, marginMs: -5_000 } };
+  await using connected = await connect(cluster, { bounds });
+  const controller = new AbortController();
+  const resync = connected.source.resync(controller.signal);
+  await eventually(() => hanging.hits, Boolean);
+  controller.abort(new RangeError('enough'));
+  await t.rejects(resync, RangeError);
+  cluster.sandbox.faults.clear();
 });

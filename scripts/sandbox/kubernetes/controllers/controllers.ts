@@ -20,6 +20,8 @@ export interface ControllerTimes {
   termination: number;
   /** From the first failed pull to its being called a back-off, and the shortest wait until the next. */
   imagePullRetry: number;
+  /** Until a kubelet looks again for a Secret or ConfigMap that was not there. */
+  referenceRetry: number;
   /** How long an image named `crash` runs before it does. */
   crash: number;
   /** The first wait of a crash loop; it doubles. */
@@ -40,6 +42,7 @@ export const watchableTimes: ControllerTimes = {
   slowPodStart: 10_000,
   termination: 1000,
   imagePullRetry: 3000,
+  referenceRetry: 2000,
   crash: 1500,
   crashBackOff: 3000,
   backOffMaximum: 60_000,
@@ -54,6 +57,7 @@ export const quickTimes: ControllerTimes = {
   slowPodStart: 500,
   termination: 10,
   imagePullRetry: 20,
+  referenceRetry: 20,
   crash: 20,
   crashBackOff: 20,
   backOffMaximum: 200,

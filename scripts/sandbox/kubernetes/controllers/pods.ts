@@ -1,7 +1,8 @@
 /** Scheduler and kubelet in one: puts Pods on the one node there is, and leads them through their lives. */
 import { timestamp, type Pod } from '../objects.ts';
-import { pods } from '../resources.ts';
+import { configMaps, pods, secrets } from '../resources.ts';
 import { replaceParts, type ControllerContext } from './context.ts';
+import { findMissingReferences, type MissingReferences } from './pod-references.ts';
 import { behaviourOf, buildPodStatus, nextStage, type Behaviour, type PodPlace, type Stage } from './pod-life.ts';
 
 const nodeName = 'sandbox-node';
@@ -29,11 +30,18 @@ export function startPodController(context: ControllerContext): void {
     return present?.metadata.uid === uid && present.metadata.deletionTimestamp === undefined ? present : undefined;
   };
 
+  const missingReferences = (pod: Pod): MissingReferences =>
+    findMissingReferences(pod, (kind, name) => {
+      const resource = kind === 'secret' ? secrets : configMaps;
+      return store.get(resource, pod.metadata.namespace ?? '', name) !== undefined;
+    });
+
   const advance = (pod: Pod, stage: Stage, place: PodPlace): void => {
     const present = livingPod(pod);
     if (!present) return;
     replaceParts(context, pods, present, { status: buildPodStatus(present, stage, place, timestamp()) });
-    const next = nextStage(stage, podBehaviour(present), context.times);
+    const missing = missingReferences(present);
+    const next = nextStage(stage, podBehaviour(present), context.times, missing);
     if (!next) return;
     schedule(pod.metadata.uid, next.after, () => {
       advance(pod, next.stage, place);
@@ -83,5 +91,5 @@ export function startPodController(context: ControllerContext): void {
 /** Of several containers the one in trouble tells. */
 function podBehaviour({ spec }: Pod): Behaviour {
   const behaviours = spec.containers.map(({ image = '' }) => behaviourOf(image));
-  return behaviours.find((behaviour) => behaviour !== 'runs') ?? 'runs';
+  return behaviours.find((behaviour) => behaviour !== 'runs' && behaviour !== 'unready') ?? 'runs';
 }

@@ -1,5 +1,5 @@
 /** Namespaces, and the kinds about which the sandbox has no rules beyond their metadata. */
-import type { Namespace } from '../objects.ts';
+import type { KubernetesObject, Namespace } from '../objects.ts';
 import { checkDns1123Label, checkDns1123Subdomain } from '../validation/names.ts';
 import type { Kind } from './kind.ts';
 
@@ -13,6 +13,21 @@ export const plainKind: Kind = {
   countsGenerations: false,
   returnsDeleted: false,
 };
+
+/** What is written into `stringData` is never given back but as `data`. */
+export const secretKind: Kind = {
+  ...plainKind,
+  setDefaults(object) {
+    object['type'] ??= 'Opaque';
+    object['data'] = { ...(object['data'] as object | undefined), ...encodedStrings(object) };
+    Reflect.deleteProperty(object, 'stringData');
+  },
+};
+
+function encodedStrings(object: KubernetesObject): Record<string, string> {
+  const strings = Object.entries((object['stringData'] as Record<string, string> | undefined) ?? {});
+  return Object.fromEntries(strings.map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
+}
 
 export const namespaceKind: Kind = {
   ...plainKind,

@@ -1,0 +1,64 @@
+/**
+ * `npm run cluster`: a real control plane to try things on, until Ctrl-C. `-- --provider` runs the sandbox on it: the
+ * provider as a ServiceAccount with the rights that it needs and no more, NATS, a registry, and the status events.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startControlPlane } from './control-plane.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { providerRules } from './provider-rules.ts';
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  return 1;
+});
+
+async function main(): Promise<number> {
+  console.error('starting a control plane…');
+  await using controlPlane = await startControlPlane({ own: true });
+  await printBanner(controlPlane);
+  const sandbox = process.argv.includes('--provider') ? await startSandbox(controlPlane) : undefined;
+  while (!stop.signal.aborted && (!sandbox || isRunning(sandbox))) {
+    controlPlane.check();
+    await delay(200, undefined, { signal: stop.signal }).catch(() => undefined);
+  }
+  if (!sandbox) return 0;
+  // It has a terminal's Ctrl-C already, and ends in order; then only is its cluster taken away.
+  sandbox.kill('SIGTERM');
+  while (isRunning(sandbox)) await delay(20);
+  return sandbox.exitCode ?? 1;
+}
+
+async function printBanner({ api, kubeconfig, kubectl }: ControlPlane): Promise<void> {
+  const { gitVersion } = JSON.parse(await api.text('/version')) as { gitVersion: string };
+  console.log(`
+Kubernetes ${gitVersion} serves at ${api.server}, with three nodes that KWOK plays.
+
+  kubeconfig   ${kubeconfig}
+  look at it   ${kubectl ?? 'kubectl'} --kubeconfig ${kubeconfig} get nodes,deployments,pods,services
+  test on it   SP_TEST_KUBECONFIG=${kubeconfig} npm run test:cluster
+
+A Pod runs after about a second; an image named …/missing cannot be pulled, …/crash crash-loops, …/slow takes its time,
+…/unready never passes a readiness or startup probe, …/private needs a pull secret. Secrets and ConfigMaps named
+"missing" are played as missing; of others nobody looks whether they are there.
+A LoadBalancer Service gets an address. Ctrl-C stops everything.
+`);
+}
+
+async function startSandbox(controlPlane: ControlPlane): Promise<ChildProcess> {
+  const namespace = 'default';
+  const { kubeconfig } = await controlPlane.createAccess(namespace, providerRules);
+  return spawn(process.execPath, [join(import.meta.dirname, '../sandbox/main.ts')], {
+    stdio: 'inherit',
+    env: { ...process.env, SP_K8S_KUBECONFIG: kubeconfig, SP_K8S_NAMESPACE: namespace },
+  });
+}
+
+function isRunning(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}

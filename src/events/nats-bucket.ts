@@ -1,0 +1,100 @@
+/** A JetStream key-value bucket over one connection: where it is remembered which containers were reported. */
+import { KvWatchInclude, StringCodec } from 'nats';
+import type { JetStreamManager, KV, KvEntry, NatsConnection, QueuedIterator } from 'nats';
+import { within } from '../time.ts';
+
+const { encode, decode } = StringCodec();
+
+/** Ten thousand keys are read in half a second. */
+const maxReadMs = 30_000;
+
+export interface BucketOptions {
+  name: string;
+  /** Of a bucket that has to be made. */
+  replicas: number;
+  answerTimeoutMs: number;
+}
+
+export interface BucketEntry {
+  value: string;
+  /** Grows with each write into the bucket. */
+  revision: number;
+}
+
+/** The part of a bucket that is used; each call rejects within a bounded time where its outcome is not known. */
+export interface Bucket {
+  /** How long the bucket keeps what is written, in milliseconds; 0 for ever. */
+  readonly ttlMs: number;
+  /** Everything under `<prefix>.`, by what follows that in the key. */
+  read(prefix: string): Promise<Map<string, BucketEntry>>;
+  /** Resolves to the revision once the bucket has it. */
+  put(key: string, value: string): Promise<number>;
+  /** Removes the key without a trace, unless it was written after the revision. */
+  purge(key: string, revision: number): Promise<void>;
+}
+
+/**
+ * Uses the bucket as it is, and makes it where there is none.
+ *
+ * @throws NatsError when there is no JetStream, or it is not permitted
+ */
+export async function openBucket(connection: NatsConnection, options: BucketOptions): Promise<Bucket> {
+  const { name, replicas, answerTimeoutMs } = options;
+  const jetStream = connection.jetstream({ timeout: answerTimeoutMs });
+  const kv = await jetStream.views.kv(name, { replicas, history: 1, timeout: answerTimeoutMs });
+  const manager = await connection.jetstreamManager({ timeout: answerTimeoutMs, checkAPI: false });
+  const { ttl } = await kv.status();
+  return new NatsBucket(kv, manager, name, ttl);
+}
+
+class NatsBucket implements Bucket {
+  readonly ttlMs: number;
+  readonly #kv: KV;
+  readonly #manager: JetStreamManager;
+  readonly #name: string;
+
+  constructor(kv: KV, manager: JetStreamManager, name: string, ttlMs: number) {
+    this.#kv = kv;
+    this.#manager = manager;
+    this.#name = name;
+    this.ttlMs = ttlMs;
+  }
+
+  read(prefix: string): Promise<Map<string, BucketEntry>> {
+    const reading = this.#readAll(prefix);
+    const bound = { ms: maxReadMs, message: 'reading the key-value bucket took too long' };
+    return within(reading.entries, bound).finally(reading.stop);
+  }
+
+  /** Removed keys leave markers in a bucket that others use too; ours are purged without. */
+  #readAll(prefix: string): { entries: Promise<Map<string, BucketEntry>>; stop: () => void } {
+    let iterator: QueuedIterator<KvEntry> | undefined;
+    let isComplete = false;
+    const stop = () => {
+      isComplete = true;
+      iterator?.stop();
+    };
+    const read = async () => {
+      const entries = new Map<string, BucketEntry>();
+      const include = KvWatchInclude.LastValue;
+      iterator = await this.#kv.watch({ key: `${prefix}.>`, include, initializedFn: stop });
+      if (isComplete) iterator.stop();
+      for await (const { key, value, revision, operation } of iterator) {
+        if (operation === 'PUT') entries.set(key.slice(prefix.length + 1), { value: decode(value), revision });
+      }
+      if (!isComplete) throw new Error('reading the key-value bucket was broken off');
+      return entries;
+    };
+    return { entries: read(), stop };
+  }
+
+  put(key: string, value: string): Promise<number> {
+    return this.#kv.put(key, encode(value));
+  }
+
+  /** By the stream's own purge: what the client's `purge` and `delete` leave behind would stay for ever. */
+  async purge(key: string, revision: number): Promise<void> {
+    const filter = `$KV.${this.#name}.${key}`;
+    await this.#manager.streams.purge(`KV_${this.#name}`, { filter, seq: revision + 1 });
+  }
+}

@@ -1,0 +1,183 @@
+/** Keeps a connection to NATS for as long as the service runs: it begins when NATS is there, and begins again. */
+import { readFile } from 'node:fs/promises';
+import type { ConnectionOptions, NatsConnection } from 'nats';
+import { connect, credsAuthenticator } from 'nats';
+import type { Logger } from 'pino';
+import { backoffMs } from '../backoff.ts';
+import { sleep } from '../time.ts';
+import { EventStream } from './event-stream.ts';
+import { awaitGreeting } from './nats-greeting.ts';
+import { openBucket } from './nats-bucket.ts';
+import type { Bucket } from './nats-bucket.ts';
+import { NatsSession } from './nats-session.ts';
+import type { NatsServers } from '../config/nats-urls.ts';
+import type { EventMessage, EventPublisher } from './publisher.ts';
+
+const retry = { firstMs: 250, maxMs: 5_000 };
+const defaultAnswerTimeoutMs = 5_000;
+
+export interface NatsPublisherOptions {
+  natsServers: NatsServers;
+  subject: string;
+  /** The name that the server shows for this connection. */
+  connectionName: string;
+  /** How long a server may take to answer, while connecting and after; 5 s where absent. */
+  answerTimeoutMs?: number;
+  log: Logger;
+}
+
+/** Counted since the start, but for what is there now. */
+export interface NatsPublisherStats {
+  connected: boolean;
+  /** What confirms an event now; absent while that is not known, and without a connection. */
+  confirmedBy?: 'stream' | 'round trip';
+  /** Connections that were made. */
+  connections: number;
+  /** Tries to connect that failed. */
+  failedConnections: number;
+}
+
+export class NatsPublisher implements EventPublisher {
+  readonly #options: NatsPublisherOptions;
+  readonly #answerTimeoutMs: number;
+  readonly #stop = new AbortController();
+  readonly #stream: EventStream;
+  readonly #listeners: (() => void)[] = [];
+  readonly #counts = { connections: 0, failedConnections: 0 };
+  #session: NatsSession | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: NatsPublisherOptions) {
+    this.#options = options;
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? defaultAnswerTimeoutMs;
+    const { subject, log } = options;
+    this.#stream = new EventStream({ subject, answerTimeoutMs: this.#answerTimeoutMs, log });
+  }
+
+  /** Begins to connect in the background, and tries without end; never throws. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Closes the connection; what is not confirmed by then fails. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#session?.close();
+    await this.#running;
+  }
+
+  get connected(): boolean {
+    return this.#session?.confirmation !== undefined;
+  }
+
+  stats(): NatsPublisherStats {
+    const confirmedBy = this.#session?.confirmation?.by;
+    return { connected: this.#session !== undefined, ...(confirmedBy && { confirmedBy }), ...this.#counts };
+  }
+
+  onConnect(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async publish(message: EventMessage): Promise<void> {
+    if (this.#session === undefined) throw new Error('NATS is not connected');
+    await this.#session.publish(message);
+  }
+
+  /**
+   * The key-value bucket of this name, over the present connection: with that it ends. One that has to be made has as many
+   * replicas as the stream of the events. Rejects, within a bounded time, where there is no connection, or no JetStream,
+   * or it is not permitted.
+   */
+  async openBucket(name: string): Promise<Bucket> {
+    if (this.#session === undefined) throw new Error('NATS is not connected');
+    const answerTimeoutMs = this.#answerTimeoutMs;
+    return openBucket(this.#session.connection, { name, replicas: this.#stream.replicas, answerTimeoutMs });
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    let failures = 0;
+    for (;;) {
+      try {
+        const connection = await this.#connect();
+        failures = 0;
+        await this.#serve(connection);
+      } catch (err) {
+        failures++;
+        this.#counts.failedConnections++;
+        this.#warn({ failures, err }, 'NATS cannot be reached, will retry');
+      }
+      await sleep(backoffMs(Math.max(failures, 1), retry), signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  /** Tries each server once, in random order. */
+  async #connect(): Promise<NatsConnection> {
+    const { natsServers, log } = this.#options;
+    let lastError: unknown;
+    for (const server of shuffled(natsServers.servers)) {
+      try {
+        await awaitGreeting(server, this.#answerTimeoutMs, this.#stop.signal);
+        return await connect({ ...(await this.#connectionOptions()), servers: [server] });
+      } catch (err) {
+        this.#stop.signal.throwIfAborted();
+        log.debug({ server, err }, 'NATS server cannot be reached');
+        lastError = err;
+      }
+    }
+    throw lastError;
+  }
+
+  async #connectionOptions(): Promise<ConnectionOptions> {
+    const { natsServers, connectionName } = this.#options;
+    const { user, password, token, credentialsFile, tls } = natsServers;
+    return {
+      name: connectionName,
+      timeout: this.#answerTimeoutMs,
+      reconnect: false,
+      resolve: false,
+      noAsyncTraces: true,
+      ...(user !== undefined && { user }),
+      ...(password !== undefined && { pass: password }),
+      ...(token !== undefined && { token }),
+      ...(credentialsFile !== undefined && { authenticator: credsAuthenticator(await readFile(credentialsFile)) }),
+      ...(tls !== undefined && { tls }),
+    };
+  }
+
+  /** Errors are only news while we want to be connected. */
+  #warn(fields: object, message: string): void {
+    if (!this.#stop.signal.aborted) this.#options.log.warn(fields, message);
+  }
+
+  /** From a connection's first moment to its last. */
+  async #serve(connection: NatsConnection): Promise<void> {
+    const { subject, log } = this.#options;
+    const answerTimeoutMs = this.#answerTimeoutMs;
+    const onReady = () => {
+      for (const listener of this.#listeners) listener();
+    };
+    const session = new NatsSession({ connection, subject, stream: this.#stream, onReady, answerTimeoutMs, log });
+    try {
+      if (this.#stop.signal.aborted) return;
+      log.info({ server: connection.getServer() }, 'connected to NATS');
+      this.#counts.connections++;
+      this.#session = session;
+      void session.check();
+      const err = await session.closed;
+      this.#warn({ err }, 'lost the connection to NATS, will reconnect');
+    } finally {
+      this.#session = undefined;
+      await session.close();
+    }
+  }
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, order: Math.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ item }) => item);
+}

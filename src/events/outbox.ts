@@ -1,0 +1,262 @@
+/** What has to be published and is not confirmed yet: for each container its newest status. */
+import { randomUUID } from 'node:crypto';
+import { backoffMs } from '../backoff.ts';
+import type { Clock } from '../clock.ts';
+import type { Leadership } from '../leadership/leadership.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { isSameChange } from './cloud-event.ts';
+import type { StatusChange, StatusEvent } from './cloud-event.ts';
+import type { EventMessage, EventPublisher } from './publisher.ts';
+import type { ReportedContainers } from './reported-containers.ts';
+
+/** Containers of which something is unpublished. Containers that exist are never left out, deleted ones past this are. */
+const defaultMaxUnpublished = 100_000;
+
+/** Events sent and not yet confirmed. Enough to hide a round trip, and little to send again. */
+const maxInFlight = 1_000;
+
+const retry = { firstMs: 250, maxMs: 10_000 };
+
+export interface OutboxOptions extends Telemetry {
+  publisher: EventPublisher;
+  encode: (event: StatusEvent) => EventMessage;
+  /** Who doesn't lead takes nothing and sends nothing. */
+  leadership: Pick<Leadership, 'leads'>;
+  clock: Clock;
+  /** Remembers who was told of what. Absent: nobody does. */
+  record?: Pick<ReportedContainers, 'remember' | 'confirmed'>;
+  maxUnpublished?: number;
+}
+
+/** Counted since the start, but for what is there now. */
+export interface OutboxStats {
+  /** Containers of which something is not confirmed now. */
+  unconfirmed: number;
+  /** Events that were sent and wait for their confirmation now. */
+  inFlight: number;
+  /** Milliseconds since the oldest event that is not confirmed was put; 0 where there is none. */
+  oldestMs: number;
+  published: number;
+  /** Tries that were not confirmed. */
+  failed: number;
+  /** DELETED events that were given up because too many waited. */
+  dropped: number;
+}
+
+interface Entry {
+  event: StatusEvent;
+  /** By the clock that never goes back, in milliseconds. */
+  putAt: number;
+  /** Made when it is first sent, and sent again as it is. */
+  encoded?: EventMessage;
+  failures: number;
+}
+
+/**
+ * At most one entry waits and one is under way, so that the events of a container arrive in order. A slot that was
+ * dropped while an entry was under way is left behind by it: what becomes of that entry then concerns nobody.
+ */
+interface Slot {
+  waiting?: Entry | undefined;
+  sending?: Entry | undefined;
+  /** Something of it was sent and not confirmed. */
+  wasTried?: boolean;
+}
+
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #maxUnpublished: number;
+  readonly #slots = new Map<string, Slot>();
+  /** Ids of containers whose waiting entry can be sent now, the one that waits longest first. */
+  readonly #sendable = new Set<string>();
+  /** Ids of containers whose waiting entry failed and waits for its next try. */
+  readonly #failed = new Set<string>();
+  /** Ids of containers whose waiting entry is the last one, the oldest first. */
+  readonly #deleted = new Set<string>();
+  #inFlight = 0;
+  readonly #counts = { published: 0, failed: 0, dropped: 0 };
+  /** Something was confirmed only when this replica led no more. */
+  #wasConfirmedLate = false;
+  #nextTry: { at: number; cancel: () => void } | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#maxUnpublished = options.maxUnpublished ?? defaultMaxUnpublished;
+    options.publisher.onConnect(() => this.#retryNow());
+  }
+
+  /** Number of containers of which something is not confirmed. */
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  stats(): OutboxStats {
+    const entries = [...this.#slots.values()].flatMap(({ waiting, sending }) => [waiting, sending]);
+    const oldest = entries.reduce((first, entry) => Math.min(first, entry?.putAt ?? Infinity), Infinity);
+    const oldestMs = Math.max(0, this.#options.clock.elapsed() - oldest);
+    return { unconfirmed: this.size, inFlight: this.#inFlight, oldestMs, ...this.#counts };
+  }
+
+  /** Takes the place of what waits for the same container; never fails, and returns at once. */
+  put(change: StatusChange): void {
+    if (!this.#options.leadership.leads) return;
+    const { containerId } = change;
+    const slot = this.#slots.get(containerId) ?? {};
+    this.#slots.set(containerId, slot);
+    const event = { ...change, id: randomUUID(), seenAt: this.#options.clock.now() };
+    this.#setWaiting(slot, { event, putAt: this.#options.clock.elapsed(), failures: 0 });
+    this.#failed.delete(containerId);
+    if (slot.sending === undefined) this.#sendable.add(containerId);
+    this.#dropPastBound();
+    this.#send();
+  }
+
+  /** Resolves when everything is confirmed or the signal is aborted; never rejects. */
+  async empty(signal: AbortSignal): Promise<void> {
+    this.#retryNow();
+    if (this.#slots.size === 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+      signal.addEventListener('abort', () => resolve());
+    });
+  }
+
+  /**
+   * Forgets everything that is not confirmed, as who leads no more has to.
+   *
+   * @returns whether some of it may still arrive: it was sent, and nobody confirmed it while this replica led
+   */
+  discard(): boolean {
+    const wasTried = [...this.#slots.values()].some((slot) => slot.wasTried);
+    const mayArrive = this.#inFlight > 0 || wasTried || this.#wasConfirmedLate;
+    this.#wasConfirmedLate = false;
+    this.close();
+    return mayArrive;
+  }
+
+  /** Sends nothing of what was put so far. What is not confirmed is lost. */
+  close(): void {
+    this.#nextTry?.cancel();
+    this.#nextTry = undefined;
+    this.#sendable.clear();
+    this.#failed.clear();
+    this.#deleted.clear();
+    this.#slots.clear();
+    this.#onEmpty?.();
+  }
+
+  #setWaiting(slot: Slot, entry: Entry): void {
+    slot.waiting = entry;
+    const { containerId, status } = entry.event;
+    if (status !== 'DELETED') this.#deleted.delete(containerId);
+    else this.#deleted.add(containerId);
+  }
+
+  #dropPastBound(): void {
+    while (this.#slots.size > this.#maxUnpublished) {
+      const [oldest] = this.#deleted;
+      if (oldest === undefined) return;
+      this.#deleted.delete(oldest);
+      this.#sendable.delete(oldest);
+      this.#failed.delete(oldest);
+      this.#slots.delete(oldest);
+      this.#counts.dropped++;
+      this.#options.metrics?.eventDropped();
+      this.#options.log.error({ containerId: oldest }, 'too many unpublished status events, dropped a DELETED');
+    }
+  }
+
+  /** Whether this replica leads is asked before each event: the process may have been frozen since the one before. */
+  #send(): void {
+    const { publisher, leadership } = this.#options;
+    for (const containerId of this.#sendable) {
+      if (!publisher.connected || this.#inFlight >= maxInFlight || !leadership.leads) return;
+      this.#sendable.delete(containerId);
+      const slot = this.#slots.get(containerId);
+      if (slot?.waiting === undefined) continue;
+      const entry = slot.waiting;
+      slot.sending = entry;
+      slot.waiting = undefined;
+      this.#deleted.delete(containerId);
+      this.#inFlight++;
+      this.#publish(entry).then(
+        () => this.#confirmed(slot, entry),
+        (err: unknown) => this.#notConfirmed(slot, entry, err),
+      );
+    }
+  }
+
+  async #publish(entry: Entry): Promise<void> {
+    const { publisher, encode, record } = this.#options;
+    entry.encoded ??= encode(entry.event);
+    const remembered = record?.remember(entry.event);
+    await publisher.publish(entry.encoded);
+    await remembered;
+  }
+
+  #confirmed(slot: Slot, { event, putAt }: Entry): void {
+    const { metrics, clock } = this.#options;
+    metrics?.eventPublished((clock.elapsed() - putAt) / 1_000);
+    this.#inFlight--;
+    this.#counts.published++;
+    this.#wasConfirmedLate ||= !this.#options.leadership.leads;
+    slot.sending = undefined;
+    const { containerId, status } = event;
+    this.#options.log.debug({ containerId, status, eventId: event.id }, 'status event published');
+    this.#options.record?.confirmed(event);
+    if (this.#slots.get(containerId) === slot) this.#goOn(slot, event);
+    this.#send();
+  }
+
+  #goOn(slot: Slot, confirmed: StatusEvent): void {
+    const { containerId } = confirmed;
+    const waiting = slot.waiting?.event;
+    const isNews =
+      waiting !== undefined && (waiting.deploymentUid !== confirmed.deploymentUid || !isSameChange(waiting, confirmed));
+    if (isNews) {
+      this.#sendable.add(containerId);
+    } else {
+      this.#deleted.delete(containerId);
+      this.#slots.delete(containerId);
+      if (this.#slots.size === 0) this.#onEmpty?.();
+    }
+  }
+
+  #notConfirmed(slot: Slot, entry: Entry, err: unknown): void {
+    const { containerId } = entry.event;
+    this.#inFlight--;
+    this.#counts.failed++;
+    slot.sending = undefined;
+    slot.wasTried = true;
+    entry.failures++;
+    if (this.#slots.get(containerId) === slot) this.#goOnAfterFailure(slot, entry, err);
+    this.#send();
+  }
+
+  #goOnAfterFailure(slot: Slot, entry: Entry, err: unknown): void {
+    const superseded = slot.waiting !== undefined;
+    if (!superseded) this.#setWaiting(slot, entry);
+    if (superseded || !this.#options.publisher.connected) this.#sendable.add(entry.event.containerId);
+    else this.#tryLater(entry, err);
+  }
+
+  #tryLater({ event, failures }: Entry, err: unknown): void {
+    const { clock, log } = this.#options;
+    this.#failed.add(event.containerId);
+    const delayMs = backoffMs(failures, retry);
+    const at = clock.elapsed() + delayMs;
+    if (this.#nextTry !== undefined && this.#nextTry.at <= at) return;
+    this.#nextTry?.cancel();
+    this.#nextTry = { at, cancel: clock.after(delayMs, () => this.#retryNow()) };
+    log.warn({ err, failures, delayMs: Math.round(delayMs), unpublished: this.size }, 'publishing failed, will retry');
+  }
+
+  #retryNow(): void {
+    this.#nextTry?.cancel();
+    this.#nextTry = undefined;
+    for (const containerId of this.#failed) this.#sendable.add(containerId);
+    this.#failed.clear();
+    this.#send();
+  }
+}

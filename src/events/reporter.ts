@@ -1,0 +1,283 @@
+/** The loop that looks at a container whenever anything hints at a change, and reports its status and outputs when they changed. */
+import type { Logger } from 'pino';
+import type { ContainerFeed } from '../containers/feed.ts';
+import type { ContainerStatus } from '../containers/container.ts';
+import { containerStatus } from '../containers/status.ts';
+import type { Clock } from '../clock.ts';
+import { callWithin, sleep } from '../time.ts';
+import { isSameChange } from './cloud-event.ts';
+import type { StatusChange } from './cloud-event.ts';
+import { Debouncer } from './debouncer.ts';
+
+/** How often DELETED is repeated, once each resync. */
+const deletedRepeats = 2;
+
+/** Deleted containers whose repeats are still to come. Past this the oldest are not repeated. */
+const maxDeletedKept = 100_000;
+
+/** The pace at which a resync repeats the status of every container, unless the period asks for a faster one. */
+const repeatsPerSecond = 200;
+
+/** The part of a period that repeating may take, so that it is over before the next one begins. */
+const repeatShare = 0.8;
+
+/** A resync is given up after its period, or after this where the period is shorter. */
+const minResyncTimeoutMs = 30_000;
+
+/** How often it is looked whether caches that were cut off can be believed again. */
+const cutOffLookMs = 1_000;
+
+/** Containers looked at in one turn of the event loop, and the time between two turns while there is time to spend. */
+const visitsPerTurn = 500;
+const turnMs = 50;
+
+const countedStatuses: readonly ContainerStatus[] = ['PENDING', 'RUNNING', 'FAILED', 'UNKNOWN'];
+
+export interface ReporterOptions {
+  source: ContainerFeed;
+  /** Takes what is to be published; never throws. */
+  put: (change: StatusChange) => void;
+  debounceMs: number;
+  /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
+  crashTolerance?: number | undefined;
+  resyncPeriodMs: number;
+  /** Whether what was put a while ago has reached somebody: as long as it has not, deletions are not forgotten. Absent: always. */
+  mayForget?: () => boolean;
+  log: Logger;
+  clock: Clock;
+}
+
+/** What is remembered of a container from the first look at it to the last repeat of its DELETED. */
+interface ReportState {
+  /** What was put last; absent before the first time. */
+  reported?: StatusChange;
+  /** Of the Deployment that was seen last. */
+  deploymentUid?: string;
+  /** The window that is open ends with a report, even of the same status. */
+  repeat: boolean;
+  repeatsLeft: number;
+  cancelLook?: (() => void) | undefined;
+}
+
+export class StatusReporter {
+  readonly #options: ReporterOptions;
+  readonly #states = new Map<string, ReportState>();
+  /** Ids of those in state that were reported as deleted, in the order of that. */
+  readonly #deleted = new Set<string>();
+  readonly #windows: Debouncer;
+  readonly #stop = new AbortController();
+  /** Everything is to be repeated, as soon as the caches can be believed. */
+  #repeatIsDue = false;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    const { debounceMs: windowMs, clock } = options;
+    this.#windows = new Debouncer({ windowMs, clock, onEnd: (containerId) => this.#report(containerId) });
+  }
+
+  /** Reports every container once after the source is ready, then what changes; never throws, and returns at once. */
+  start(): void {
+    const { source } = this.#options;
+    this.#unsubscribe = source.onChange((containerId) => this.#look(containerId));
+    void this.#run();
+  }
+
+  /**
+   * Reports every container again, and every deletion that is remembered, at least those of the last two resync periods.
+   * Waits for caches that can be believed. Returns at once.
+   */
+  repeatEverything(): void {
+    if (this.#repeatIsDue) return;
+    this.#repeatIsDue = true;
+    void this.#repeatWhenLive();
+  }
+
+  /**
+   * Reports as deleted what was reported before this process started, or by another replica, and is gone; unless the caches
+   * know the container by then. Returns at once.
+   *
+   * @param deploymentUid - of the Deployment that is gone
+   */
+  reportForgotten(containerId: string, deploymentUid: string): void {
+    const { source } = this.#options;
+    void source.ready.then(() => {
+      if (this.#stop.signal.aborted) return;
+      const isKnown = this.#states.has(containerId) || source.observe(containerId).deployment !== undefined;
+      if (!isKnown) this.#states.set(containerId, { repeat: false, repeatsLeft: 0, deploymentUid });
+      this.#repeat(containerId);
+    });
+  }
+
+  /** Whether the container was seen since the start, so that its end will be noticed or was. */
+  knows(containerId: string): boolean {
+    return this.#states.has(containerId);
+  }
+
+  /** Looks no more, and reports at once what waits for the end of its window. */
+  stop(): void {
+    this.#stop.abort();
+    this.#unsubscribe?.();
+    for (const { cancelLook } of this.#states.values()) cancelLook?.();
+    this.#windows.flush();
+  }
+
+  /** How many containers were reported last with each status; those that are deleted are none any more. */
+  countByStatus(): Map<ContainerStatus, number> {
+    const counts = new Map<ContainerStatus, number>(countedStatuses.map((status) => [status, 0]));
+    for (const { reported } of this.#states.values()) {
+      const count = reported && counts.get(reported.status);
+      if (count !== undefined) counts.set(reported!.status, count + 1);
+    }
+    return counts;
+  }
+
+  async #run(): Promise<void> {
+    const { source, clock, resyncPeriodMs } = this.#options;
+    const { signal } = this.#stop;
+    await source.ready;
+    let next = clock.elapsed() + resyncPeriodMs;
+    await this.#visit([...source.ids()], 0, (containerId) => this.#look(containerId));
+    for (;;) {
+      await sleep(next - clock.elapsed(), signal, clock);
+      if (signal.aborted) return;
+      next = Math.max(next, clock.elapsed()) + resyncPeriodMs;
+      if (!(await this.#resync())) continue;
+      const known = this.#known();
+      const overMs = Math.min((known.length / repeatsPerSecond) * 1_000, (next - clock.elapsed()) * repeatShare);
+      await this.#visit(known, overMs, (containerId) => this.#repeatForResync(containerId));
+    }
+  }
+
+  async #repeatWhenLive(): Promise<void> {
+    const { source, clock } = this.#options;
+    const { signal } = this.#stop;
+    await source.ready;
+    while (source.isCutOff && !signal.aborted) await sleep(cutOffLookMs, signal, clock);
+    this.#repeatIsDue = false;
+    await this.#visit(this.#known(), 0, (containerId) => this.#repeat(containerId));
+  }
+
+  /** The ids of the containers that exist, and of those that are remembered as deleted. */
+  #known(): string[] {
+    return [...new Set([...this.#options.source.ids(), ...this.#states.keys()])];
+  }
+
+  /** Whether the caches are now known to be what the cluster is: else nothing may be repeated. Never rejects. */
+  async #resync(): Promise<boolean> {
+    const { source, log, clock, resyncPeriodMs } = this.#options;
+    const ms = Math.max(resyncPeriodMs, minResyncTimeoutMs);
+    const { signal } = this.#stop;
+    try {
+      await callWithin({ ms, message: `no answer within ${ms} ms`, signal, clock }, (bounded) =>
+        source.resync(bounded),
+      );
+      return true;
+    } catch (err) {
+      if (!signal.aborted) log.warn({ err }, 'comparing the caches with the cluster failed');
+      return false;
+    }
+  }
+
+  /** Visits evenly over `overMs` milliseconds, some in each turn; all of them even where time runs out. */
+  async #visit(containerIds: readonly string[], overMs: number, visit: (containerId: string) => void): Promise<void> {
+    const { clock } = this.#options;
+    const startedAt = clock.elapsed();
+    let visited = 0;
+    while (visited < containerIds.length && !this.#stop.signal.aborted) {
+      const share = overMs > 0 ? Math.min(1, (clock.elapsed() - startedAt + turnMs) / overMs) : 1;
+      const due = Math.min(Math.ceil(share * containerIds.length), visited + visitsPerTurn);
+      for (; visited < due; visited++) visit(containerIds[visited]!);
+      await sleep(share < 1 ? turnMs : 0, this.#stop.signal, clock);
+    }
+  }
+
+  /** A window that is open ends with a look of its own. */
+  #look(containerId: string): void {
+    if (this.#windows.isOpen(containerId)) return;
+    const change = this.#observe(containerId);
+    if (change !== undefined && this.#differs(change)) this.#windows.open(containerId);
+  }
+
+  /** What was true a while ago is not repeated: the next comparison that succeeds does that. */
+  #repeat(containerId: string): void {
+    if (this.#options.source.isCutOff || this.#observe(containerId) === undefined) return;
+    this.#states.get(containerId)!.repeat = true;
+    this.#windows.open(containerId);
+  }
+
+  /** DELETED is repeated a few times, and then forgotten, as soon as that does no harm. */
+  #repeatForResync(containerId: string): void {
+    if (this.#options.source.isCutOff) return;
+    const state = this.#states.get(containerId);
+    if (state?.reported?.status === 'DELETED' && this.#observe(containerId)?.status === 'DELETED') {
+      if (state.repeatsLeft === 0) {
+        if (this.#options.mayForget?.() ?? true) this.#forget(containerId);
+        return;
+      }
+      state.repeatsLeft--;
+    }
+    this.#repeat(containerId);
+  }
+
+  #report(containerId: string): void {
+    const change = this.#observe(containerId);
+    if (change === undefined) return;
+    const state = this.#states.get(containerId)!;
+    const mayRepeat = state.repeat && !this.#options.source.isCutOff;
+    state.repeat = false;
+    if (!mayRepeat && !this.#differs(change)) return;
+    if (change.status !== 'DELETED') this.#deleted.delete(containerId);
+    else if (state.reported?.status !== 'DELETED') this.#keepDeleted(containerId, state);
+    state.reported = change;
+    this.#options.put(change);
+  }
+
+  /**
+   * The status and endpoints now, with a look ahead where time alone will change it. Undefined for what has no Deployment and never had
+   * one in our time: a Pod that outlives its Deployment says nothing new.
+   */
+  #observe(containerId: string): StatusChange | undefined {
+    const { source, clock, crashTolerance } = this.#options;
+    const objects = source.observe(containerId);
+    let state = this.#states.get(containerId);
+    if (state === undefined) {
+      if (objects.deployment === undefined) return undefined;
+      state = { repeat: false, repeatsLeft: 0 };
+      this.#states.set(containerId, state);
+    }
+    if (objects.deployment !== undefined) state.deploymentUid = objects.deployment.uid;
+    const { status, message, lookAgainAt } = containerStatus(objects, clock.elapsed(), crashTolerance);
+    state.cancelLook?.();
+    state.cancelLook =
+      lookAgainAt === undefined || this.#stop.signal.aborted
+        ? undefined
+        : clock.after(lookAgainAt - clock.elapsed(), () => this.#look(containerId));
+    const { deploymentUid } = state;
+    const endpoints = status === 'DELETED' ? [] : objects.endpoints;
+    return { containerId, status, message, endpoints, ...(deploymentUid !== undefined && { deploymentUid }) };
+  }
+
+  /** Another Deployment is another container, though its id and its status be the same. */
+  #differs(change: StatusChange): boolean {
+    const reported = this.#states.get(change.containerId)?.reported;
+    if (reported === undefined || !isSameChange(reported, change)) return true;
+    return change.status !== 'DELETED' && reported.deploymentUid !== change.deploymentUid;
+  }
+
+  #keepDeleted(containerId: string, state: ReportState): void {
+    state.repeatsLeft = deletedRepeats;
+    this.#deleted.add(containerId);
+    if (this.#deleted.size <= maxDeletedKept) return;
+    const [oldest] = this.#deleted;
+    if (oldest !== undefined) this.#forget(oldest);
+  }
+
+  /** While a finalizer still holds the Deployment, the container must not look like a new one. */
+  #forget(containerId: string): void {
+    if (this.#options.source.observe(containerId).deployment !== undefined) return;
+    this.#deleted.delete(containerId);
+    this.#states.get(containerId)?.cancelLook?.();
+    this.#states.delete(containerId);
+  }
+}

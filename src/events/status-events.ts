@@ -1,0 +1,132 @@
+/** Status events from end to end: the containers of a source go in, CloudEvents on NATS come out. */
+import type { ContainerFeed } from '../containers/feed.ts';
+import type { Part } from '../lifecycle.ts';
+import type { Clock } from '../clock.ts';
+import type { EventStats, Telemetry } from '../telemetry/telemetry.ts';
+import { systemClock } from '../clock.ts';
+import { createStatusEventEncoder, statusSubject } from './cloud-event.ts';
+import type { ContainerCensus } from '../containers/census.ts';
+import { NatsPublisher } from './nats-publisher.ts';
+import type { NatsPublisherStats } from './nats-publisher.ts';
+import { alwaysLeads } from '../leadership/leadership.ts';
+import type { SenderLeadership } from '../leadership/leadership.ts';
+import { HandOver } from './hand-over.ts';
+import { KeysFirst } from './keys-first.ts';
+import type { NatsServers } from '../config/nats-urls.ts';
+import { Outbox } from './outbox.ts';
+import type { OutboxStats } from './outbox.ts';
+import { ReportedContainers } from './reported-containers.ts';
+import type { ReportedContainersStats } from './reported-containers.ts';
+import { StatusReporter } from './reporter.ts';
+
+export interface StatusEventsOptions extends Telemetry {
+  source: ContainerFeed;
+  natsServers: NatsServers;
+  /** Part of each event's source. */
+  providerName: string;
+  /** Of the containers; part of each event's outputs. */
+  namespace: string;
+  /** Milliseconds; 0 publishes each change at once. */
+  debounceMs: number;
+  resyncPeriodMs: number;
+  /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
+  crashTolerance?: number;
+  /** Only who leads publishes. Absent: this is the only replica. */
+  leadership?: SenderLeadership;
+  /** Remembers in a key-value bucket of this name who was reported. Absent: nobody does. */
+  bucket?: { name: string; census: ContainerCensus };
+  clock?: Clock;
+}
+
+/** In more detail than what metrics are made of. */
+export interface StatusEventsStats extends EventStats {
+  outbox: OutboxStats;
+  publisher: NatsPublisherStats;
+  /** Absent where no bucket is used. */
+  bucket?: ReportedContainersStats;
+}
+
+export interface StatusEvents {
+  /** The connection to NATS, begun in the background whether or not NATS is there, and closed at once. */
+  nats: Part;
+  /** What is published over it; stops by publishing what is waiting, for as long as the deadline allows. */
+  events: Part;
+  stats(): StatusEventsStats;
+}
+
+/** What is kept for publishing what waits at the end, in milliseconds. */
+const lastEventsMs = 3_000;
+
+export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
+  const { source, natsServers, providerName, namespace, debounceMs, resyncPeriodMs, crashTolerance, log, metrics } =
+    options;
+  const { bucket, leadership = alwaysLeads, clock = systemClock } = options;
+  const telemetry = { log, ...(metrics && { metrics }) };
+  const publisher = new NatsPublisher({ natsServers, subject: statusSubject, connectionName: providerName, log });
+  const record =
+    bucket &&
+    new ReportedContainers({
+      openBucket: () => publisher.openBucket(bucket.name),
+      census: bucket.census,
+      isKnown: (containerId): boolean => reporter.knows(containerId),
+      onForgotten: (containerId, deploymentUid) => reporter.reportForgotten(containerId, deploymentUid),
+      publisher,
+      leadership,
+      log,
+    });
+  const encode = createStatusEventEncoder({ providerName, namespace });
+  const outbox = new Outbox({
+    publisher: record ? new KeysFirst(publisher, record) : publisher,
+    encode,
+    leadership,
+    clock,
+    ...(record && { record }),
+    ...telemetry,
+  });
+  const reporter = new StatusReporter({
+    source,
+    put: outbox.put.bind(outbox),
+    debounceMs,
+    resyncPeriodMs,
+    crashTolerance,
+    mayForget: (): boolean => handOver.mayForget,
+    log,
+    clock,
+  });
+  const handOver = new HandOver({ leadership, reporter, outbox, publisher, log, clock });
+  return {
+    nats: {
+      name: 'nats',
+      start: () => publisher.start(),
+      stop: () => publisher.stop(),
+    },
+    events: {
+      name: 'events',
+      stopMs: lastEventsMs,
+      start() {
+        record?.start();
+        handOver.start();
+        reporter.start();
+      },
+      async stop(deadline) {
+        reporter.stop();
+        // A bucket that is still being opened must not take all the time that the last events have.
+        const cancelRelease = clock.after(lastEventsMs / 2, () => record?.releaseEvents());
+        await outbox.empty(deadline);
+        cancelRelease();
+        handOver.stop();
+        await record?.stop(deadline);
+        if (outbox.size > 0) log.error({ unpublished: outbox.size }, 'stopping with unpublished status events');
+        outbox.close();
+      },
+    },
+    stats: () => ({
+      containers: reporter.countByStatus(),
+      unconfirmed: outbox.size,
+      connected: publisher.connected,
+      outbox: outbox.stats(),
+      publisher: publisher.stats(),
+      ...(record && { owedKeys: record.stats().owed, bucket: record.stats() }),
+    }),
+  };
+}

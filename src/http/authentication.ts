@@ -1,0 +1,116 @@
+/** Who may call: bearer tokens (RFC 6750) that are JWTs of one issuer (RFC 9068). */
+import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import type { JWTPayload, JWTVerifyOptions } from 'jose';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { UnavailableError } from '../containers/errors.ts';
+import { IssuerKeys, KeysUnavailableError } from './issuer-keys.ts';
+import { RequestError, RETRY_AFTER_SECONDS } from './problem.ts';
+
+export interface TokenRules {
+  /** The `iss` of its tokens, over https or on this machine. */
+  issuer: string;
+  /** What must be in their `aud`. */
+  audience: string;
+  /** Where the issuer's keys are; absent: where its discovery document says. */
+  jwksUrl?: string;
+  /** What must be in their `scope`; absent: nothing. */
+  scope?: string;
+}
+
+/**
+ * @param authorization - the value of the header; absent where there is none
+ * @throws RequestError 401 without a valid token, always with the same words, and 403 without the scope; UnavailableError
+ *   while the keys cannot be had
+ */
+export type Authenticate = (authorization: string | undefined) => Promise<void>;
+
+/** Those with a public key: with a shared one, whoever can check a token could make one. */
+const asymmetricAlgorithms = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+];
+/** By how much the clocks of the issuer and of this machine may differ, in seconds. */
+const CLOCK_TOLERANCE_SECONDS = 30;
+
+const bearerPattern = /^Bearer +([\w.~+/-]+=*)$/i;
+
+export function tokenAuthentication(rules: TokenRules, log: Logger, clock: Pick<Clock, 'elapsed'>): Authenticate {
+  const { issuer, audience, jwksUrl, scope } = rules;
+  const keys = new IssuerKeys({ issuer, ...(jwksUrl !== undefined && { jwksUrl }), log, clock });
+  const verification = {
+    issuer,
+    audience,
+    algorithms: asymmetricAlgorithms,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    requiredClaims: ['exp'],
+  };
+  return async (authorization) => {
+    const token = bearerPattern.exec(authorization ?? '')?.[1];
+    if (token === undefined) throw unauthenticated();
+    let payload: JWTPayload;
+    try {
+      payload = await verify(token, keys, verification);
+    } catch (error) {
+      throw refusalOf(error, log);
+    }
+    if (scope !== undefined && !scopesOf(payload).includes(scope)) throw permissionDenied(scope);
+  };
+}
+
+/**
+ * A token need not say which key it was signed with (RFC 7515, section 4.1.4): then each that may be it is tried, and newer
+ * ones where it is none of these.
+ */
+async function verify(token: string, keys: IssuerKeys, options: JWTVerifyOptions): Promise<JWTPayload> {
+  const { generation } = keys;
+  try {
+    return await verifyWithKnown(token, keys, options);
+  } catch (error) {
+    const isOfOtherKey = error instanceof errors.JWSSignatureVerificationFailed;
+    if (!isOfOtherKey || decodeProtectedHeader(token).kid !== undefined || !(await keys.renew(generation))) throw error;
+    return await verifyWithKnown(token, keys, options);
+  }
+}
+
+async function verifyWithKnown(token: string, keys: IssuerKeys, options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, keys.find, options)).payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const key of error) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (refusal) {
+        // Keys that are too short are refused by a TypeError, and cannot have been the one.
+        const isOtherKey = refusal instanceof errors.JWSSignatureVerificationFailed || refusal instanceof TypeError;
+        if (!isOtherKey) throw refusal;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+/** Whatever is wrong with a token is not told: it would help those most who try. */
+function refusalOf(error: unknown, log: Logger): Error {
+  if (error instanceof KeysUnavailableError) {
+    const message = 'The keys that tokens are checked with cannot be had.';
+    return new UnavailableError(message, RETRY_AFTER_SECONDS, { cause: error });
+  }
+  log.debug({ err: error }, 'a token was refused');
+  return unauthenticated();
+}
+
+function unauthenticated(): RequestError {
+  return new RequestError(401, 'A valid bearer token is required.', { 'www-authenticate': 'Bearer' });
+}
+
+function permissionDenied(scope: string): RequestError {
+  const challenge = `Bearer error="insufficient_scope", scope="${scope}"`;
+  return new RequestError(403, `The token must have the scope ${scope}.`, { 'www-authenticate': challenge });
+}
+
+/** RFC 8693, section 4.2: one string, with spaces between. */
+function scopesOf({ scope }: JWTPayload): string[] {
+  return typeof scope === 'string' ? scope.split(' ') : [];
+}

@@ -1,0 +1,22 @@
+/** The cluster's containers as the status events see them. */
+import type { ContainerFeed } from '../containers/feed.ts';
+import { observeReachable } from './objects/container.ts';
+import type { ViewSettings } from './objects/container.ts';
+import type { WatchCaches } from './cache/watch-caches.ts';
+
+/**
+ * @param view - as reads have it
+ * @param resync - compares memory with the cluster and repairs what is missing
+ */
+export function containerFeed(caches: WatchCaches, view: ViewSettings, resync: ContainerFeed['resync']): ContainerFeed {
+  return {
+    onChange: (listener) => caches.onChange(listener),
+    ready: caches.filled,
+    get isCutOff() {
+      return caches.isCutOff;
+    },
+    ids: () => caches.index.ids,
+    observe: (containerId) => observeReachable(caches.index.objects(containerId), view),
+    resync,
+  };
+}

@@ -1,0 +1,184 @@
+/** The objects that belong together as one container, and the resource that clients see in them. */
+import type { Container, ContainerPort, ContainerService, ContainerSpec } from '../../containers/container.ts';
+import { containerPath } from '../../containers/container-id.ts';
+import type { ObservedContainerObjects, ObservedPod } from '../../containers/observed.ts';
+import { endpointsOf } from '../../containers/endpoints.ts';
+import type { ObservedReachableContainer } from '../../containers/feed.ts';
+import { containerStatus, decidingPod } from '../../containers/status.ts';
+import type { CachedKind } from '../api/resources.ts';
+import type { DeploymentRecord } from './deployment.ts';
+import type { ObjectRecord } from './object.ts';
+import type { PodRecord } from './pod.ts';
+import { externalServiceName, serviceName } from './identity.ts';
+import { mergeServices } from './service.ts';
+import type { ServiceRecord } from './service.ts';
+import { decodeSpec, rebuildPorts, rebuildSpec } from './spec.ts';
+
+/** What the caches keep, by the resource name of the kind. */
+export interface Records extends Record<CachedKind, ObjectRecord> {
+  deployments: DeploymentRecord;
+  services: ServiceRecord;
+  pods: PodRecord;
+}
+
+/** The objects that carry one container id. */
+export interface ContainerObjects {
+  deployments: readonly DeploymentRecord[];
+  services: readonly ServiceRecord[];
+  pods: readonly PodRecord[];
+}
+
+export const noObjects: ContainerObjects = { deployments: [], services: [], pods: [] };
+
+/** Deployments that are not being deleted, the oldest first. More than one: the id is ambiguous. */
+export function currentDeployments({ deployments }: Pick<ContainerObjects, 'deployments'>): DeploymentRecord[] {
+  const current = deployments.filter(({ deletedAt }) => deletedAt === undefined);
+  return current.sort((a, b) => a.createdAt - b.createdAt || (a.uid < b.uid ? -1 : 1));
+}
+
+export function podsOf(deployment: DeploymentRecord, { pods }: Pick<ContainerObjects, 'pods'>): PodRecord[] {
+  if (deployment.incarnation !== undefined) {
+    return pods.filter(({ incarnation }) => incarnation === deployment.incarnation);
+  }
+  return pods.filter(
+    ({ incarnation, createdAt, ownerName, templateHash }) =>
+      incarnation === undefined &&
+      createdAt >= deployment.createdAt &&
+      (ownerName === undefined || ownerName === `${deployment.name}-${templateHash}`),
+  );
+}
+
+/** Through what the Deployment's Pods are reached. */
+export interface ReachingServices {
+  /** The one with all ports, or the only one. */
+  inner?: ServiceRecord;
+  /** The one with the external ports alone, where internal ones are isolated. */
+  outer?: ServiceRecord;
+}
+
+/** Whether there are two goes by the record on the Deployment; which is which, by the names: nobody can change those. */
+export function reachingServices(
+  deployment: DeploymentRecord,
+  objects: Pick<ContainerObjects, 'services'>,
+): ReachingServices {
+  const services = servicesOf(deployment, objects);
+  const { isolated, containerId, incarnation } = deployment;
+  const named = (wanted: string) => services.find(({ name }) => name === wanted);
+  const isPair = isolated && incarnation !== undefined;
+  const inner = isPair ? named(serviceName(containerId, incarnation)) : services[0];
+  const outer = isPair ? named(externalServiceName(containerId, incarnation)) : undefined;
+  return { ...(inner && { inner }), ...(outer && { outer }) };
+}
+
+function allOf({ inner, outer }: ReachingServices): ContainerService[] {
+  return [inner, outer].flatMap((record) => record?.service ?? []);
+}
+
+function shownService({ inner, outer }: ReachingServices): ContainerService | undefined {
+  return mergeServices(inner?.service, outer?.service);
+}
+
+/** All Services of the Deployment, the newest first; those that are being deleted are not among them. */
+export function servicesOf(
+  deployment: DeploymentRecord,
+  { services }: Pick<ContainerObjects, 'services'>,
+): ServiceRecord[] {
+  return services.filter((service) => isOf(deployment, service)).sort((a, b) => b.createdAt - a.createdAt);
+}
+
+function isOf(deployment: DeploymentRecord, { deletedAt, incarnation, ownerUid, createdAt }: ServiceRecord): boolean {
+  if (deletedAt !== undefined || incarnation !== deployment.incarnation) return false;
+  if (ownerUid !== undefined) return ownerUid === deployment.uid;
+  return createdAt >= deployment.createdAt;
+}
+
+/** What the status rules look at: the Deployment that counts, else one that is being deleted, with its Pods. */
+export function observeObjects(objects: ContainerObjects): ObservedContainerObjects {
+  const deployment = currentDeployments(objects)[0] ?? objects.deployments[0];
+  if (deployment === undefined) return { pods: [] };
+  return { deployment, pods: podsOf(deployment, objects).map((pod) => observePod(pod, deployment.containerName)) };
+}
+
+/** The same with the endpoints, which a container that is being deleted no longer has. */
+export function observeReachable(
+  objects: ContainerObjects,
+  { externalAddress }: Pick<ViewSettings, 'externalAddress'>,
+): ObservedReachableContainer {
+  const [deployment] = currentDeployments(objects);
+  const reaching = deployment ? reachingServices(deployment, objects) : {};
+  const endpoints = deployment
+    ? endpointsOf(shownService(reaching), portsOf(deployment, reaching), externalAddress)
+    : [];
+  return { ...observeObjects(objects), endpoints };
+}
+
+function observePod(pod: PodRecord, containerName: string): ObservedPod {
+  const container = pod.containers.find(({ name }) => name === containerName);
+  return { ...pod, ...(container && { container }) };
+}
+
+/** A container as it is until one of its objects changes, or until `validUntil` where time alone changes it. */
+export interface ContainerView {
+  container: Container;
+  /** Milliseconds of the process's monotonic clock; `Infinity` where time changes nothing. */
+  validUntil: number;
+  /** `update_time`, in milliseconds since the epoch. */
+  updatedAt: number;
+}
+
+/** What all containers are seen by. */
+export interface ViewSettings {
+  namespace: string;
+  /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
+  crashTolerance?: number;
+  /** Host under which node ports are reached; absent: under none. */
+  externalAddress?: string;
+}
+
+export interface ViewOptions extends ViewSettings {
+  /** Milliseconds of the process's monotonic clock. */
+  now: number;
+  /** The latest `update_time` that was shown of this Deployment, in milliseconds since the epoch. */
+  updatedAtLeast?: number;
+}
+
+/** The container that its oldest Deployment is; absent where there is none that is not being deleted. */
+export function buildContainer(objects: ContainerObjects, options: ViewOptions): ContainerView | undefined {
+  const deployment = currentDeployments(objects)[0];
+  if (deployment === undefined) return undefined;
+  const { namespace, crashTolerance, externalAddress, now, updatedAtLeast = 0 } = options;
+  const observed = observeObjects(objects);
+  const { status, changedAt = 0, lookAgainAt = Infinity } = containerStatus(observed, now, crashTolerance);
+  const reaching = reachingServices(deployment, objects);
+  const service = shownService(reaching);
+  const endpoints = endpointsOf(service, portsOf(deployment, reaching), externalAddress);
+  const updatedAt = Math.max(deployment.createdAt, changedAt, updatedAtLeast);
+  const container: Container = {
+    id: deployment.containerId,
+    path: containerPath(deployment.containerId),
+    status,
+    create_time: new Date(deployment.createdAt).toISOString(),
+    update_time: new Date(updatedAt).toISOString(),
+    ...(endpoints.length > 0 && { endpoints }),
+    ...(service && { service }),
+    spec: shownSpec(specOf(deployment, reaching), namespace, decidingPod(observed.pods, now)?.podIp),
+  };
+  return { container, validUntil: lookAgainAt, updatedAt };
+}
+
+/** The spec as it was sent, or as near to it as the objects tell. */
+export function specOf(deployment: DeploymentRecord, reaching: ReachingServices = {}): ContainerSpec {
+  const { spec, environment } = deployment;
+  if (typeof spec === 'string') return decodeSpec(spec, environment)!;
+  return rebuildSpec(spec, environment, allOf(reaching));
+}
+
+/** Those ports of the spec that are to be reached, without parsing the spec. */
+function portsOf({ spec, ports = [] }: DeploymentRecord, reaching: ReachingServices): readonly ContainerPort[] {
+  return typeof spec === 'string' ? ports : rebuildPorts(spec.containerPorts, allOf(reaching));
+}
+
+function shownSpec(spec: ContainerSpec, namespace: string, ip: string | undefined): ContainerSpec {
+  const metadata = { ...spec.metadata, namespace };
+  return { ...spec, metadata, ...(ip !== undefined && { network: { ...spec.network, ip } }) };
+}

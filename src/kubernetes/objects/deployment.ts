@@ -1,0 +1,223 @@
+/** The Deployment that a container is: how it is built, and what the caches keep of one. */
+import type { ContainerPort, ContainerSpec } from '../../containers/container.ts';
+import { kubernetesHints } from '../../containers/hints.ts';
+import type { IdempotencyRecord } from '../../containers/idempotency.ts';
+import type { ObservedDeployment } from '../../containers/observed.ts';
+import { isReservedLabel } from '../../containers/rules.ts';
+import { memoryToQuantity } from '../../containers/units.ts';
+import type { Deployment } from '../api/resources.ts';
+import { buildHintedContainer, buildHintedPod, hintPointers } from './hints.ts';
+import {
+  HINTS_ANNOTATION,
+  ISOLATION_ANNOTATION,
+  KEY_ANNOTATION,
+  REQUEST_ANNOTATION,
+  SPEC_ANNOTATION,
+  deploymentName,
+  identityLabels,
+} from './identity.ts';
+import type { ContainerIdentity } from './identity.ts';
+import { projectConditions, projectMetadata } from './object.ts';
+import type { FieldPointers, ObjectRecord } from './object.ts';
+import { decodeSpec, encodeSpec } from './spec.ts';
+import type { Workload } from './spec.ts';
+
+/** What the Deployment keeps of how the container was asked for, besides the spec. */
+export interface DeploymentNotes {
+  /** Absent where the request has no key. */
+  idempotency?: IdempotencyRecord;
+  /** The external ports get a Service of their own. */
+  isolated?: boolean;
+}
+
+/**
+ * Builds the Deployment. Its Pods get no service account token, since nothing in the contract speaks of the cluster's
+ * API, and no environment variables about other Services, which break Pods where there are thousands.
+ */
+export function buildDeployment(
+  { id, incarnation, namespace }: ContainerIdentity,
+  spec: ContainerSpec,
+  { idempotency, isolated = false }: DeploymentNotes = {},
+): Deployment {
+  const identity = identityLabels(id, incarnation);
+  const labels = { ...spec.metadata.labels, ...identity };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: {
+      name: deploymentName(id),
+      namespace,
+      labels,
+      annotations: {
+        [SPEC_ANNOTATION]: encodeSpec(spec),
+        ...hintsAnnotation(spec),
+        ...(isolated && { [ISOLATION_ANNOTATION]: 'true' }),
+        ...idempotencyAnnotations(idempotency),
+      },
+    },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: identity },
+      template: {
+        metadata: { labels },
+        spec: {
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          containers: [buildPodContainer(spec)],
+          ...buildHintedPod(kubernetesHints(spec)),
+        },
+      },
+    },
+  };
+}
+
+/** Says that the hints were acted upon: those of containers that were made before any were stay without effect. */
+function hintsAnnotation(spec: ContainerSpec): Record<string, string> {
+  return kubernetesHints(spec) ? { [HINTS_ANNOTATION]: 'applied' } : {};
+}
+
+/** What the Deployment keeps of a request with an idempotency key. */
+function idempotencyAnnotations(record: IdempotencyRecord | undefined): Record<string, string> {
+  return record ? { [KEY_ANNOTATION]: record.keyDigest, [REQUEST_ANNOTATION]: record.requestDigest } : {};
+}
+
+function projectIdempotency(annotations: Record<string, string> = {}): Pick<DeploymentRecord, 'idempotency'> {
+  const { [KEY_ANNOTATION]: keyDigest, [REQUEST_ANNOTATION]: requestDigest } = annotations;
+  return keyDigest !== undefined && requestDigest !== undefined ? { idempotency: { keyDigest, requestDigest } } : {};
+}
+
+type PodContainer = NonNullable<NonNullable<Deployment['spec']>['template']['spec']>['containers'][number];
+
+function buildPodContainer(spec: ContainerSpec): PodContainer {
+  const { metadata, image, process, network, resources } = spec;
+  const ports = network?.ports ?? [];
+  return {
+    name: metadata.name,
+    image: image.reference,
+    ...(process?.command && { command: process.command }),
+    ...(process?.args && { args: process.args }),
+    ...(process?.env && { env: process.env.map(({ name, value }) => ({ name, value })) }),
+    ...(ports.length > 0 && { ports: ports.map((port) => ({ containerPort: port.container_port, protocol: 'TCP' })) }),
+    resources: {
+      requests: { cpu: String(resources.cpu.min), memory: memoryToQuantity(resources.memory.min) },
+      limits: { cpu: String(resources.cpu.max), memory: memoryToQuantity(resources.memory.max) },
+    },
+    ...buildHintedContainer(kubernetesHints(spec)),
+  };
+}
+
+const podContainer = String.raw`^spec\.template\.spec\.containers\[0\]\.`;
+
+/** What in the request each field of the Deployment comes from. */
+export const deploymentPointers: FieldPointers = [
+  ...hintPointers,
+  [new RegExp(`${podContainer}image\\b`), () => '/spec/image/reference'],
+  [new RegExp(`${podContainer}name\\b`), () => '/spec/metadata/name'],
+  [
+    new RegExp(`${podContainer}(command|args)(?:\\[(\\d+)\\])?`),
+    ([, list, index]) => `/spec/process/${list}${item(index)}`,
+  ],
+  [
+    new RegExp(`${podContainer}env\\[(\\d+)\\]\\.(name|value)$`),
+    ([, index, name]) => `/spec/process/env/${index}/${name}`,
+  ],
+  [new RegExp(`${podContainer}env(?:\\[(\\d+)\\])?`), ([, index]) => `/spec/process/env${item(index)}`],
+  [
+    new RegExp(`${podContainer}ports\\[(\\d+)\\](\\.containerPort)?`),
+    ([, index, port]) => `/spec/network/ports/${index}${port ? '/container_port' : ''}`,
+  ],
+  [new RegExp(`${podContainer}ports`), () => '/spec/network/ports'],
+  [
+    new RegExp(`${podContainer}resources\\.(requests|limits)(?:\\[|\\.)(cpu|memory)`),
+    ([, bound, kind]) => `/spec/resources/${kind}/${bound === 'requests' ? 'min' : 'max'}`,
+  ],
+  [new RegExp(`${podContainer}resources`), () => '/spec/resources'],
+  [/^(spec\.template\.)?(metadata\.)?labels/, () => '/spec/metadata/labels'],
+  [/^metadata\.annotations/, () => '/spec'],
+];
+
+function item(index: string | undefined): string {
+  return index === undefined ? '' : `/${index}`;
+}
+
+export interface DeploymentRecord extends ObjectRecord, ObservedDeployment {
+  /** Name of our own container in the Pods; sidecars have others. */
+  containerName: string;
+  /** Absent where it was created without an idempotency key. */
+  idempotency?: IdempotencyRecord;
+  /** The hints of the spec were acted upon when the Deployment was made. */
+  hintsApplied?: true;
+  /** The external ports have a Service of their own, whatever is configured now. */
+  isolated?: true;
+  /** The spec as it was sent, encoded so that `decodeSpec` takes it; else what it is rebuilt from. */
+  spec: string | Workload;
+  /** Of the spec as it was sent, those ports that are to be reached; absent where there are none. */
+  ports?: readonly ContainerPort[];
+  /** Values of the environment variables by name. */
+  environment: ReadonlyMap<string, string>;
+}
+
+const noEnvironment: ReadonlyMap<string, string> = new Map();
+
+/**
+ * Absent for what is not a container's Deployment.
+ *
+ * @param known - what an earlier version of it came to: an annotation that has not changed need not be read again
+ */
+export function projectDeployment(
+  { metadata, spec, status }: Deployment,
+  known?: DeploymentRecord,
+): DeploymentRecord | undefined {
+  const object = projectMetadata(metadata);
+  if (object === undefined) return undefined;
+  const container = spec?.template.spec?.containers[0];
+  const environment = projectEnvironment(container?.env);
+  const sent = projectSpec(metadata?.annotations?.[SPEC_ANNOTATION], environment, known);
+  return {
+    ...object,
+    replicas: spec?.replicas ?? 1,
+    conditions: projectConditions(status?.conditions),
+    containerName: container?.name ?? '',
+    ...projectIdempotency(metadata?.annotations),
+    ...(metadata?.annotations?.[HINTS_ANNOTATION] === 'applied' && { hintsApplied: true }),
+    ...(metadata?.annotations?.[ISOLATION_ANNOTATION] === 'true' && { isolated: true }),
+    environment,
+    ...(sent ?? { spec: projectWorkload(metadata, container) }),
+  };
+}
+
+/** Absent where the annotation does not hold the spec that was sent. */
+function projectSpec(
+  annotation: string | undefined,
+  environment: ReadonlyMap<string, string>,
+  known: DeploymentRecord | undefined,
+): Pick<DeploymentRecord, 'spec' | 'ports'> | undefined {
+  if (annotation === undefined) return undefined;
+  if (annotation === known?.spec) return { spec: known.spec, ...(known.ports && { ports: known.ports }) };
+  const spec = decodeSpec(annotation, environment);
+  if (spec === undefined) return undefined;
+  const reachable = (spec.network?.ports ?? []).filter(({ visibility }) => visibility !== 'none');
+  const ports = reachable.map(({ container_port, visibility }) => ({ container_port, visibility }));
+  return { spec: annotation, ...(ports.length > 0 && { ports }) };
+}
+
+/** Variables whose value comes from elsewhere in the cluster are left out: a client could not have sent them. */
+function projectEnvironment(variables: PodContainer['env']): ReadonlyMap<string, string> {
+  const plain = (variables ?? []).filter(({ valueFrom }) => valueFrom === undefined);
+  return plain.length === 0 ? noEnvironment : new Map(plain.map(({ name, value }) => [name, value ?? '']));
+}
+
+function projectWorkload(metadata: Deployment['metadata'], container: PodContainer | undefined): Workload {
+  const { image = '', command, args, ports, resources, name: containerName = '' } = container ?? {};
+  const labels = Object.entries(metadata?.labels ?? {}).filter(([key]) => !isReservedLabel(key));
+  return {
+    labels: Object.fromEntries(labels),
+    name: metadata?.generateName?.replace(/-+$/, '') || containerName,
+    image,
+    ...(command && { command }),
+    ...(args && { args }),
+    containerPorts: (ports ?? []).map(({ containerPort }) => containerPort),
+    requests: resources?.requests ?? {},
+    limits: resources?.limits ?? {},
+  };
+}

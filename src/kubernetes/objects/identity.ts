@@ -1,0 +1,90 @@
+/** By what the provider knows its objects: labels, annotations, the selectors made of them, and names. */
+import { randomInt } from 'node:crypto';
+
+export const MANAGED_BY_LABEL = 'dcm.project/managed-by';
+export const INSTANCE_ID_LABEL = 'dcm.project/dcm-instance-id';
+export const SERVICE_TYPE_LABEL = 'dcm.project/dcm-service-type';
+/** A random value that tells the objects of one Deployment from those of an earlier one with the same id. */
+export const INCARNATION_LABEL = 'dcm.project/dcm-incarnation';
+/** The spec as the client sent it, in JSON, without the values of environment variables. */
+export const SPEC_ANNOTATION = 'dcm.project/container-spec';
+
+/** `applied` where the hints of the spec were acted upon when the container was made. */
+export const HINTS_ANNOTATION = 'dcm.project/hints';
+
+/** `true` where the external ports got a Service of their own when the container was made. */
+export const ISOLATION_ANNOTATION = 'dcm.project/isolate-internal-ports';
+/** `internal` or `external`, on the two Services of such a container: for people, as the names tell them apart already. */
+export const SERVICE_SCOPE_LABEL = 'dcm.project/dcm-service-scope';
+
+/** SHA-256 of the idempotency key that the container was created with, and what tells the request; see `IdempotencyRecord`. */
+export const KEY_ANNOTATION = 'dcm.project/idempotency-key';
+export const REQUEST_ANNOTATION = 'dcm.project/idempotency-request';
+
+export type Labels = Record<string, string>;
+
+/** What the selectors of Deployment and Service match: nothing that another incarnation of the id has. */
+export function identityLabels(id: string, incarnation: string): Labels {
+  return {
+    [MANAGED_BY_LABEL]: 'dcm',
+    [INSTANCE_ID_LABEL]: id,
+    [SERVICE_TYPE_LABEL]: 'container',
+    [INCARNATION_LABEL]: incarnation,
+  };
+}
+
+/** Label selector for the objects of every container. */
+export const allContainersSelector = `${MANAGED_BY_LABEL}=dcm,${SERVICE_TYPE_LABEL}=container,${INSTANCE_ID_LABEL}`;
+
+/** Label selector for the objects of one container, whoever made them. */
+export function oneContainer(id: string): string {
+  return `${MANAGED_BY_LABEL}=dcm,${SERVICE_TYPE_LABEL}=container,${INSTANCE_ID_LABEL}=${id}`;
+}
+
+/** Label selector for the objects of one incarnation of a container. */
+export function oneIncarnation(id: string, incarnation: string): string {
+  return `${oneContainer(id)},${INCARNATION_LABEL}=${incarnation}`;
+}
+
+export interface ContainerIdentity {
+  id: string;
+  incarnation: string;
+  namespace: string;
+}
+
+/** Without vowels, so that no words appear, and without digits that look like letters. */
+const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
+const incarnationLength = 10;
+/** A Service's name is a DNS label. */
+const maxServiceNameLength = 63;
+
+/** The one name that a container's Deployment has: the API server itself refuses the second. At most 67 characters. */
+export function deploymentName(id: string): string {
+  return `dcm-${id}`;
+}
+
+/** A value that no other creation of the id has. */
+export function randomIncarnation(): string {
+  return Array.from({ length: incarnationLength }, () => alphabet[randomInt(alphabet.length)]).join('');
+}
+
+/** The same from whoever makes the Service of this incarnation: two replicas cannot make two. */
+export function serviceName(id: string, incarnation: string): string {
+  return nameEndingWith(id, `-${incarnation}`);
+}
+
+const externalSuffix = '-external';
+
+/** Of the second Service, which external ports have where internal ones are isolated. No first one is called so. */
+export function externalServiceName(id: string, incarnation: string): string {
+  return nameEndingWith(id, `-${incarnation}${externalSuffix}`);
+}
+
+/** Incarnations have no vowels: no other Service of ours ends so. */
+export function isExternalServiceName(name: string): boolean {
+  return name.endsWith(externalSuffix);
+}
+
+function nameEndingWith(id: string, ending: string): string {
+  return `dcm-${id.slice(0, maxServiceNameLength - 'dcm-'.length - ending.length)}${ending}`;
+}

@@ -1,0 +1,208 @@
+/** The Services of a container whose ports can be reached: how they are built, and what the caches keep of one. */
+import type { ContainerPort, ContainerService, ContainerSpec } from '../../containers/container.ts';
+import { kubernetesHints } from '../../containers/hints.ts';
+import type { Service } from '../api/resources.ts';
+import { hintPointer } from './hints.ts';
+import {
+  SERVICE_SCOPE_LABEL,
+  externalServiceName,
+  identityLabels,
+  isExternalServiceName,
+  serviceName,
+} from './identity.ts';
+import type { ContainerIdentity } from './identity.ts';
+import { projectMetadata } from './object.ts';
+import type { FieldPointers, ObjectRecord } from './object.ts';
+
+/** How ports with external visibility are published. */
+export type ExternalServiceType = 'LoadBalancer' | 'NodePort';
+
+/** The Deployment that a Service belongs to: the garbage collector removes the Service after it. */
+export interface ServiceOwner {
+  name: string;
+  uid: string;
+}
+
+/** The indexes in `spec.network.ports` of those ports that any Service has, in the same order; empty: no Service. */
+export function reachablePorts(spec: ContainerSpec): number[] {
+  return portsWith(spec, 'internal', 'external');
+}
+
+function portsWith(spec: ContainerSpec, ...visibilities: ContainerPort['visibility'][]): number[] {
+  const ports = spec.network?.ports ?? [];
+  return [...ports.keys()].filter((index) => visibilities.includes(ports[index]!.visibility));
+}
+
+/** Whether internal ports would be external along with others in a single Service. */
+export function mixesPorts(spec: ContainerSpec): boolean {
+  return portsWith(spec, 'internal').length > 0 && portsWith(spec, 'external').length > 0;
+}
+
+/** One of the Services that the ports of a container ask for. */
+interface PlannedService {
+  name: string;
+  /** The indexes of its ports in `spec.network.ports`. */
+  ports: number[];
+  isExternal: boolean;
+  /** Set where there are two. */
+  scope?: 'internal' | 'external';
+}
+
+/** At most one, which one external port makes external; or two: all ports inside, the external ones outside. */
+function planServices(
+  { id, incarnation }: Pick<ContainerIdentity, 'id' | 'incarnation'>,
+  spec: ContainerSpec,
+  isolated: boolean,
+): PlannedService[] {
+  const [ports, external] = [reachablePorts(spec), portsWith(spec, 'external')];
+  const name = serviceName(id, incarnation);
+  if (ports.length === 0) return [];
+  if (!isolated || !mixesPorts(spec)) return [{ name, ports, isExternal: external.length > 0 }];
+  return [
+    { name, ports, isExternal: false, scope: 'internal' },
+    { name: externalServiceName(id, incarnation), ports: external, isExternal: true, scope: 'external' },
+  ];
+}
+
+/**
+ * The names of the Services that the ports ask for.
+ *
+ * @param isolated - as the Deployment has it on record
+ */
+export function serviceNames(
+  identity: Pick<ContainerIdentity, 'id' | 'incarnation'>,
+  spec: ContainerSpec,
+  isolated: boolean,
+): string[] {
+  return planServices(identity, spec, isolated).map(({ name }) => name);
+}
+
+export interface ServiceOptions {
+  externalServiceType: ExternalServiceType;
+  /** External ports have a Service of their own beside internal ones, as the Deployment has it on record. */
+  isolated: boolean;
+}
+
+/**
+ * Builds the Services that the ports ask for. Of two, the external one has the annotations of the hints, since clouds read
+ * them there. `blockOwnerDeletion` is left out: some clusters demand a permission on finalizers for it.
+ */
+export function buildServices(
+  identity: ContainerIdentity,
+  spec: ContainerSpec,
+  owner: ServiceOwner,
+  { externalServiceType, isolated }: ServiceOptions,
+): Service[] {
+  return planServices(identity, spec, isolated).map((plan) =>
+    buildService(identity, spec, owner, plan, externalServiceType),
+  );
+}
+
+function buildService(
+  { id, incarnation, namespace }: ContainerIdentity,
+  spec: ContainerSpec,
+  owner: ServiceOwner,
+  plan: PlannedService,
+  externalServiceType: ExternalServiceType,
+): Service {
+  const { name, isExternal, scope } = plan;
+  const ports = plan.ports.map((index) => spec.network!.ports![index]!);
+  const identity = identityLabels(id, incarnation);
+  const annotations = scope === 'internal' ? undefined : kubernetesHints(spec)?.service_annotations;
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name,
+      namespace,
+      labels: { ...spec.metadata.labels, ...identity, ...(scope && { [SERVICE_SCOPE_LABEL]: scope }) },
+      ...(annotations && { annotations }),
+      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: owner.name, uid: owner.uid }],
+    },
+    spec: {
+      type: isExternal ? externalServiceType : 'ClusterIP',
+      selector: identity,
+      ports: ports.map(({ container_port: port }) => ({
+        name: `port-${port}`,
+        protocol: 'TCP',
+        port,
+        targetPort: port,
+      })),
+    },
+  };
+}
+
+/** What in the request each field of the Service comes from. */
+export const servicePointers: FieldPointers = [
+  [
+    /^spec\.ports\[(\d+)\]/,
+    ([, index], spec, name) => {
+      const ports = isExternalServiceName(name) ? portsWith(spec, 'external') : reachablePorts(spec);
+      return `/spec/network/ports/${ports[Number(index)] ?? index}`;
+    },
+  ],
+  [/^spec\.ports/, () => '/spec/network/ports'],
+  [/^metadata\.labels/, () => '/spec/metadata/labels'],
+  [/^metadata\.annotations/, (_match, spec) => hintPointer(spec, 'service_annotations')],
+];
+
+export interface ServiceRecord extends ObjectRecord {
+  /** uid of the Deployment that owns it; absent where nothing does. */
+  ownerUid?: string;
+  service: ContainerService;
+}
+
+/** Absent for what is not a container's Service. */
+export function projectService({ metadata, spec, status }: Service): ServiceRecord | undefined {
+  const object = projectMetadata(metadata);
+  if (object === undefined) return undefined;
+  const ownerUid = metadata?.ownerReferences?.find(({ kind }) => kind === 'Deployment')?.uid;
+  const address = status?.loadBalancer?.ingress?.[0];
+  const externalIp = address?.ip ?? address?.hostname;
+  return {
+    ...object,
+    ...(ownerUid !== undefined && { ownerUid }),
+    service: {
+      name: object.name,
+      cluster_ip: spec?.clusterIP ?? '',
+      type: serviceType(spec?.type),
+      ...(externalIp !== undefined && { external_ip: externalIp }),
+      ports: (spec?.ports ?? []).map(({ port, targetPort, nodePort, protocol }) => ({
+        port,
+        target_port: typeof targetPort === 'number' ? targetPort : port,
+        ...(nodePort && { node_port: nodePort }),
+        protocol: protocolOf(protocol),
+      })),
+    },
+  };
+}
+
+/**
+ * Two Services shown as one: what is reached within the cluster is of the inner one, the rest of the outer one. Where one of
+ * them is missing, the other as it is.
+ */
+export function mergeServices(
+  inner: ContainerService | undefined,
+  outer: ContainerService | undefined,
+): ContainerService | undefined {
+  if (inner === undefined || outer === undefined) return inner ?? outer;
+  const { type, external_ip: externalIp } = outer;
+  return {
+    name: inner.name,
+    cluster_ip: inner.cluster_ip,
+    type,
+    ...(externalIp !== undefined && { external_ip: externalIp }),
+    ports: inner.ports.map(({ port, target_port, protocol }) => {
+      const nodePort = outer.ports.find((each) => each.port === port && each.protocol === protocol)?.node_port;
+      return { port, target_port, ...(nodePort !== undefined && { node_port: nodePort }), protocol };
+    }),
+  };
+}
+
+function serviceType(type: string | undefined): ContainerService['type'] {
+  return type === 'NodePort' || type === 'LoadBalancer' ? type : 'ClusterIP';
+}
+
+function protocolOf(protocol: string | undefined): 'TCP' | 'UDP' | 'SCTP' {
+  return protocol === 'UDP' || protocol === 'SCTP' ? protocol : 'TCP';
+}

@@ -1,0 +1,118 @@
+/**
+ * What to do about the Lease: client-go's algorithm, decided from what was observed, without looking at a clock or asking
+ * anybody itself. Times without a unit are milliseconds of the local monotonic clock.
+ */
+import type { Lease, LeaseRecord } from './lease.ts';
+
+/** client-go's own. The leader stops leading a good while before others may take the Lease. */
+export const leaseDurationMs = 15_000;
+export const renewDeadlineMs = 10_000;
+export const renewPeriodMs = 2_000;
+
+/** What a call may take: a leader whose call hangs has the time for another one. */
+export const callTimeoutMs = renewDeadlineMs / 2;
+
+/** How long a standby waits before it looks again, so that several don't look at once. Milliseconds. */
+export function lookAgainAfterMs(chance: number): number {
+  return 1_000 + 800 * chance;
+}
+
+/** What this replica saw of the Lease last, and since when its record is the same. */
+export interface Observation {
+  lease: Lease;
+  since: number;
+}
+
+/**
+ * @param now - when the answer came: who counts from later waits longer, which does no harm
+ */
+export function observe(before: Observation | undefined, lease: Lease, now: number): Observation {
+  const isSame = before !== undefined && equalRecords(before.lease.record, lease.record);
+  return { lease, since: isSame ? before.since : now };
+}
+
+function equalRecords(one: LeaseRecord, other: LeaseRecord): boolean {
+  return (
+    one.holder === other.holder &&
+    one.durationSeconds === other.durationSeconds &&
+    one.acquireTime === other.acquireTime &&
+    one.renewTime === other.renewTime &&
+    one.transitions === other.transitions
+  );
+}
+
+export interface Situation {
+  identity: string;
+  /** Whether the Lease is there; false also before it was ever seen. */
+  exists: boolean;
+  /** The last one that there was. */
+  observed: Observation | undefined;
+  now: number;
+  /** Of the system's clock, for the record. */
+  time: Date;
+  /** Takes no part in the election until then, and gives up what it holds. Absent: takes part. */
+  standsBackUntil?: number;
+  /** What is to be said in the Lease for having sent late; absent: nothing. */
+  sentLate?: string;
+}
+
+export type Decision =
+  | { action: 'wait' }
+  | { action: 'create'; lease: Omit<Lease, 'metadata'> }
+  /** `claim` takes or renews the Lease, `release` gives it up, `tell` changes nothing but what the leader is told. */
+  | { action: 'claim' | 'release' | 'tell'; lease: Lease };
+
+export function decide(situation: Situation): Decision {
+  const { identity, exists, observed, now, time, standsBackUntil, sentLate } = situation;
+  const standsBack = standsBackUntil !== undefined && now < standsBackUntil;
+  if (observed === undefined) {
+    return standsBack ? { action: 'wait' } : { action: 'create', lease: { record: firstRecord(identity, time) } };
+  }
+  const { lease } = observed;
+  const isOurs = lease.record.holder === identity;
+  const isFree = isOurs || !isHeld(observed, now);
+  if (!exists) {
+    // Whoever held it does not know yet that it is gone.
+    if (standsBack || !isFree) return { action: 'wait' };
+    return { action: 'create', lease: { ...lease, record: nextRecord(lease.record, identity, time) } };
+  }
+  if (isFree && !standsBack) {
+    return { action: 'claim', lease: { ...lease, record: nextRecord(lease.record, identity, time) } };
+  }
+  if (isOurs) return { action: 'release', lease: { ...lease, record: releasedRecord(lease.record, time) } };
+  return sentLate === undefined ? { action: 'wait' } : { action: 'tell', lease: { ...lease, sentLate } };
+}
+
+/** Whether the holder, if there is one, may still believe that it leads. The Lease's own duration counts, not ours. */
+export function isHeld({ lease: { record }, since }: Observation, now: number): boolean {
+  return record.holder !== '' && now < since + record.durationSeconds * 1_000;
+}
+
+function firstRecord(identity: string, time: Date): LeaseRecord {
+  const now = microTime(time);
+  return {
+    holder: identity,
+    durationSeconds: leaseDurationMs / 1_000,
+    acquireTime: now,
+    renewTime: now,
+    transitions: 0,
+  };
+}
+
+/** Renewed where it is ours, else taken over. */
+function nextRecord(before: LeaseRecord, identity: string, time: Date): LeaseRecord {
+  const first = firstRecord(identity, time);
+  if (before.holder !== identity) return { ...first, transitions: before.transitions + 1 };
+  return { ...first, acquireTime: before.acquireTime, transitions: before.transitions };
+}
+
+/** Free at once, for those too who heed nothing but the duration. */
+function releasedRecord(before: LeaseRecord, time: Date): LeaseRecord {
+  const now = microTime(time);
+  return { holder: '', durationSeconds: 1, acquireTime: now, renewTime: now, transitions: before.transitions };
+}
+
+/** RFC 3339 with the six fraction digits that the API server asks of a Lease. */
+function microTime(time: Date): string {
+  return time.toISOString().replace('Z', '000Z');
+}

@@ -1,0 +1,113 @@
+/** Keys as clients send them, and what is kept of them. */
+import fc from 'fast-check';
+import { test } from 'tap';
+import type { ContainerSpec } from '../../src/containers/container.ts';
+import {
+  canonicalJson,
+  containerIdOfKey,
+  idempotencyRecord,
+  matchIdempotency,
+  parseIdempotencyKey,
+} from '../../src/containers/idempotency.ts';
+
+test('a key is the same bare and quoted', (t) => {
+  const keys: Record<string, string> = {
+    'a1b2-c3': 'a1b2-c3',
+    '"a1b2-c3"': 'a1b2-c3',
+    ' padded ': 'padded',
+    'with "quotes" in it': 'with "quotes" in it',
+    '"with \\"quotes\\" in it"': 'with "quotes" in it',
+    '"back\\\\slash"': 'back\\slash',
+    'back\\slash': 'back\\slash',
+    '~': '~',
+  };
+  for (const [value, key] of Object.entries(keys)) t.equal(parseIdempotencyKey(value), key, value);
+  const longest = 'k'.repeat(255);
+  t.equal(parseIdempotencyKey(longest), longest);
+  t.equal(parseIdempotencyKey(`"${longest}"`), longest);
+  t.end();
+});
+
+test('what is no key is told', (t) => {
+  for (const value of [
+    '',
+    ' ',
+    '""',
+    '"',
+    '"open',
+    '"a" b',
+    '"a";b=1',
+    '"\\a"',
+    'é',
+    '\u00a0key',
+    'key\ufeff',
+    'a\tb',
+    'a\u0000',
+    'k'.repeat(256),
+  ]) {
+    t.equal(parseIdempotencyKey(value), undefined, JSON.stringify(value));
+  }
+  t.end();
+});
+
+test('every string of printable ASCII characters comes back from its quoted form', (t) => {
+  const printable = fc.string({
+    unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
+    minLength: 1,
+    maxLength: 255,
+  });
+  fc.assert(fc.property(printable, (key) => parseIdempotencyKey(`"${key.replaceAll(/["\\]/g, '\\$&')}"`) === key));
+  t.end();
+});
+
+test('the id of a key is a UUID, and always the same', (t) => {
+  const id = containerIdOfKey('order-7');
+  t.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  t.equal(containerIdOfKey('order-7'), id);
+  t.not(containerIdOfKey('order-8'), id);
+  t.end();
+});
+
+const spec = (change: object = {}): ContainerSpec => ({
+  service_type: 'container',
+  metadata: { name: 'web', labels: { a: '1', b: '2' } },
+  image: { reference: 'nginx' },
+  resources: { cpu: { min: 1, max: 1 }, memory: { min: '1MB', max: '1MB' } },
+  ...change,
+});
+
+test('a request is the same in any order of its members, and no other', (t) => {
+  const kept = idempotencyRecord('key', 'web', spec());
+  const reordered = Object.fromEntries(Object.entries(spec()).reverse()) as unknown as ContainerSpec;
+  t.equal(matchIdempotency(kept, idempotencyRecord('key', 'web', reordered)), 'same-request');
+  t.equal(
+    matchIdempotency(kept, idempotencyRecord('key', 'web', spec({ image: { reference: 'nginx:2' } }))),
+    'other-request',
+  );
+  t.equal(matchIdempotency(kept, idempotencyRecord('key', 'web-2', spec())), 'other-request');
+  t.equal(matchIdempotency(kept, idempotencyRecord('another', 'web', spec())), 'other-key');
+  t.equal(matchIdempotency(undefined, idempotencyRecord('key', 'web', spec())), 'other-key');
+  t.end();
+});
+
+test('what was edited by hand matches no request', (t) => {
+  const asked = idempotencyRecord('k', 'web', {} as ContainerSpec);
+  for (const edited of ['', '\u00e9'.repeat(64), 'f'.repeat(64)]) {
+    t.equal(matchIdempotency({ ...asked, keyDigest: edited }, asked), 'other-key', edited);
+    t.equal(matchIdempotency({ ...asked, requestDigest: edited }, asked), 'other-request', edited);
+  }
+  t.end();
+});
+
+test('what is kept tells nothing of the request without the key', (t) => {
+  const [a, b] = [idempotencyRecord('one', 'web', spec()), idempotencyRecord('two', 'web', spec())];
+  t.not(a.requestDigest, b.requestDigest);
+  t.match(a, { keyDigest: /^[0-9a-f]{64}$/, requestDigest: /^[0-9a-f]{64}$/ });
+  t.end();
+});
+
+test('canonical JSON keeps the order of lists and all members', (t) => {
+  t.equal(canonicalJson({ b: [2, 1, { d: null, c: 'x' }], a: true }), '{"a":true,"b":[2,1,{"c":"x","d":null}]}');
+  t.equal(canonicalJson(JSON.parse('{"__proto__":1,"a":2}')), '{"__proto__":1,"a":2}');
+  t.end();
+});

@@ -1,0 +1,89 @@
+/** The errors that the document shows are answers that the service gives, word for word. */
+import { test } from 'tap';
+import { loadContract } from '../../src/http/document.ts';
+import type { Response as DeclaredResponse } from '../../src/http/document.ts';
+import { conformingFetch } from '../../scripts/contract/conformance.ts';
+import { containerSpec } from '../support/http.ts';
+import { startOpenIdProvider } from '../support/openid-provider.ts';
+import type { OpenIdProvider } from '../support/openid-provider.ts';
+import type { ProviderProcess } from '../support/provider.ts';
+import { startSystem } from '../support/system.ts';
+import type { System } from '../support/system.ts';
+
+const problemType = 'application/problem+json';
+const collection = '/api/v1alpha1/containers';
+
+interface Sent {
+  method: string;
+  path?: string;
+  body?: string;
+  headers?: Record<string, string>;
+}
+
+/** A provider, and one that asks for tokens. */
+interface Stage {
+  system: System;
+  secured: ProviderProcess;
+  issuer: OpenIdProvider;
+}
+
+const json = { 'content-type': 'application/json' };
+const valid = JSON.stringify({ spec: containerSpec() });
+const create: Sent = { method: 'POST', body: valid, headers: json };
+
+/** What is asked for each of the document's examples, by the name of the response. */
+const provocations: Record<string, (stage: Stage) => Promise<unknown>> = {
+  BadRequest: ({ system }) => {
+    const spec = containerSpec({ image: {} as never });
+    spec.resources.cpu.min = 0;
+    return problemOf(system.provider, { ...create, body: JSON.stringify({ spec }) });
+  },
+  NotFound: ({ system }) => problemOf(system.provider, { method: 'GET', path: '/web-1' }),
+  Conflict: async ({ system }) => {
+    await problemOf(system.provider, { ...create, path: '?id=web-1' });
+    return await problemOf(system.provider, { ...create, path: '?id=web-1' });
+  },
+  BodyTooLarge: ({ system }) => problemOf(system.provider, { ...create, body: valid.padEnd(200 * 1024 + 1) }),
+  UnsupportedMediaType: ({ system }) =>
+    problemOf(system.provider, { ...create, headers: { 'content-type': 'text/plain' } }),
+  InternalError: async ({ system }) => {
+    using _ = system.cluster.sandbox!.faults.refuse(
+      { code: 403, message: 'deployments.apps is forbidden: User "x" cannot create resource "deployments"' },
+      { verb: 'create' },
+    );
+    return await problemOf(system.provider, create);
+  },
+  Unavailable: async ({ system }) => {
+    using _ = system.cluster.sandbox!.faults.drop({ verb: 'list' });
+    return await problemOf(system.provider, { method: 'GET', path: '/web-2' });
+  },
+  Unauthorized: ({ secured }) => problemOf(secured, { method: 'GET' }),
+  Forbidden: async ({ secured, issuer }) => {
+    const authorization = `Bearer ${await issuer.token({ scope: 'other' })}`;
+    return await problemOf(secured, { method: 'GET', headers: { authorization } });
+  },
+  Problem: ({ system }) => problemOf(system.provider, { ...create, method: 'PUT' }),
+};
+
+async function problemOf({ url }: ProviderProcess, { path = '', ...request }: Sent): Promise<unknown> {
+  return await (await conformingFetch(`${url}${collection}${path}`, request)).json();
+}
+
+const { document } = await loadContract();
+const responses = document.components!['responses'] as Record<string, DeclaredResponse>;
+const examples = Object.entries(responses).flatMap(([name, { content }]) => {
+  const example = content?.[problemType]?.example;
+  return example === undefined ? [] : [[name, example] as const];
+});
+
+test('every example of an error is an answer of the service', async (t) => {
+  t.same(examples.map(([name]) => name).sort(), Object.keys(provocations).sort());
+  await using issuer = await startOpenIdProvider();
+  await using system = await startSystem({ on: 'sandbox' });
+  const secured = await system.addProvider({
+    SP_AUTH_ISSUER: issuer.issuer,
+    SP_AUTH_AUDIENCE: 'containers',
+    SP_AUTH_SCOPE: 'containers',
+  });
+  for (const [name, example] of examples) t.same(await provocations[name]!({ system, secured, issuer }), example, name);
+});

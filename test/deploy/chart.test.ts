@@ -1,0 +1,242 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { globSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+import t from 'tap';
+import type { Test } from 'tap';
+
+import { findBinaries } from '../../scripts/cluster/binaries.ts';
+import { startControlPlane } from '../../scripts/cluster/control-plane.ts';
+import type { PolicyRule } from '../../scripts/cluster/control-plane.ts';
+import { providerRules } from '../../scripts/cluster/provider-rules.ts';
+import { chartFolder, parseManifest, renderChart, runHelm } from '../../scripts/helm/helm.ts';
+import type { ManifestObject } from '../../scripts/helm/helm.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { chartValues } from '../support/chart-access.ts';
+import { createOperatorKinds } from './operator-kinds.ts';
+
+const run = promisify(execFile);
+
+interface Deployment extends ManifestObject {
+  metadata: ManifestObject['metadata'] & { generation?: number };
+  spec: { replicas: number; template: { spec: { containers: [{ env: Variable[] }] } } };
+  status: { availableReplicas?: number; updatedReplicas?: number; replicas?: number; observedGeneration?: number };
+}
+
+interface Variable {
+  name: string;
+  value?: string;
+  valueFrom?: { secretKeyRef: { name: string } };
+}
+
+/** What stands in the Secrets that the values name, by the variable that takes it. */
+const secretValues: Record<string, string> = {
+  NATS_URL: 'tls://user:password@nats.example',
+  DCM_AUTH_TOKEN: 'token',
+  DCM_AUTH_CLIENT_SECRET: 'secret',
+};
+
+const valueFiles = globSync(join(chartFolder, 'ci/*-values.yaml')).sort();
+
+await using controlPlane = await startControlPlane();
+const { api } = controlPlane;
+const kubectl = (await findBinaries()).kubectl ?? 'kubectl';
+const apply = (file: string) =>
+  run(kubectl, ['--kubeconfig', controlPlane.kubeconfig, 'apply', '--validate=strict', '--filename', file]);
+const replicasOf = (namespace: string, name: string) => async (): Promise<boolean> => {
+  const { spec, status } = await api.get<Deployment>(`/apis/apps/v1/namespaces/${namespace}/deployments/${name}`);
+  return status.availableReplicas === spec.replicas;
+};
+/** Two namespaces that go with the test. */
+const namespaces = (t: Test) => {
+  const suffix = randomUUID().slice(0, 8);
+  const names = { namespace: `provider-${suffix}`, containers: `containers-${suffix}` };
+  t.teardown(async () => {
+    for (const name of Object.values(names)) await api.delete(`/api/v1/namespaces/${name}`).catch(() => undefined);
+  });
+  return names;
+};
+
+await createOperatorKinds(controlPlane);
+
+for (const file of valueFiles) {
+  await t.test(`the chart, with ${basename(file)}`, async (t) => {
+    const { namespace, containers } = namespaces(t);
+    const manifest = await renderChart({
+      release: 'container-provider',
+      namespace,
+      valueFiles: [file],
+      values: { createNamespace: true, 'containers.namespace': containers },
+    });
+    const objects = parseManifest(manifest);
+
+    await t.test('has nothing that Helm complains about', async (t) => {
+      await t.resolves(runHelm(['lint', '--strict', chartFolder, '--values', file]));
+    });
+
+    await t.test('gives the provider variables that it takes', (t) => {
+      const [deployment] = objects.filter((object): object is Deployment => object.kind === 'Deployment');
+      const variables = deployment!.spec.template.spec.containers[0].env;
+      const taken = environment(variables);
+      t.doesNotThrow(() => readConfig(taken));
+      t.equal(taken['SP_K8S_NAMESPACE'], containers);
+      t.end();
+    });
+
+    await t.test('is applied by the API server, which knows every field, and runs', async (t) => {
+      const manifestFile = join(t.testdir(), 'manifest.yaml');
+      await writeFile(manifestFile, manifest);
+      const { stdout, stderr } = await apply(manifestFile);
+      t.equal(stdout.match(/ created$/gm)?.length, objects.length, stdout);
+      t.equal(stderr, '');
+      const name = objects.find(({ kind }) => kind === 'Deployment')!.metadata.name;
+      if (await controlPlane.isSimulated()) await controlPlane.waitFor('all replicas', replicasOf(namespace, name));
+      for (const { kind, metadata } of objects) {
+        if (kind.startsWith('ValidatingAdmission')) await api.delete(policyPath(kind, metadata.name));
+      }
+    });
+  });
+}
+
+await t.test('the chart gives the provider the permissions that it needs, and no others', async (t) => {
+  const objects = parseManifest<ManifestObject & { rules?: PolicyRule[] }>(
+    await renderChart({ release: 'provider', namespace: 'dcm', values: chartValues('containers') }),
+  );
+  const roles = objects.filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole');
+  t.equal(roles.length, 1);
+  t.same(roles[0]?.metadata.namespace, 'containers');
+  const rules = roles[0]?.rules ?? [];
+  const about =
+    (...names: string[]) =>
+    ({ resources }: PolicyRule): boolean =>
+      resources.some((name) => names.includes(name));
+  t.same(rules.filter(about('deployments', 'services', 'pods')), providerRules);
+  t.same(rules.filter(about('namespaces')), [
+    { apiGroups: [''], resources: ['namespaces'], resourceNames: ['containers'], verbs: ['get'] },
+  ]);
+  t.same(rules.length, providerRules.length + 3);
+  t.same(rules.filter(about('leases')), [
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+    {
+      apiGroups: ['coordination.k8s.io'],
+      resources: ['leases'],
+      resourceNames: ['dcm-provider-k8s-1'],
+      verbs: ['get', 'update'],
+    },
+  ]);
+});
+
+await t.test('Helm installs it with its defaults, and leaves the containers when it is removed', async (t) => {
+  const { namespace, containers } = namespaces(t);
+  const common = ['--namespace', namespace, '--kubeconfig', controlPlane.kubeconfig];
+  const values = Object.entries({ ...chartValues(containers), 'containers.createNamespace': true });
+  await runHelm([
+    ...['install', 'container-provider', chartFolder, '--create-namespace', ...common],
+    ...values.flatMap(([name, value]) => ['--set-json', `${name}=${JSON.stringify(value)}`]),
+  ]);
+  if (await controlPlane.isSimulated()) {
+    await controlPlane.waitFor('two replicas', replicasOf(namespace, 'container-provider'));
+  }
+  await runHelm(['uninstall', 'container-provider', ...common]);
+  const left = await api.get(`/api/v1/namespaces/${containers}`);
+  t.notOk(left.metadata.deletionTimestamp);
+});
+
+await t.test(
+  'Helm upgrades it from one replica to two, to another image and back, and one is always available',
+  async (t) => {
+    if (!(await controlPlane.isSimulated())) {
+      t.pass('left out: there is no image to be pulled');
+      return;
+    }
+    const { namespace, containers } = namespaces(t);
+    const name = 'container-provider';
+    const common = ['--namespace', namespace, '--kubeconfig', controlPlane.kubeconfig];
+    const settings = (values: Record<string, unknown>): string[] =>
+      Object.entries(values).flatMap(([key, value]) => ['--set-json', `${key}=${JSON.stringify(value)}`]);
+    const read = () => api.get<Deployment>(`/apis/apps/v1/namespaces/${namespace}/deployments/${name}`);
+    /** Carries the step out. Resolves with the smallest number of replicas available until all are there and current. */
+    const leastAvailable = async (step: readonly string[], replicas: number): Promise<number> => {
+      let least = Infinity;
+      await runHelm([...step, ...common]);
+      await controlPlane.waitFor(`${replicas} replicas of the new version`, async () => {
+        const { metadata, status } = await read();
+        least = Math.min(least, status.availableReplicas ?? 0);
+        const { observedGeneration, availableReplicas, updatedReplicas, replicas: all } = status;
+        const isCurrent = observedGeneration === metadata.generation;
+        return isCurrent && [availableReplicas, updatedReplicas, all].every((count) => count === replicas);
+      });
+      return least;
+    };
+    const first = settings({ ...chartValues(containers), 'containers.createNamespace': true, replicas: 1 });
+    await leastAvailable(['install', name, chartFolder, '--create-namespace', ...first], 1);
+    const variables = (await read()).spec.template.spec.containers[0].env;
+    t.ok(
+      variables.some(({ name, value }) => name === 'SP_LEADER_ELECTION' && value === 'true'),
+      'one alone is elected too',
+    );
+
+    const upgrade = ['upgrade', name, chartFolder, '--reuse-values'];
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    const podNames = async () => {
+      const { items } = await api.get<{ items: ManifestObject[] }>(pods);
+      return items.map(({ metadata }) => metadata.name);
+    };
+    const [only] = await podNames();
+    t.ok((await leastAvailable([...upgrade, ...settings({ replicas: 2 })], 2)) >= 1);
+    t.ok((await podNames()).includes(only!), 'the first replica goes on: its configuration is that of one of two');
+    t.ok((await leastAvailable([...upgrade, ...settings({ 'image.tag': '9.9.9' })], 2)) >= 1);
+    await controlPlane.waitFor('the end of the first replica', async () => !(await podNames()).includes(only!));
+    t.ok((await leastAvailable(['rollback', name, '2'], 2)) >= 1);
+    await runHelm(['uninstall', name, ...common]);
+  },
+);
+
+const refused: [string, Record<string, unknown>, RegExp][] = [
+  ['no name', { 'provider.name': '' }, /\/provider\/name/],
+  ['a misspelt value', { 'provider.nmae': 'k8s-1' }, /additional properties 'nmae'/],
+  ['another type of Service', { 'containers.externalServiceType': 'ClusterIP' }, /\/containers\/externalServiceType/],
+  ['a URL where a host is meant', { 'containers.externalAddress': 'http://node' }, /\/containers\/externalAddress/],
+  ['a hint that there is not', { 'containers.allowedHints': ['volumes'] }, /\/containers\/allowedHints\/0/],
+  ['credentials in the URL of NATS', { 'nats.url': 'nats://user:password@nats' }, /\/nats\/url/],
+  ['files for TLS without TLS', { 'nats.tlsSecret': 'nats-tls' }, /\/nats\/url/],
+  ['no NATS', { 'nats.url': '' }, /\/nats/],
+  ['a half of what tokens need', { 'auth.issuer': 'https://issuer.example' }, /\/auth/],
+  [
+    'two ways to sign in at the registry',
+    {
+      'registration.tokenSecret': { name: 'dcm', key: 'token' },
+      'registration.client': { tokenEndpoint: 'https://issuer.example', id: 'a', secret: { name: 'dcm', key: 'b' } },
+    },
+    /\/registration/,
+  ],
+  ['client certificates without TLS', { 'server.tls.clientCASecret': { name: 'ca', key: 'ca.crt' } }, /\/server\/tls/],
+  ['the namespace of the provider for containers', { 'containers.namespace': 'dcm' }, /must be another namespace/],
+  ['a name that no Lease can have', { 'provider.name': 'K8s_1' }, /set leaderElection.leaseName/],
+];
+
+for (const [what, values, words] of refused) {
+  await t.test(`the chart refuses ${what}`, async (t) => {
+    const rendering = { release: 'provider', namespace: 'dcm', values: { ...chartValues('containers'), ...values } };
+    await t.rejects(renderChart(rendering), words);
+  });
+}
+
+/** As a Pod has it: Secrets read, references to other variables replaced. */
+function environment(variables: readonly Variable[]): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const { name, value, valueFrom } of variables) {
+    const given = valueFrom === undefined ? value : secretValues[name];
+    if (given === undefined) throw new Error(`${name} has no value`);
+    values[name] = given.replaceAll(/\$\((\w+)\)/g, (_, other: string) => values[other] ?? '');
+  }
+  return values;
+}
+
+function policyPath(kind: string, name: string): string {
+  const plural = kind.endsWith('Binding') ? 'validatingadmissionpolicybindings' : 'validatingadmissionpolicies';
+  return `/apis/admissionregistration.k8s.io/v1/${plural}/${name}`;
+}

@@ -1,0 +1,431 @@
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import t from 'tap';
+import type { ContainerEndpoint } from '../../src/containers/container.ts';
+import { containerStatus } from '../../src/containers/status.ts';
+import type { ObservedContainer, ObservedContainerObjects } from '../../src/containers/observed.ts';
+import { createStatusEventEncoder } from '../../src/events/cloud-event.ts';
+import type { StatusChange } from '../../src/events/cloud-event.ts';
+import { Outbox } from '../../src/events/outbox.ts';
+import { alwaysLeads } from '../../src/leadership/leadership.ts';
+import { StatusReporter } from '../../src/events/reporter.ts';
+import { MemorySource } from '../support/container-feed.ts';
+import { RecordingPublisher } from '../support/event-publisher.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { container, deployment, pod, terminated } from '../support/observed.ts';
+
+const minute = 60_000;
+
+const endpoints: [ContainerEndpoint, ContainerEndpoint] = [
+  { address: '10.96.45.12', port: 8080, scope: 'internal' },
+  { address: '203.0.113.1', port: 8443, scope: 'external' },
+];
+
+/** A reporter of which `changes` holds each report and `reported` its `id status`, with the time of it in milliseconds since the start. */
+function reporterOf({ debounceMs = 500, resyncPeriodMs = 10 * minute } = {}) {
+  const clock = new ManualClock();
+  const startedAt = clock.now();
+  const source = new MemorySource();
+  const reported: string[] = [];
+  const changes: StatusChange[] = [];
+  const times: number[] = [];
+  const warnings: string[] = [];
+  const reporter = new StatusReporter({
+    source,
+    put(change) {
+      const { containerId, status } = change;
+      changes.push(change);
+      reported.push(`${containerId} ${status}`);
+      times.push(clock.now() - startedAt);
+    },
+    debounceMs,
+    resyncPeriodMs,
+    log: pino({ level: 'warn' }, { write: (line: string) => warnings.push(line) }),
+    clock,
+  });
+  return { clock, source, reported, changes, times, warnings, reporter };
+}
+
+async function started(options?: Parameters<typeof reporterOf>[0]) {
+  const parts = reporterOf(options);
+  parts.reporter.start();
+  parts.source.becomeReady();
+  await parts.clock.advance(0);
+  return parts;
+}
+
+await t.test('reports every container once after the caches are filled', async (t) => {
+  const { clock, source, reported, reporter } = reporterOf();
+  for (let id = 0; id < 1_200; id++) source.setPhase(`c${id}`, 'Running');
+  reporter.start();
+  await clock.advance(5_000);
+  t.strictSame(reported, []);
+  source.becomeReady();
+  await clock.advance(5_000);
+  t.equal(reported.length, 1_200);
+  t.equal(new Set(reported).size, 1_200);
+  reporter.stop();
+});
+
+await t.test('reports the last state of a window at its end', async (t) => {
+  const { clock, source, reported, times, reporter } = await started();
+  source.setPhase('a', 'Pending');
+  await clock.advance(400);
+  source.setPhase('a', 'Running');
+  await clock.advance(10_000);
+  t.strictSame(reported, ['a RUNNING']);
+  t.strictSame(times, [500]);
+  reporter.stop();
+});
+
+await t.test('does not report a state that did not change, or came back within the window', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.setPhase('a', 'Running');
+  await clock.advance(500);
+  source.setPhase('a', 'Running');
+  await clock.advance(500);
+  source.setPhase('a', 'Pending');
+  await clock.advance(100);
+  source.setPhase('a', 'Running');
+  await clock.advance(5_000);
+  t.strictSame(reported, ['a RUNNING']);
+  reporter.stop();
+});
+
+await t.test('reports another Deployment of the same id, though its status is that of the one before', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.set('a', { deployment: deployment({ uid: 'uid-1' }), pods: [pod()] });
+  await clock.advance(500);
+  source.delete('a');
+  source.set('a', { deployment: deployment({ uid: 'uid-2' }), pods: [pod()] });
+  await clock.advance(5_000);
+  t.strictSame(reported, ['a RUNNING', 'a RUNNING']);
+  source.delete('a');
+  await clock.advance(500);
+  source.set('a', { deployment: deployment({ uid: 'uid-3' }), pods: [pod()] });
+  source.delete('a');
+  await clock.advance(5_000);
+  t.strictSame(reported.slice(2), ['a DELETED'], 'of one that came and went within a window there is nothing to tell');
+  reporter.stop();
+});
+
+await t.test('reports a change of the message alone', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.setPhase('a', 'Pending');
+  await clock.advance(500);
+  const waiting = container({ waiting: { reason: 'ErrImagePull' } });
+  source.set('a', { deployment: deployment(), pods: [pod({ phase: 'Pending', container: waiting })] });
+  await clock.advance(500);
+  t.strictSame(reported, ['a PENDING', 'a PENDING']);
+  reporter.stop();
+});
+
+await t.test('reports a change of the endpoints alone, and no other endpoints that say the same', async (t) => {
+  const { clock, source, changes, reporter } = await started();
+  const [internal, external] = endpoints;
+  source.setPhase('a', 'Running');
+  await clock.advance(500);
+  for (const each of [[internal], [internal, external], [internal, { ...external }], [external], []]) {
+    source.setEndpoints('a', each);
+    await clock.advance(500);
+  }
+  t.strictSame(
+    changes.map((change) => change.endpoints),
+    [[], [internal], [internal, external], [external], []],
+  );
+  t.ok(changes.every(({ status, message }) => status === 'RUNNING' && message === 'Container is running.'));
+  reporter.stop();
+});
+
+await t.test('reports no endpoints that came and went within a window', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.setPhase('a', 'Running');
+  await clock.advance(500);
+  source.setEndpoints('a', endpoints);
+  await clock.advance(100);
+  source.setEndpoints('a', []);
+  await clock.advance(5_000);
+  t.strictSame(reported, ['a RUNNING']);
+  reporter.stop();
+});
+
+await t.test('repeats the endpoints as they are, and of a container that is deleted none', async (t) => {
+  const { clock, source, changes, reporter } = await started();
+  source.setPhase('a', 'Running');
+  source.setEndpoints('a', endpoints);
+  await clock.advance(11 * minute);
+  source.set('a', { deployment: deployment({ deletedAt: clock.now() }), pods: [] });
+  await clock.advance(minute);
+  t.strictSame(
+    changes.map((change) => [change.status, change.endpoints]),
+    [
+      ['RUNNING', endpoints],
+      ['RUNNING', endpoints],
+      ['DELETED', []],
+    ],
+  );
+  reporter.stop();
+});
+
+await t.test('reports a container that flaps for ever once a window', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  for (let change = 0; change < 100; change++) {
+    source.setPhase('a', ['Pending', 'Running', 'Failed'][change % 3]!);
+    await clock.advance(70);
+  }
+  t.ok(reported.length >= 9 && reported.length <= 14, `${reported.length} reports in 7 s`);
+  reporter.stop();
+});
+
+await t.test('does not let a container that flaps delay another', async (t) => {
+  const { clock, source, reported, times, reporter } = await started();
+  for (let change = 0; change < 20; change++) {
+    source.setPhase('flapping', change % 2 ? 'Pending' : 'Running');
+    if (change === 3) source.setPhase('calm', 'Running');
+    await clock.advance(50);
+  }
+  t.equal(times[reported.indexOf('calm RUNNING')], 650);
+  reporter.stop();
+});
+
+await t.test(
+  'reports the new state alone of a container that is deleted and created again within a window',
+  async (t) => {
+    const { clock, source, reported, reporter } = await started();
+    source.setPhase('a', 'Running');
+    await clock.advance(500);
+    source.delete('a');
+    await clock.advance(100);
+    source.setPhase('a', 'Pending');
+    await clock.advance(5_000);
+    t.strictSame(reported, ['a RUNNING', 'a PENDING']);
+    reporter.stop();
+  },
+);
+
+await t.test('reports a container that is created and deleted within a window as deleted', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.setPhase('a', 'Pending');
+  source.delete('a');
+  await clock.advance(5_000);
+  t.strictSame(reported, ['a DELETED']);
+  reporter.stop();
+});
+
+await t.test('says nothing of Pods whose Deployment it never saw', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.set('a', { pods: [pod()] });
+  await clock.advance(5_000);
+  t.strictSame(reported, []);
+  reporter.stop();
+});
+
+await t.test('reports a container that is back up after a crash as running when it stayed up', async (t) => {
+  const { clock, source, reported, times, reporter } = await started();
+  const back = pod({ container: backUp(clock.elapsed()) });
+  source.set('a', { deployment: deployment(), pods: [back] });
+  await clock.advance(1_000);
+  const timers = clock.pending;
+  for (let hint = 0; hint < 10; hint++) source.set('a', { deployment: deployment(), pods: [back] });
+  t.equal(clock.pending, timers, 'one look ahead, however often it is looked at');
+  await clock.advance(60_000);
+  t.strictSame(reported, ['a FAILED', 'a RUNNING']);
+  t.strictSame(times, [500, 10_500]);
+  reporter.stop();
+});
+
+await t.test('compares and repeats every container each period', async (t) => {
+  const { clock, source, reported, times, reporter } = await started({ resyncPeriodMs: 10 * minute });
+  for (let id = 0; id < 2_000; id++) source.setPhase(`c${id}`, 'Running');
+  source.setSilently('missed', { deployment: deployment(), pods: [pod()] });
+  await clock.advance(10 * minute - 1);
+  t.equal(reported.length, 2_000);
+  t.equal(source.resyncs, 0);
+  await clock.advance(10 * minute);
+  t.equal(source.resyncs, 1);
+  t.equal(reported.length, 4_001);
+  t.ok(reported.includes('missed RUNNING'));
+  const repeats = times.slice(2_000);
+  t.ok(repeats.at(-1)! - repeats[0]! > 9_000, 'spread over time');
+  const perSecond = Map.groupBy(repeats, (time) => Math.floor(time / 1_000));
+  t.ok(
+    [...perSecond.values()].every(({ length }) => length <= 220),
+    'evenly',
+  );
+  await clock.advance(10 * minute);
+  t.equal(reported.length, 6_002);
+  reporter.stop();
+  t.equal(clock.pending, 0);
+});
+
+await t.test('repeats many containers within a short period', async (t) => {
+  const { clock, source, reported, times, reporter } = await started({ debounceMs: 0, resyncPeriodMs: 1_000 });
+  for (let id = 0; id < 3_000; id++) source.setPhase(`c${id}`, 'Running');
+  await clock.advance(999);
+  t.equal(reported.length, 3_000);
+  await clock.advance(1_000);
+  t.equal(reported.length, 6_000);
+  t.ok(times.at(-1)! < 2_000);
+  reporter.stop();
+});
+
+await t.test('repeats nothing when the cluster cannot be asked, and gives up asking at the end', async (t) => {
+  const { clock, source, reported, warnings, reporter } = await started();
+  source.setPhase('a', 'Running');
+  source.onResync = () => Promise.reject(new Error('connection refused'));
+  await clock.advance(11 * minute);
+  t.strictSame(reported, ['a RUNNING']);
+  t.equal(warnings.length, 1);
+  let asked: AbortSignal | undefined;
+  source.onResync = (signal) => {
+    asked = signal;
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    });
+  };
+  await clock.advance(10 * minute);
+  t.notOk(asked?.aborted);
+  await clock.advance(10 * minute);
+  t.equal(warnings.length, 2, 'a resync that hangs ends with its period');
+  t.strictSame(reported, ['a RUNNING']);
+  reporter.stop();
+  t.ok(asked?.aborted);
+  await clock.advance(0);
+  t.equal(warnings.length, 2, 'stopping is no failure');
+});
+
+await t.test('repeats nothing while the caches are cut off, and everything with the next resync after', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  for (let id = 0; id < 1_000; id++) source.setPhase(`c${id}`, 'Running');
+  source.setPhase('gone', 'Running');
+  await clock.advance(minute);
+  source.delete('gone');
+  await clock.advance(10 * minute - minute + 2_000);
+  const before = reported.length;
+  t.ok(before > 1_002 && before < 2_000, 'in the middle of repeating');
+  source.isCutOff = true;
+  await clock.advance(15 * minute);
+  t.equal(reported.length, before);
+  source.isCutOff = false;
+  await clock.advance(30 * minute);
+  t.equal(reported.length, before + 3 * 1_001 - 1, 'DELETED was repeated twice, the rest three times');
+  t.equal(reported.filter((report) => report === 'gone DELETED').length, 3);
+  reporter.stop();
+});
+
+await t.test('repeats DELETED at the next two resyncs, and then forgets the container', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.setPhase('a', 'Running');
+  await clock.advance(minute);
+  source.delete('a');
+  await clock.advance(60 * minute);
+  t.strictSame(reported, ['a RUNNING', 'a DELETED', 'a DELETED', 'a DELETED']);
+  source.set('a', { pods: [pod()] });
+  await clock.advance(60 * minute);
+  t.equal(reported.length, 4);
+  source.setPhase('a', 'Pending');
+  await clock.advance(minute);
+  t.equal(reported.at(-1), 'a PENDING', 'a container of the same id is a new one');
+  reporter.stop();
+});
+
+await t.test('reports a Deployment that a finalizer holds as deleted, and repeats that no more often', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.set('a', { deployment: deployment({ deletedAt: clock.now() }), pods: [] });
+  await clock.advance(100 * minute);
+  t.strictSame(reported, ['a DELETED', 'a DELETED', 'a DELETED']);
+  source.delete('a');
+  await clock.advance(100 * minute);
+  t.equal(reported.length, 3);
+  reporter.stop();
+});
+
+await t.test('reports what waits for the end of its window when it stops, and nothing after', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.setPhase('a', 'Running');
+  const back = pod({ container: backUp(clock.elapsed()) });
+  source.set('b', { deployment: deployment(), pods: [back] });
+  reporter.stop();
+  t.strictSame(reported, ['a RUNNING', 'b FAILED']);
+  source.setPhase('a', 'Failed');
+  await clock.advance(100 * minute);
+  t.equal(reported.length, 2);
+  t.equal(clock.pending, 0);
+});
+
+await t.test('ends with the last status published, whatever changes, fails and is cut off meanwhile', async (t) => {
+  const id = fc.constantFrom('a', 'b', 'c');
+  const phase = fc.constantFrom('Pending', 'Running', 'Failed', 'Unknown', 'Succeeded');
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('change' as const), id, phase }) },
+    fc.record({ kind: fc.constant('missed' as const), id, phase }),
+    fc.record({ kind: fc.constant('crash' as const), id }),
+    fc.record({ kind: fc.constant('reach' as const), id, reached: fc.subarray(endpoints) }),
+    fc.record({ kind: fc.constant('delete' as const), id }),
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 2_000 }) }) },
+    fc.record({ kind: fc.constantFrom('disconnect' as const, 'connect' as const, 'fail' as const, 'mend' as const) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const clock = new ManualClock();
+      const source = new MemorySource();
+      const publisher = new RecordingPublisher();
+      const log = pino({ level: 'silent' });
+      const outbox = new Outbox({
+        publisher,
+        encode: createStatusEventEncoder({ providerName: 'sp', namespace: 'containers' }),
+        leadership: alwaysLeads,
+        log,
+        clock,
+      });
+      const put = outbox.put.bind(outbox);
+      const reporter = new StatusReporter({ source, put, debounceMs: 500, resyncPeriodMs: 5_000, log, clock });
+      reporter.start();
+      source.becomeReady();
+      const touched = new Set<string>();
+      for (const step of steps) {
+        if ('id' in step) touched.add(step.id);
+        if (step.kind === 'change') source.setPhase(step.id, step.phase);
+        else if (step.kind === 'missed') source.setSilently(step.id, objectsOf(step.id, { phase: step.phase }));
+        else if (step.kind === 'crash') source.set(step.id, objectsOf(step.id, { container: backUp(clock.elapsed()) }));
+        else if (step.kind === 'reach') source.setEndpoints(step.id, step.reached);
+        else if (step.kind === 'delete') source.delete(step.id);
+        else if (step.kind === 'wait') await clock.advance(step.ms);
+        else if (step.kind === 'disconnect') publisher.connected = false;
+        else if (step.kind === 'connect') publisher.connect();
+        else {
+          publisher.holding = step.kind === 'fail';
+          for (const { fail } of publisher.sent.slice()) fail(new Error('not confirmed'));
+        }
+      }
+      publisher.holding = false;
+      for (const { fail } of publisher.sent.slice()) fail(new Error('not confirmed'));
+      publisher.connect();
+      await clock.advance(30_000);
+      reporter.stop();
+      await clock.advance(0);
+      for (const containerId of touched) {
+        const last = publisher.sent.findLast(({ data }) => data.id === containerId)?.data;
+        const { status, message } = containerStatus(source.observe(containerId), clock.elapsed());
+        if (last === undefined && status === 'DELETED') continue;
+        if (last?.status !== status || last.message !== message) return false;
+        const reached = source.observe(containerId).endpoints;
+        const told = status === 'DELETED' ? undefined : reached.length > 0 ? reached : null;
+        if (!isDeepStrictEqual(last.output_spec?.endpoints, told)) return false;
+      }
+      return outbox.size === 0;
+    }),
+    { numRuns: 300 },
+  );
+  t.pass();
+});
+
+function objectsOf(containerId: string, changes: Parameters<typeof pod>[0]): ObservedContainerObjects {
+  return { deployment: deployment({ containerId }), pods: [pod({ containerId, ...changes })] };
+}
+
+/** A container that is up again after a back-off. */
+function backUp(upSince: number): ObservedContainer {
+  return container({ running: true }, { restartCount: 2, lastState: terminated(1), backOff: { upSince } });
+}

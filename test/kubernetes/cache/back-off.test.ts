@@ -1,0 +1,99 @@
+/** Back-off between restarts as the caches remember it. */
+import t from 'tap';
+import { connect, openSandbox, unhurried } from '../../support/cluster.ts';
+import type { ConnectedCluster, SandboxCluster } from '../../support/cluster.ts';
+import { containerSpec } from '../../support/base-spec.ts';
+import { eventually } from '../../support/kubernetes.ts';
+
+interface PlayedContainer {
+  restartCount: number;
+  state: object;
+  lastState?: object;
+}
+
+const crash = { terminated: { exitCode: 1, reason: 'Error' } };
+const waiting: PlayedContainer = {
+  restartCount: 1,
+  state: { waiting: { reason: 'CrashLoopBackOff' } },
+  lastState: crash,
+};
+const upAgain: PlayedContainer = { restartCount: 2, state: { running: {} }, lastState: crash };
+
+/** Makes a container whose Pod the test plays, since no controller does. */
+async function playPod({ sandbox, namespace }: SandboxCluster, { repository }: ConnectedCluster) {
+  const { id } = await repository.create({ id: 'a', spec: containerSpec() }, unhurried());
+  const [deployment] = sandbox.objects.list('deployments', namespace);
+  const { labels } = deployment!.metadata;
+  const spec = { containers: [{ name: 'web', image: 'web:1' }] };
+  const place = { resource: 'pods', namespace, name: 'dcm-a-1-1' };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { namespace, name: place.name, labels }, spec };
+  sandbox.objects.create(pod);
+  return (container: PlayedContainer): string => {
+    const containerStatuses = [{ name: 'web', ready: true, image: '', imageID: '', ...container }];
+    sandbox.objects.patch(place, { status: { phase: 'Running', containerStatuses } }, 'status');
+    return id;
+  };
+}
+
+function untilStatus({ repository }: ConnectedCluster, status: string, id = 'a') {
+  return eventually(
+    async () => (await repository.get(id, unhurried())).status,
+    (found) => found === status,
+  );
+}
+
+t.test('is remembered from the watch', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster);
+  const play = await playPod(cluster, connected);
+  play({ restartCount: 1, state: { running: {} }, lastState: crash });
+  await untilStatus(connected, 'RUNNING');
+  play(waiting);
+  await untilStatus(connected, 'FAILED');
+  play(upAgain);
+  await eventually(
+    () => connected.source.observe('a').pods[0]?.container?.restartCount,
+    (count) => count === 2,
+  );
+  t.equal((await connected.repository.get('a', unhurried())).status, 'FAILED');
+  await untilStatus(connected, 'RUNNING');
+});
+
+t.test('is carried over by a new list, also when the watch told nothing meanwhile', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster);
+  const play = await playPod(cluster, connected);
+  play(waiting);
+  await untilStatus(connected, 'FAILED');
+  cluster.sandbox.faults.silenceWatches();
+  play(upAgain);
+  await connected.source.resync(unhurried().signal);
+  t.match(connected.source.observe('a').pods, [{ container: { restartCount: 2, backOff: { upSince: Number } } }]);
+  t.equal((await connected.repository.get('a', unhurried())).status, 'FAILED');
+});
+
+t.test('is not known to a provider that has just started', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster);
+  const play = await playPod(cluster, connected);
+  play(waiting);
+  await untilStatus(connected, 'FAILED');
+  play(upAgain);
+  await using later = await connect(cluster);
+  t.equal((await later.repository.get('a', unhurried())).status, 'RUNNING');
+});
+
+t.test('still counts for a read that asks the cluster itself', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster, { bounds: { liveMs: 1_000 } });
+  const play = await playPod(cluster, connected);
+  play(waiting);
+  await untilStatus(connected, 'FAILED');
+  cluster.sandbox.faults.silenceWatches();
+  await eventually(
+    () => connected.health.healthy(),
+    (healthy) => !healthy,
+  );
+  play(upAgain);
+  t.equal((await connected.repository.get('a', unhurried())).status, 'FAILED');
+});

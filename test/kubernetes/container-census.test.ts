@@ -1,0 +1,54 @@
+import t from 'tap';
+
+import { KubernetesClient } from '../../src/kubernetes/api/client.ts';
+import { openConnection } from '../../src/kubernetes/api/connection.ts';
+import { containerCensus } from '../../src/kubernetes/container-census.ts';
+import { createContainer, deleteContainer } from '../support/containers.ts';
+import { captureLog } from '../support/log-lines.ts';
+import { onlyInSandbox, startSystem } from '../support/system.ts';
+
+const system = await startSystem();
+t.teardown(() => system[Symbol.asyncDispose]());
+const { client, cluster } = system;
+const { namespace } = cluster;
+const connection = openConnection(cluster.kubeconfig);
+t.teardown(() => connection.close());
+const { signal } = new AbortController();
+
+function census() {
+  const { log, lines } = captureLog();
+  return { ...containerCensus(new KubernetesClient(connection, namespace), { namespace, log }), lines };
+}
+
+t.test('lists the containers that exist at the moment of asking', async (t) => {
+  for (const id of ['a', 'b', 'c']) await createContainer(client, id);
+  await deleteContainer(client, 'b');
+  const ids = await census().listIds(signal);
+  t.strictSame([...ids].sort(), ['a', 'c']);
+});
+
+t.test('knows the uid of the namespace', async (t) => {
+  const answer = await cluster.request('GET', `/api/v1/namespaces/${namespace}`);
+  const { metadata } = answer.body as { metadata: { uid: string } };
+  t.equal(await census().namespaceUid(signal), metadata.uid);
+});
+
+t.test(
+  'warns once where the namespace may not be read',
+  onlyInSandbox('the tests may do anything there'),
+  async (t) => {
+    const message = `namespaces "${namespace}" is forbidden: User "u" cannot get resource "namespaces" in API group ""`;
+    using _ = cluster.sandbox!.faults.refuse({ code: 403, message }, { verb: 'get', resource: 'namespaces' });
+    const { namespaceUid, lines } = census();
+    t.equal(await namespaceUid(signal), undefined);
+    t.equal(await namespaceUid(signal), undefined);
+    t.match(lines, [{ level: 'warn', namespace }]);
+    t.equal(lines.length, 1);
+  },
+);
+
+t.test('rejects when the cluster cannot be asked', async (t) => {
+  const ended = AbortSignal.abort(new Error('stopping'));
+  await t.rejects(census().namespaceUid(ended), { message: 'stopping' });
+  await t.rejects(census().listIds(ended), { message: 'stopping' });
+});
