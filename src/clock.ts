@@ -4,11 +4,12 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some start: never goes back, whatever happens to the system's time. */
   elapsed(): number;
-  /** Calls back once after `ms` milliseconds, at most about 24 days. Returns the function that cancels it. */
+  /** Calls back once after `ms` milliseconds, at most `maxTimerMs`. Returns the function that cancels it. */
   after(ms: number, callback: () => void): () => void;
 }
 
-const maxTimerMs = 2 ** 31 - 1;
+/** The longest time that a Node timer can wait, in milliseconds: a longer one would fire at once. */
+export const maxTimerMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),

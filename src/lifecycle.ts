@@ -46,11 +46,11 @@ export function stopWithin(part: Part, ms: number): Part {
   };
 }
 
-const DEFAULT_STOP_MS = 100;
+const defaultStopMs = 100;
 /** What may be kept for the stop of later parts, of the whole time. */
-const MAX_KEPT_SHARE = 1 / 3;
+const maxKeptShare = 1 / 3;
 /** How long after its deadline a part is waited for; a fifth of its time where that is shorter. */
-const GRACE_MS = 500;
+const graceMs = 500;
 
 /** @throws what the first part throws that cannot start; those before it are left running */
 export async function startParts(parts: readonly Part[]): Promise<void> {
@@ -63,17 +63,17 @@ export async function startParts(parts: readonly Part[]): Promise<void> {
  */
 export async function stopParts(parts: readonly Part[], withinMs: number, log: Logger): Promise<void> {
   const endsAt = performance.now() + withinMs;
-  const wanted = parts.reduce((sum, { stopMs = DEFAULT_STOP_MS }) => sum + stopMs, 0);
-  const scale = Math.min(1, (withinMs * MAX_KEPT_SHARE) / wanted);
+  const wanted = parts.reduce((sum, { stopMs = defaultStopMs }) => sum + stopMs, 0);
+  const scale = Math.min(1, (withinMs * maxKeptShare) / wanted);
   let keptMs = wanted * scale;
   for (const part of parts.toReversed()) {
-    keptMs -= (part.stopMs ?? DEFAULT_STOP_MS) * scale;
+    keptMs -= (part.stopMs ?? defaultStopMs) * scale;
     await stopPart(part, Math.max(0, endsAt - performance.now() - keptMs), log);
   }
 }
 
 async function stopPart(part: Part, withinMs: number, log: Logger): Promise<void> {
-  const bound = { ms: withinMs - Math.min(GRACE_MS, withinMs / 5), message: 'the time for the stop is up' };
+  const bound = { ms: withinMs - Math.min(graceMs, withinMs / 5), message: 'the time for the stop is up' };
   const over = new AbortController();
   const late = sleep(withinMs, over.signal).then(() => 'late' as const);
   try {

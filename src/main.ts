@@ -30,11 +30,11 @@ import type { Telemetry } from './telemetry/telemetry.ts';
 import { sleep } from './time.ts';
 
 /** How long the last lines of the log may take. */
-const LOG_FLUSH_MS = 200;
+const logFlushMs = 200;
 /** How long a leader that stops may keep the others waiting for what it has left to publish: they repeat it all. */
-const LAST_EVENTS_MS = 3_000;
+const lastEventsMs = 3_000;
 /** npm passes a terminal's SIGINT on to a process that has it from the terminal already: within this time they are one. */
-const SAME_INTERRUPT_MS = 500;
+const sameInterruptMs = 500;
 
 const config = readConfigOrComplain();
 if (config !== undefined) await run(config, createLog(config.logLevel));
@@ -52,7 +52,7 @@ function readConfigOrComplain(): Config | undefined {
 
 async function run(config: Config, { log, flush }: Log): Promise<void> {
   const exit = async (code: number) => {
-    await flush(LOG_FLUSH_MS);
+    await flush(logFlushMs);
     process.exit(code);
   };
   process.on('uncaughtException', (err, origin) => {
@@ -67,7 +67,7 @@ async function run(config: Config, { log, flush }: Log): Promise<void> {
     probes.stop();
     const { drainDelayMs, shutdownMs } = config.server;
     await sleep(drainDelayMs);
-    await stopParts(parts, shutdownMs - Math.min(LOG_FLUSH_MS, shutdownMs / 10), log);
+    await stopParts(parts, shutdownMs - Math.min(logFlushMs, shutdownMs / 10), log);
     log.info('stopped');
   } catch (err) {
     log.error({ err }, 'cannot start');
@@ -86,7 +86,7 @@ function firstSignal(log: Logger, exit: (code: number) => Promise<void>): Promis
         resolve(signal);
         return;
       }
-      if (signal === 'SIGINT' && first.signal === 'SIGINT' && performance.now() - first.at < SAME_INTERRUPT_MS) return;
+      if (signal === 'SIGINT' && first.signal === 'SIGINT' && performance.now() - first.at < sameInterruptMs) return;
       log.warn({ signal }, 'second signal, exiting at once');
       void exit(128 + number);
     };
@@ -148,7 +148,7 @@ async function build(config: Config, log: Logger): Promise<Service> {
     election === undefined
       ? [cluster.part, nats, events, http, registration]
       : // Another replica takes over within seconds, while this one still answers what is in flight.
-        [cluster.part, http, nats, election, stopWithin(events, LAST_EVENTS_MS), registration];
+        [cluster.part, http, nats, election, stopWithin(events, lastEventsMs), registration];
   const probes = new Probes(working);
   const management: Part[] = [];
   if (config.management && metrics) {

@@ -14,20 +14,17 @@ export interface ProviderAddress {
   takenPort?: number;
 }
 
-const DEFAULT_PORT = 8080;
+const defaultPort = 8080;
 
 /** @param configured - the value of `SP_SERVER_ADDRESS`, kept but for a port of 0; absent: 127.0.0.1:8080 or another port */
-export async function chooseAddress(
-  configured: string | undefined,
-  usualPort = DEFAULT_PORT,
-): Promise<ProviderAddress> {
+export async function chooseAddress(configured: string | undefined, usualPort = defaultPort): Promise<ProviderAddress> {
   if (configured === undefined) {
     const port = (await isFree(usualPort)) ? usualPort : await freePort();
     const address = `127.0.0.1:${port}`;
     return { listen: address, url: `http://${address}`, ...(port !== usualPort && { takenPort: usualPort }) };
   }
   // What is no address is the provider's to refuse.
-  const { host, port } = parseListenAddress(configured) ?? { host: '', port: DEFAULT_PORT };
+  const { host, port } = parseListenAddress(configured) ?? { host: '', port: defaultPort };
   const certainPort = port === 0 ? await freePort() : port;
   const everyInterface = ['', '0.0.0.0', '::'].includes(host);
   return {

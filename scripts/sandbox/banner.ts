@@ -15,7 +15,7 @@ export interface BannerFacts {
   ownCluster: boolean;
 }
 
-const EXAMPLE = {
+const exampleBody = {
   spec: {
     service_type: 'container',
     metadata: { name: 'web' },
@@ -38,7 +38,7 @@ export function formatBanner({ url, takenPort, managementUrl, nats, kubeconfig, 
     '',
     'Create a container, look at it, delete it:',
     '',
-    `  curl -X POST '${containers}?id=web' -H 'Content-Type: application/json' -d '${JSON.stringify(EXAMPLE)}'`,
+    `  curl -X POST '${containers}?id=web' -H 'Content-Type: application/json' -d '${JSON.stringify(exampleBody)}'`,
     `  curl ${containers}/web`,
     `  curl -X DELETE ${containers}/web`,
     '',

@@ -14,18 +14,18 @@ import { startProvider } from './provider.ts';
 import { startRegistry } from './registry.ts';
 import { untilNpmEnds } from '../parents.ts';
 
-const MANAGEMENT_PORT = 8081;
-const MAX_REPLICAS = 9;
+const managementPort = 8081;
+const maxReplicas = 9;
 /** npm passes a terminal's SIGINT on to us, who have it already: only a signal after this time means hurry. */
-const SAME_SIGNAL_MS = 500;
+const sameSignalMs = 500;
 
 const { values: options } = parseArgs({
   options: { log: { type: 'boolean', default: false }, replicas: { type: 'string', default: '1' } },
 });
 const showWholeLog = options.log;
 const replicas = Number(options.replicas);
-if (!Number.isInteger(replicas) || replicas < 1 || replicas > MAX_REPLICAS) {
-  console.error(`--replicas is ${options.replicas}: it must be a whole number from 1 to ${MAX_REPLICAS}`);
+if (!Number.isInteger(replicas) || replicas < 1 || replicas > maxReplicas) {
+  console.error(`--replicas is ${options.replicas}: it must be a whole number from 1 to ${maxReplicas}`);
   process.exit(1);
 }
 /** Kept back until the banner is out. */
@@ -44,7 +44,7 @@ async function run(stop: Promise<void>): Promise<void> {
   const kubeconfig = configured('SP_K8S_KUBECONFIG') ?? (await parts.use(await startKubernetesApi()).writeKubeconfig());
   const registryUrl = configured('DCM_REGISTRATION_URL') ?? parts.use(await startOwnRegistry()).url;
   const address = await chooseAddress(configured('SP_SERVER_ADDRESS'));
-  const management = await chooseAddress(configured('SP_MANAGEMENT_ADDRESS'), MANAGEMENT_PORT);
+  const management = await chooseAddress(configured('SP_MANAGEMENT_ADDRESS'), managementPort);
   const following = followEvents(nats.url, (event) => say(formatEvent(event)));
   if (natsUrl === undefined) parts.use(await following);
   else following.catch((error: unknown) => say(`Status events cannot be shown: ${String(error)}`));
@@ -119,7 +119,7 @@ function untilSignal(): Promise<void> {
   return new Promise((resolve) => {
     let first: number | undefined;
     const receive = () => {
-      if (first !== undefined && performance.now() - first > SAME_SIGNAL_MS) process.exit(1);
+      if (first !== undefined && performance.now() - first > sameSignalMs) process.exit(1);
       first ??= performance.now();
       resolve();
     };

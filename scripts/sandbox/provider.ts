@@ -17,16 +17,16 @@ export interface Provider extends AsyncDisposable {
   ended: Promise<void>;
 }
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const mainFile = join(import.meta.dirname, '../../src/main.ts');
 /** Past this its graceful end is cut short. */
-const STOP_TIMEOUT_MS = 1_300;
+const stopTimeoutMs = 1_300;
 
 /**
  * It has a process group of its own, so that a terminal's Ctrl-C reaches it once, from us, and not as two signals, of
  * which the second ends it at once.
  */
 export function startProvider({ env, onLine }: ProviderOptions): Provider {
-  const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(process.execPath, [mainFile], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const kill = () => child.kill('SIGKILL');
   process.on('exit', kill);
   const ended = once(child, 'close').then(() => void process.off('exit', kill));
@@ -44,7 +44,7 @@ export function startProvider({ env, onLine }: ProviderOptions): Provider {
     ended,
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGTERM');
-      const timer = setTimeout(kill, STOP_TIMEOUT_MS);
+      const timer = setTimeout(kill, stopTimeoutMs);
       await ended;
       clearTimeout(timer);
     },

@@ -29,7 +29,7 @@ interface Provider {
   health?: string;
 }
 
-const POLL_TIMEOUT_MS = 5_000;
+const pollTimeoutMs = 5_000;
 
 export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
   const { pollMs = 10_000, onRegistration, onHealth } = options;
@@ -79,7 +79,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
 async function askHealth(endpoint: string, closing: AbortSignal): Promise<string> {
   try {
     const response = await fetch(`${endpoint}/health`, {
-      signal: AbortSignal.any([closing, AbortSignal.timeout(POLL_TIMEOUT_MS)]),
+      signal: AbortSignal.any([closing, AbortSignal.timeout(pollTimeoutMs)]),
     });
     const { status } = (await response.json()) as { status?: string };
     return status ?? `HTTP ${response.status}`;

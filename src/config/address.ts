@@ -8,34 +8,34 @@ export interface ListenAddress {
   port: number;
 }
 
-const ADDRESS = /^(?:\[(?<ipv6>[^\]]*)\]|(?<host>[^:[\]]*)):(?<port>\d{1,5})$/;
-const HOST = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/;
+const addressPattern = /^(?:\[(?<ipv6>[^\]]*)\]|(?<host>[^:[\]]*)):(?<port>\d{1,5})$/;
+const hostPattern = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/;
 
 /** RFC 1123, section 2.1: what ends in a number is an IPv4 address or nothing. */
-const HOST_NAME =
+const hostNamePattern =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*(?!\d+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
 
 /** Addresses that are nobody's, such as `0.0.0.0`. */
-const UNSPECIFIED = /^[0.:]+$/;
+const unspecifiedPattern = /^[0.:]+$/;
 
 /**
  * A host name or IP address at which others reach something, as it is written; undefined for anything else, and for an
  * IPv6 address with a zone, which means something on one machine alone.
  */
 export function parseHost(text: string): string | undefined {
-  const isHost = isIP(text) === 0 ? HOST_NAME.test(text) : !text.includes('%') && !UNSPECIFIED.test(text);
+  const isHost = isIP(text) === 0 ? hostNamePattern.test(text) : !text.includes('%') && !unspecifiedPattern.test(text);
   return isHost ? text : undefined;
 }
 
 /** `:8080`, `host:8080`, `127.0.0.1:8080` or `[::1]:8080`; undefined for anything else. */
 export function parseListenAddress(text: string): ListenAddress | undefined {
-  const parts = ADDRESS.exec(text)?.groups;
+  const parts = addressPattern.exec(text)?.groups;
   if (parts === undefined) return undefined;
   const port = Number(parts.port);
   if (port > 65_535) return undefined;
   if (parts.ipv6 !== undefined) return isIPv6(parts.ipv6) ? { host: parts.ipv6, port } : undefined;
   const host = parts.host ?? '';
-  return host === '' || HOST.test(host) ? { host, port } : undefined;
+  return host === '' || hostPattern.test(host) ? { host, port } : undefined;
 }
 
 /** The address as it stands in a URL or a log line. */

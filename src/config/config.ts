@@ -1,4 +1,5 @@
 /** The environment as configuration: read once, checked whole, every fault named at once. */
+import { maxTimerMs } from '../clock.ts';
 import { defaultCrashTolerance } from '../containers/status.ts';
 import { NatsUrlError, parseNatsUrls } from './nats-urls.ts';
 import type { NatsServers } from './nats-urls.ts';
@@ -7,7 +8,7 @@ import type { ListenAddress } from './address.ts';
 import { defaultHintPolicy, hintNames } from '../containers/hints.ts';
 import type { HintName, HintPolicy } from '../containers/hints.ts';
 import { parseAnnotationKeys, parseHintNames, parseObjectNames } from './hints.ts';
-import { MAX_TIMER_MS, parseDuration } from './duration.ts';
+import { parseDuration } from './duration.ts';
 import { defaultLeaseName, isObjectName } from './lease-name.ts';
 import { isTrustworthyUrl } from '../trustworthy-url.ts';
 
@@ -39,7 +40,7 @@ export interface RegistryConfig {
   authentication?: { token: string } | ClientCredentials;
 }
 
-/** Times are milliseconds, 1 to `MAX_TIMER_MS`; the debounce window and the refresh of the registration may be 0. */
+/** Times are milliseconds, 1 to `maxTimerMs`; the debounce window and the refresh of the registration may be 0. */
 export interface Config {
   logLevel: LogLevel;
   provider: ProviderIdentity;
@@ -150,7 +151,7 @@ const duration: Kind<number> = {
   allowed: 'a duration above 0 and up to 596h, such as 500ms, 15s or 1m30s',
   parse(value) {
     const ms = parseDuration(value);
-    return ms !== undefined && ms > 0 && ms <= MAX_TIMER_MS ? ms : undefined;
+    return ms !== undefined && ms > 0 && ms <= maxTimerMs ? ms : undefined;
   },
 };
 
@@ -186,12 +187,12 @@ const clientText: Kind<string> = {
 };
 
 const milliseconds: Kind<number> = {
-  allowed: `a whole number of milliseconds from 0 to ${MAX_TIMER_MS}`,
-  parse: (value) => (/^\d{1,10}$/.test(value) && Number(value) <= MAX_TIMER_MS ? Number(value) : undefined),
+  allowed: `a whole number of milliseconds from 0 to ${maxTimerMs}`,
+  parse: (value) => (/^\d{1,10}$/.test(value) && Number(value) <= maxTimerMs ? Number(value) : undefined),
 };
 
 const restarts: Kind<number> = {
-  allowed: `a whole number of restarts from 0 to ${MAX_TIMER_MS}`,
+  allowed: `a whole number of restarts from 0 to ${maxTimerMs}`,
   parse: milliseconds.parse,
 };
 

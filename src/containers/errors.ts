@@ -13,7 +13,7 @@ export interface Violation {
 export abstract class ContainerError extends Error {}
 
 /** How many violations are told; a request within the limits could have tens of thousands, and take seconds to tell. */
-export const MAX_VIOLATIONS = 1_000;
+export const maxViolations = 1_000;
 
 /**
  * The request asks for what cannot be (400). `violations` is empty where what is wrong belongs to no single field. The
@@ -21,12 +21,12 @@ export const MAX_VIOLATIONS = 1_000;
  */
 export class InvalidArgumentError extends ContainerError {
   override readonly name = 'InvalidArgumentError';
-  /** `MAX_VIOLATIONS` at most. */
+  /** `maxViolations` at most. */
   readonly violations: readonly Violation[];
 
   /** @param refusal - who refuses what, as a sentence, where that is not plain; stands before the violations */
   constructor(refusal: string | undefined, violations: readonly Violation[] = [], options?: ErrorOptions) {
-    const told = violations.slice(0, MAX_VIOLATIONS);
+    const told = violations.slice(0, maxViolations);
     super([refusal, ...summarize(told)].filter((sentence) => sentence !== undefined).join(' '), options);
     this.violations = told;
   }
@@ -37,7 +37,7 @@ function summarize([first, ...others]: readonly Violation[]): string[] {
   if (first === undefined) return [];
   const sentence = `The ${placeOf(first)} ${first.detail}.`;
   if (others.length === 0) return [sentence];
-  const count = others.length + 1 < MAX_VIOLATIONS ? String(others.length) : `at least ${others.length}`;
+  const count = others.length + 1 < maxViolations ? String(others.length) : `at least ${others.length}`;
   return [sentence, others.length === 1 ? 'There is 1 other violation.' : `There are ${count} other violations.`];
 }
 

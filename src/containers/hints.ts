@@ -4,7 +4,7 @@
  */
 import { posix } from 'node:path';
 import type { ContainerSpec } from './container.ts';
-import { MAX_VIOLATIONS } from './errors.ts';
+import { maxViolations } from './errors.ts';
 import type { Violation } from './errors.ts';
 import { arrayOf, escapePointer, findRepetitions, objectOf } from './json.ts';
 import type { Json } from './json.ts';
@@ -65,7 +65,7 @@ const probeNames = ['readiness_probe', 'liveness_probe', 'startup_probe'] as con
 const probeActions = ['http_get', 'tcp_socket', 'grpc', 'exec'] as const;
 
 /**
- * Violations of the hints of a `spec` as it was sent, `MAX_VIOLATIONS` at most; unknown hints, and those of other providers,
+ * Violations of the hints of a `spec` as it was sent, `maxViolations` at most; unknown hints, and those of other providers,
  * are nobody's here.
  */
 export function findHintViolations(spec: Json, policy: HintPolicy): Violation[] {
@@ -73,7 +73,7 @@ export function findHintViolations(spec: Json, policy: HintPolicy): Violation[] 
   return rules
     .values()
     .flatMap((rule) => rule(hints, policy))
-    .take(MAX_VIOLATIONS)
+    .take(maxViolations)
     .toArray();
 }
 

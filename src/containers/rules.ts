@@ -2,7 +2,7 @@
  * What a container must obey beyond its schema. The rules look at whatever a client sent, whether or not the schema holds
  * for it, and speak only of those parts that have the right type, so that a client learns all its violations at once.
  */
-import { MAX_VIOLATIONS } from './errors.ts';
+import { maxViolations } from './errors.ts';
 import type { Violation } from './errors.ts';
 import { arrayOf, escapePointer, findRepetitions, objectOf } from './json.ts';
 import type { Json } from './json.ts';
@@ -15,27 +15,27 @@ import { cpuMillicores, memoryBytes } from './units.ts';
 type Rule = (spec: Json, policy: HintPolicy) => Iterable<Violation>;
 
 /** A path of its own under the collection. */
-const HEALTH = 'health';
-const MEMORY_LIMIT = 1n << 63n;
-const MAX_CORES = 1_000_000;
+const healthId = 'health';
+const memoryLimit = 1n << 63n;
+const maxCores = 1_000_000;
 /**
  * Levels of arrays and objects below a member of the spec: `JSON.stringify` takes room on the stack for each, and a
  * container that cannot be written as JSON could be neither kept nor listed.
  */
-const MAX_DEPTH = 500;
+const maxDepth = 500;
 
 /** Violations of an id that a client chose; `id` as it was sent, absent where it chose none. */
 export function findIdViolations(id: unknown): Violation[] {
-  return id === HEALTH ? [{ detail: `must not be "${HEALTH}", which is a path of its own`, parameter: 'id' }] : [];
+  return id === healthId ? [{ detail: `must not be "${healthId}", which is a path of its own`, parameter: 'id' }] : [];
 }
 
-/** Violations of `spec` as it was sent, `MAX_VIOLATIONS` at most, with pointers into the body that it is a member of. */
+/** Violations of `spec` as it was sent, `maxViolations` at most, with pointers into the body that it is a member of. */
 export function findSpecViolations(spec: unknown, policy: HintPolicy = defaultHintPolicy): Violation[] {
   const members = objectOf(spec);
   return rules
     .values()
     .flatMap((rule) => rule(members, policy))
-    .take(MAX_VIOLATIONS)
+    .take(maxViolations)
     .toArray();
 }
 
@@ -86,13 +86,13 @@ function findCpuViolations(spec: Json): Violation[] {
     return min > max ? [{ detail: 'must be <= max', pointer: '/spec/resources/cpu/min' }] : [];
   }
   return (['min', 'max'] as const)
-    .filter((bound) => typeof cpu[bound] === 'string' && (millicores[bound] ?? 0) > MAX_CORES * 1_000)
-    .map((bound) => ({ detail: `must be <= ${MAX_CORES} cores`, pointer: `/spec/resources/cpu/${bound}` }));
+    .filter((bound) => typeof cpu[bound] === 'string' && (millicores[bound] ?? 0) > maxCores * 1_000)
+    .map((bound) => ({ detail: `must be <= ${maxCores} cores`, pointer: `/spec/resources/cpu/${bound}` }));
 }
 
 /** What is not has a violation of its own already, which of integers the schema tells. */
 function isCpuInRange(millicores: number): boolean {
-  return millicores > 0 && millicores <= MAX_CORES * 1_000;
+  return millicores > 0 && millicores <= maxCores * 1_000;
 }
 
 function findMemoryViolations(spec: Json): Violation[] {
@@ -110,7 +110,7 @@ function findMemoryViolations(spec: Json): Violation[] {
 
 function memoryViolation(bytes: bigint | undefined): string | undefined {
   if (bytes === 0n) return 'must be more than zero';
-  if (bytes !== undefined && bytes >= MEMORY_LIMIT) return 'must be less than 2^63 bytes (8388608TB)';
+  if (bytes !== undefined && bytes >= memoryLimit) return 'must be less than 2^63 bytes (8388608TB)';
   return undefined;
 }
 
@@ -148,9 +148,9 @@ function* malformedTexts(values: readonly unknown[], pointerOf: (index: number) 
 
 function findDepthViolations(spec: Json): Violation[] {
   return Object.keys(spec)
-    .filter((name) => isDeeperThan(MAX_DEPTH, spec[name]))
+    .filter((name) => isDeeperThan(maxDepth, spec[name]))
     .map((name) => ({
-      detail: `must not be more than ${MAX_DEPTH} levels deep`,
+      detail: `must not be more than ${maxDepth} levels deep`,
       pointer: `/spec/${escapePointer(name)}`,
     }));
 }

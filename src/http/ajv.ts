@@ -2,7 +2,7 @@
 import { Ajv } from 'ajv';
 import type { Options } from 'ajv';
 import ajvFormats from 'ajv-formats';
-import { MAX_VIOLATIONS } from '../containers/errors.ts';
+import { maxViolations } from '../containers/errors.ts';
 
 /**
  * Strict, never coercing, all errors with their schemas; knows the annotations that OpenAPI and this project add. It takes
@@ -25,13 +25,13 @@ export function createAjv(code: Options['code'] = {}): Ajv {
 }
 
 /** What Ajv finds at one place at most, such as a pattern and a length. */
-const ERRORS_OF_ONE_PLACE = 2;
+const errorsOfOnePlace = 2;
 
 /**
  * Has a validation that Ajv generated look at no more items and members once it has found more than is told. Each error takes
  * microseconds, and a body within its limit has room for a hundred thousand.
  */
 export function endLoopsInTime(code: string): string {
-  const found = MAX_VIOLATIONS * ERRORS_OF_ONE_PLACE;
+  const found = maxViolations * errorsOfOnePlace;
   return code.replace(/\bfor\s*\((?:let|const) [^{}]*?\)\s*\{/g, `$&if(errors>=${found})break;`);
 }

@@ -11,7 +11,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { tokenAuthentication } from './authentication.ts';
 import type { Authenticate, TokenRules } from './authentication.ts';
 import { bindOperations } from './bindings.ts';
-import { acceptJsonOnly, MAX_BODY_BYTES } from './body.ts';
+import { acceptJsonOnly, maxBodyBytes } from './body.ts';
 import { loadContract } from './document.ts';
 import { serveDocumentation } from './documentation.ts';
 import { drainOnClose } from './draining.ts';
@@ -22,7 +22,7 @@ import { RequestError, sendProblem } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
 import { loadTlsCredentials, renewTlsCredentials, tlsServerOptions } from './tls.ts';
 import type { TlsCredentials, TlsFiles } from './tls.ts';
-import { MAX_HEADER_BYTES, refuseTunnels, refuseUnreadable } from './unreadable.ts';
+import { maxHeaderBytes, refuseTunnels, refuseUnreadable } from './unreadable.ts';
 
 /** In milliseconds. */
 export interface Timeouts {
@@ -57,7 +57,7 @@ export interface AppOptions extends Telemetry {
 }
 
 /** How often requests that are too slow are looked for. */
-const MAX_CHECKING_INTERVAL_MS = 500;
+const maxCheckingIntervalMs = 500;
 
 /**
  * The application, ready for plugins and for `listen`, which it never calls itself. `close()` ends within
@@ -116,10 +116,10 @@ interface ServerParts {
 function createServer({ log, timeouts }: AppOptions, parts: ServerParts): FastifyInstance {
   const { exchanges, authenticate, credentials } = parts;
   const http = {
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: maxHeaderBytes,
     headersTimeout: timeouts.readMs,
     requestTimeout: timeouts.readMs,
-    connectionsCheckingInterval: Math.min(MAX_CHECKING_INTERVAL_MS, timeouts.readMs),
+    connectionsCheckingInterval: Math.min(maxCheckingIntervalMs, timeouts.readMs),
     requireHostHeader: false,
   };
   const app = fastify({
@@ -131,14 +131,14 @@ function createServer({ log, timeouts }: AppOptions, parts: ServerParts): Fastif
     schemaController: { compilersFactory: { buildValidator: compilesNothing, buildSerializer: compilesNothing } },
     genReqId: requestIdOf,
     requestIdHeader: false,
-    bodyLimit: MAX_BODY_BYTES,
+    bodyLimit: maxBodyBytes,
     requestTimeout: timeouts.readMs,
     keepAliveTimeout: timeouts.idleMs,
     http,
     ...(credentials && { https: { ...http, ...tlsServerOptions(credentials, timeouts.readMs) } }),
     return503OnClosing: false,
     // An id that is too long is an id that is not valid, and answered as such.
-    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
+    routerOptions: { maxParamLength: maxHeaderBytes },
     clientErrorHandler: refuseUnreadable({ log, exchanges, lingerMs: timeouts.readMs }),
     frameworkErrors: (error, request, reply) => {
       const refuse = (reason: unknown) => sendProblem(log, reason, request, reply);

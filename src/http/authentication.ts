@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { UnavailableError } from '../containers/errors.ts';
 import { IssuerKeys, KeysUnavailableError } from './issuer-keys.ts';
-import { RequestError, RETRY_AFTER_SECONDS } from './problem.ts';
+import { RequestError, retryAfterSeconds } from './problem.ts';
 
 export interface TokenRules {
   /** The `iss` of its tokens, over https or on this machine. */
@@ -31,7 +31,7 @@ const asymmetricAlgorithms = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
 /** By how much the clocks of the issuer and of this machine may differ, in seconds. */
-const CLOCK_TOLERANCE_SECONDS = 30;
+const clockToleranceSeconds = 30;
 
 const bearerPattern = /^Bearer +([\w.~+/-]+=*)$/i;
 
@@ -42,7 +42,7 @@ export function tokenAuthentication(rules: TokenRules, log: Logger, clock: Pick<
     issuer,
     audience,
     algorithms: asymmetricAlgorithms,
-    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    clockTolerance: clockToleranceSeconds,
     requiredClaims: ['exp'],
   };
   return async (authorization) => {
@@ -95,7 +95,7 @@ async function verifyWithKnown(token: string, keys: IssuerKeys, options: JWTVeri
 function refusalOf(error: unknown, log: Logger): Error {
   if (error instanceof KeysUnavailableError) {
     const message = 'The keys that tokens are checked with cannot be had.';
-    return new UnavailableError(message, RETRY_AFTER_SECONDS, { cause: error });
+    return new UnavailableError(message, retryAfterSeconds, { cause: error });
   }
   log.debug({ err: error }, 'a token was refused');
   return unauthenticated();

@@ -27,7 +27,7 @@ declare module 'fastify' {
   }
 }
 
-const WRITE_LIMITS = { atOnce: 128, waiting: 2_000 };
+const writeLimits = { atOnce: 128, waiting: 2_000 };
 
 /** A handler of any operation: what the typed ones of `Handlers` have in common. */
 type Handler = (call: Call) => Promise<Answer>;
@@ -57,7 +57,7 @@ export async function bindOperations(
     Object.keys(handlers),
   );
   const compile = createSchemaCompiler();
-  const shared = { compile, unreadLists: new UnreadLists(), admission: new Admission(WRITE_LIMITS) };
+  const shared = { compile, unreadLists: new UnreadLists(), admission: new Admission(writeLimits) };
   const bound = new Map<string, RouteOptions>();
   for (const operation of operations) {
     const operationId = operation.operationId as OperationId;

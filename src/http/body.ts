@@ -6,7 +6,7 @@ const jsonType = /^application\/json\s*(?:;|$)/i;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** What is kept of a body must fit into an annotation, which may have 256 KiB. */
-export const MAX_BODY_BYTES = 200 * 1024;
+export const maxBodyBytes = 200 * 1024;
 
 /** A body of any other type is refused with 415, unless it is empty: then there is none, whatever its type. */
 export function acceptJsonOnly(app: FastifyInstance): void {
@@ -49,7 +49,7 @@ export function inviteBody(
   const isChunked = headers['transfer-encoding'] !== undefined;
   const isEmpty = !isChunked && Number(length ?? 0) === 0;
   // A body that is too large is refused by its length before it is read.
-  if (headers.expect === undefined || isEmpty || Number(length) > MAX_BODY_BYTES) done();
+  if (headers.expect === undefined || isEmpty || Number(length) > maxBodyBytes) done();
   else if (headers['content-type'] === undefined && !isChunked) done(otherType());
   else {
     if (raw.httpVersion !== '1.0') reply.raw.writeContinue();

@@ -4,15 +4,15 @@ import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import type { Exchanges } from './exchanges.ts';
-import { RequestError, RETRY_AFTER_SECONDS } from './problem.ts';
+import { RequestError, retryAfterSeconds } from './problem.ts';
 
 /** What is kept of the time for the shutdown, so that cut connections are gone before it is over. */
-const CUT_MARGIN_MS = 500;
+const cutMarginMs = 500;
 /**
  * How long nothing is under way before what is left is closed: the next requests of clients that are busy on kept-alive
  * connections arrive meanwhile, and are refused rather than cut off.
  */
-const LULL_MS = 100;
+const lullMs = 100;
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -52,9 +52,9 @@ export function drainOnClose(app: FastifyInstance, exchanges: Exchanges, shutdow
       sockets.closeSilent();
     };
     // What has arrived while the event loop was busy is read first.
-    const lull = setTimeout(() => setImmediate(closeWhatIsIdle), Math.min(LULL_MS, shutdownMs / 5)).unref();
+    const lull = setTimeout(() => setImmediate(closeWhatIsIdle), Math.min(lullMs, shutdownMs / 5)).unref();
     exchanges.onEnd(() => lull.refresh());
-    const cut = setTimeout(cutConnections, shutdownMs - Math.min(CUT_MARGIN_MS, shutdownMs / 5)).unref();
+    const cut = setTimeout(cutConnections, shutdownMs - Math.min(cutMarginMs, shutdownMs / 5)).unref();
     server.once('close', () => {
       clearTimeout(lull);
       clearTimeout(cut);
@@ -64,7 +64,7 @@ export function drainOnClose(app: FastifyInstance, exchanges: Exchanges, shutdow
 }
 
 function refusal(): RequestError {
-  return new RequestError(503, 'The provider is stopping.', { 'retry-after': String(RETRY_AFTER_SECONDS) });
+  return new RequestError(503, 'The provider is stopping.', { 'retry-after': String(retryAfterSeconds) });
 }
 
 /**

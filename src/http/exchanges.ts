@@ -8,7 +8,7 @@ import { UnavailableError } from '../containers/errors.ts';
 import type { Abortable } from '../containers/waiting.ts';
 import { noMetrics } from '../telemetry/telemetry.ts';
 import type { Metrics, Telemetry } from '../telemetry/telemetry.ts';
-import { RETRY_AFTER_SECONDS } from './problem.ts';
+import { retryAfterSeconds } from './problem.ts';
 
 /** In milliseconds. */
 export interface ExchangeLimits {
@@ -19,10 +19,10 @@ export interface ExchangeLimits {
 }
 
 /** How often the limits are looked at, in milliseconds; short limits more often. */
-const MAX_CHECKING_INTERVAL_MS = 250;
+const maxCheckingIntervalMs = 250;
 
 /** How many requests of a connection may wait for those before them: clients that send several at once send few. */
-const MAX_WAITING = 32;
+const maxWaiting = 32;
 
 /** One request and its answer. */
 export class Exchange {
@@ -94,7 +94,7 @@ export class Exchanges {
     this.#log = log;
     this.#metrics = metrics;
     this.#limits = limits;
-    const interval = Math.min(MAX_CHECKING_INTERVAL_MS, limits.requestMs / 4, limits.writeMs / 4);
+    const interval = Math.min(maxCheckingIntervalMs, limits.requestMs / 4, limits.writeMs / 4);
     this.#timer = setInterval(() => this.#enforceLimits(), interval).unref();
   }
 
@@ -119,14 +119,14 @@ export class Exchanges {
     if (line.current.isOver) {
       line.current = exchange;
       handle();
-    } else if (line.waiting.length < MAX_WAITING) {
+    } else if (line.waiting.length < maxWaiting) {
       // Its time may be up while it waits.
       const handleInTime = () => {
         if (!reply.sent) handle();
       };
       line.waiting.push({ exchange, handle: handleInTime });
     } else {
-      reply.send(new UnavailableError('Too many requests wait on this connection.', RETRY_AFTER_SECONDS));
+      reply.send(new UnavailableError('Too many requests wait on this connection.', retryAfterSeconds));
     }
   }
 
@@ -221,7 +221,7 @@ export class Exchanges {
         if (waitsForItsTurn) exchange.answeredAt = now;
         else if (now - answeredAt >= this.#limits.writeMs) reply.raw.destroy();
       } else if (now - arrivedAt >= this.#limits.requestMs && !reply.sent) {
-        const timeIsUp = new UnavailableError('The time for the request is up.', RETRY_AFTER_SECONDS);
+        const timeIsUp = new UnavailableError('The time for the request is up.', retryAfterSeconds);
         exchange.abort(timeIsUp);
         reply.send(timeIsUp);
       }
@@ -230,11 +230,11 @@ export class Exchanges {
 }
 
 /** As W3C's Trace Context has it: version, trace, parent and flags. */
-const TRACE_PARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const traceParentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** The trace that the request is part of; nothing where it names none. */
 function traceOf({ headers: { traceparent } }: FastifyRequest): { traceparent?: string } {
-  return typeof traceparent === 'string' && TRACE_PARENT.test(traceparent) ? { traceparent } : {};
+  return typeof traceparent === 'string' && traceParentPattern.test(traceparent) ? { traceparent } : {};
 }
 
 /** The path alone: the values of a query may be anybody's secret. */

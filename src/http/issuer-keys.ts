@@ -15,16 +15,16 @@ export interface IssuerKeysOptions {
 }
 
 /** How old keys may become before they are fetched again, so that those that were withdrawn do not count for ever. */
-const REFRESH_MS = 10 * 60_000;
+const refreshMs = 10 * 60_000;
 /** How long a token of an unknown key causes no further fetch after one: rotated keys are found, and nobody can make us ask. */
-const COOLDOWN_MS = 10_000;
+const cooldownMs = 10_000;
 /** After a failure, the answer is the same for that long without asking again. */
-const RETRY_MS = 1_000;
+const retryMs = 1_000;
 /** Of each of the one or two requests that a fetch takes. */
-const TIMEOUT_MS = 5_000;
-const MAX_ANSWER_BYTES = 1024 * 1024;
+const timeoutMs = 5_000;
+const maxAnswerBytes = 1024 * 1024;
 /** RFC 7518, section 6.1, and RFC 8037. */
-const ASYMMETRIC_KEY_TYPES = ['RSA', 'EC', 'OKP'];
+const asymmetricKeyTypes = ['RSA', 'EC', 'OKP'];
 
 /** No keys could be had. */
 export class KeysUnavailableError extends Error {
@@ -50,14 +50,14 @@ export class IssuerKeys {
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     if (this.#keys === undefined) await this.#refresh();
-    else if (this.#ageMs > REFRESH_MS) this.#refresh().catch(() => undefined);
+    else if (this.#ageMs > refreshMs) this.#refresh().catch(() => undefined);
     const known = this.#keys!;
     try {
       return await known(header, token);
     } catch (error) {
       // Others may have fetched newer ones meanwhile.
       const areNew = this.#keys !== known;
-      if (!(error instanceof errors.JWKSNoMatchingKey) || (!areNew && this.#ageMs < COOLDOWN_MS)) throw error;
+      if (!(error instanceof errors.JWKSNoMatchingKey) || (!areNew && this.#ageMs < cooldownMs)) throw error;
       if (!areNew) await this.#refresh();
     }
     return await this.#keys!(header, token);
@@ -75,7 +75,7 @@ export class IssuerKeys {
    */
   async renew(generation: unknown): Promise<boolean> {
     if (this.#keys !== generation) return true;
-    if (this.#ageMs < COOLDOWN_MS) return false;
+    if (this.#ageMs < cooldownMs) return false;
     return this.#refresh().then(
       () => true,
       () => false,
@@ -88,7 +88,7 @@ export class IssuerKeys {
 
   /** One at a time, for all who wait. */
   async #refresh(): Promise<void> {
-    if (this.#failure !== undefined && this.#options.clock.elapsed() - this.#failure.at < RETRY_MS)
+    if (this.#failure !== undefined && this.#options.clock.elapsed() - this.#failure.at < retryMs)
       throw this.#failure.error;
     this.#fetch ??= this.#fetchKeys().finally(() => (this.#fetch = undefined));
     await this.#fetch;
@@ -125,13 +125,13 @@ async function discoverKeys(issuer: string): Promise<string> {
 function requireKeys(answer: unknown, url: string): JSONWebKeySet {
   const { keys } = (answer ?? {}) as { keys?: unknown };
   const isPublicKey = (key: unknown): boolean =>
-    ASYMMETRIC_KEY_TYPES.includes((key as { kty?: string } | null)?.kty ?? '');
+    asymmetricKeyTypes.includes((key as { kty?: string } | null)?.kty ?? '');
   if (!Array.isArray(keys) || !keys.some(isPublicKey)) throw new Error(`${url} has no public keys`);
   return answer as JSONWebKeySet;
 }
 
 async function fetchJson(url: string): Promise<unknown> {
-  const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   return JSON.parse(await readText(response));
 }
@@ -141,7 +141,7 @@ async function readText({ url, body }: Response): Promise<string> {
   let bytes = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
-    if (bytes > MAX_ANSWER_BYTES) throw new Error(`${url} answered more than 1 MiB`);
+    if (bytes > maxAnswerBytes) throw new Error(`${url} answered more than 1 MiB`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -2,18 +2,18 @@
 import type { ServerResponse } from 'node:http';
 import type { Container } from '../containers/container.ts';
 import { UnavailableError } from '../containers/errors.ts';
-import { RETRY_AFTER_SECONDS } from './problem.ts';
+import { retryAfterSeconds } from './problem.ts';
 import { sizeOf } from './serialize.ts';
 
-const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+const maxPageBytes = 4 * 1024 * 1024;
 /** What a page has beside its containers; a token has 88 bytes at most. */
-const ENVELOPE_BYTES = 256;
-const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+const envelopeBytes = 256;
+const maxUnreadBytes = 64 * 1024 * 1024;
 
 /** A page's `fits`: to be asked for one container after the other. */
 export function withinPage(): (container: Container) => boolean {
-  let bytes = ENVELOPE_BYTES;
-  return (container) => (bytes += sizeOf(container) + ','.length) <= MAX_PAGE_BYTES;
+  let bytes = envelopeBytes;
+  return (container) => (bytes += sizeOf(container) + ','.length) <= maxPageBytes;
 }
 
 /** The lists that were answered and not yet handed over to the operating system. */
@@ -27,8 +27,8 @@ export class UnreadLists {
    */
   add(bytes: number, response: ServerResponse): void {
     if (response.closed) return;
-    if (this.#bytes + bytes > MAX_UNREAD_BYTES) {
-      throw new UnavailableError('Too many lists wait for their clients to read them.', RETRY_AFTER_SECONDS);
+    if (this.#bytes + bytes > maxUnreadBytes) {
+      throw new UnavailableError('Too many lists wait for their clients to read them.', retryAfterSeconds);
     }
     this.#bytes += bytes;
     response.once('close', () => (this.#bytes -= bytes));

@@ -15,10 +15,10 @@ import type { Violation } from '../containers/errors.ts';
 
 export type Problem = components['schemas']['Problem'];
 
-export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+export const problemMediaType = 'application/problem+json';
 
 /** Seconds until another try makes sense where nothing better is known. */
-export const RETRY_AFTER_SECONDS = 5;
+export const retryAfterSeconds = 5;
 
 export interface ProblemAnswer {
   problem: Problem;
@@ -50,7 +50,7 @@ export function sendProblem(log: Logger, error: unknown, request: FastifyRequest
   reply
     .code(problem.status)
     .headers(headers)
-    .header('content-type', PROBLEM_MEDIA_TYPE)
+    .header('content-type', problemMediaType)
     .serializer(JSON.stringify)
     .send(problem);
 }

@@ -1,6 +1,6 @@
 /** Validates the parts of a request as the contract describes them, in one pass: all that is wrong is found at once. */
 import type { ValidateFunction } from 'ajv';
-import { InvalidArgumentError, MAX_VIOLATIONS } from '../containers/errors.ts';
+import { InvalidArgumentError, maxViolations } from '../containers/errors.ts';
 import type { Violation } from '../containers/errors.ts';
 import { parseInteger } from '../containers/units.ts';
 import { readOnlyPaths, withoutReadOnly } from './document.ts';
@@ -50,7 +50,7 @@ export function compileRequestValidation(
   const readOnly = readOnlyPaths(bodySchemaOf(operation) ?? {});
   return (request) => {
     for (const path of readOnly) removeMember(request.body, path);
-    const broken = (rules?.(request) ?? []).slice(0, MAX_VIOLATIONS);
+    const broken = (rules?.(request) ?? []).slice(0, maxViolations);
     const violations: Violation[] = [];
     const params = readParams(request, violations, broken);
     const query = readQuery(request, violations, broken);
@@ -138,7 +138,7 @@ function bodySchemaOf({ requestBody }: ResolvedOperation): Schema | undefined {
 
 function errorsOf(validate: ValidateFunction) {
   return ofOwnType(validate.errors ?? [])
-    .slice(0, MAX_VIOLATIONS)
+    .slice(0, maxViolations)
     .map(violationOf);
 }
 

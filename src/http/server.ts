@@ -12,7 +12,7 @@ export interface HttpServerOptions {
   log: Logger;
 }
 
-const NOT_LISTENING: Check = { ok: false, reason: 'the API does not listen' };
+const notListening: Check = { ok: false, reason: 'the API does not listen' };
 
 export function createHttpServer({ app, address, log }: HttpServerOptions): Part {
   return {
@@ -27,6 +27,6 @@ export function createHttpServer({ app, address, log }: HttpServerOptions): Part
       deadline.addEventListener('abort', () => app.cutConnections());
       await app.close();
     },
-    health: () => ({ readyz: app.server.listening ? { ok: true } : NOT_LISTENING }),
+    health: () => ({ readyz: app.server.listening ? { ok: true } : notListening }),
   };
 }

@@ -23,8 +23,8 @@ export interface TlsCredentials {
 }
 
 /** How often the files are looked at. Not watched: in a Secret's mount it is a link that changes. */
-const RELOAD_MS = 10_000;
-const MIN_VERSION = 'TLSv1.2';
+const reloadMs = 10_000;
+const minTlsVersion = 'TLSv1.2';
 
 /** @throws Error that names what is wrong with the files: one cannot be read or used, or they do not belong together */
 export async function loadTlsCredentials({ certFile, keyFile, clientCaFile }: TlsFiles): Promise<TlsCredentials> {
@@ -55,7 +55,7 @@ function requireUsable(file: string, read: () => unknown): void {
 
 /** Everything of a secure context, each time: what is left out would count as unset, the authorities of clients among it. */
 function contextOptions(credentials: TlsCredentials): SecureContextOptions {
-  return { ...credentials, minVersion: MIN_VERSION };
+  return { ...credentials, minVersion: minTlsVersion };
 }
 
 /** @param handshakeMs - how long a client may take for the handshake, in milliseconds */
@@ -99,7 +99,7 @@ export function renewTlsCredentials(
   let isClosed = false;
   let cancel: () => void;
   const again = () => {
-    if (!isClosed) cancel = clock.after(RELOAD_MS, () => void look().then(again));
+    if (!isClosed) cancel = clock.after(reloadMs, () => void look().then(again));
   };
   again();
   app.addHook('onClose', () => {

@@ -6,11 +6,11 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Authenticate } from './authentication.ts';
 import type { Exchange, Exchanges } from './exchanges.ts';
-import { problemAnswer, PROBLEM_MEDIA_TYPE, RequestError } from './problem.ts';
+import { problemAnswer, problemMediaType, RequestError } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** What the request line and the headers may have together. */
-export const MAX_HEADER_BYTES = 16 * 1024;
+export const maxHeaderBytes = 16 * 1024;
 
 /** An error of Node's HTTP server. */
 interface ClientError extends Error {
@@ -116,7 +116,7 @@ function rawAnswer(error: unknown, uri: string | undefined, requestId: string): 
   const body = JSON.stringify(problem);
   const lines = Object.entries({
     date: new Date().toUTCString(),
-    'content-type': PROBLEM_MEDIA_TYPE,
+    'content-type': problemMediaType,
     'content-length': String(Buffer.byteLength(body)),
     'x-request-id': requestId,
     connection: 'close',

@@ -5,7 +5,7 @@ import type { ContainerCensus } from '../containers/census.ts';
 import { hasStatus } from './api/api-error.ts';
 import type { KubernetesClient } from './api/client.ts';
 import { isPermissionMissing } from './api/api-error.ts';
-import { INSTANCE_ID_LABEL, allContainersSelector } from './objects/identity.ts';
+import { instanceIdLabel, allContainersSelector } from './objects/identity.ts';
 
 const pageSize = 500;
 
@@ -38,7 +38,7 @@ export function containerCensus(
         };
         const page = await api.list('deployments', query, { signal });
         for (const { metadata } of page.items) {
-          const id = metadata?.labels?.[INSTANCE_ID_LABEL];
+          const id = metadata?.labels?.[instanceIdLabel];
           if (id !== undefined) ids.add(id);
         }
         continueToken = page.continueToken;

@@ -1,7 +1,7 @@
 /** What the log shows of an error. */
 
-const MAX_MESSAGE_LENGTH = 1_000;
-const MAX_CAUSES = 5;
+const maxMessageLength = 1_000;
+const maxCauses = 5;
 
 export interface ErrorDescription {
   type: string;
@@ -18,7 +18,7 @@ export interface ErrorDescription {
  * left out of messages.
  */
 export function describeError(error: unknown): ErrorDescription {
-  return describe(error, MAX_CAUSES);
+  return describe(error, maxCauses);
 }
 
 function describe(error: unknown, causesLeft: number): ErrorDescription {
@@ -37,7 +37,7 @@ function describe(error: unknown, causesLeft: number): ErrorDescription {
 
 function safeMessage(message: string): string {
   const withoutCredentials = message.replace(/\/\/[^\s/@]*@/g, '//');
-  return withoutCredentials.length > MAX_MESSAGE_LENGTH
-    ? `${withoutCredentials.slice(0, MAX_MESSAGE_LENGTH)}…`
+  return withoutCredentials.length > maxMessageLength
+    ? `${withoutCredentials.slice(0, maxMessageLength)}…`
     : withoutCredentials;
 }

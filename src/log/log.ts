@@ -7,7 +7,7 @@ import { describeError } from './error.ts';
 import { LineOutput, openNonBlocking } from './output.ts';
 import { within } from '../time.ts';
 
-const MAX_BUFFERED_BYTES = 1024 * 1024;
+const maxBufferedBytes = 1024 * 1024;
 
 export interface Log {
   log: Logger;
@@ -22,7 +22,7 @@ export interface Log {
 export function createLog(level: LogLevel): Log {
   const output = new LineOutput({
     fd: openNonBlocking(1),
-    maxBufferedBytes: MAX_BUFFERED_BYTES,
+    maxBufferedBytes,
     onLost: (lines) => log.warn({ lines }, 'log lines were lost, standard output did not take them'),
   });
   const log = createLogger(level, output);

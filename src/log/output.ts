@@ -7,10 +7,10 @@ import { isatty } from 'node:tty';
  * How long lines are gathered before they are written together, in milliseconds: a write of its own for every request's
  * line costs more than the line.
  */
-const GATHERING_MS = 5;
+const gatheringMs = 5;
 /** How long a descriptor that takes nothing now is left alone. */
-const RETRY_MS = 50;
-const NEWLINE = 0x0a;
+const retryMs = 50;
+const newline = 0x0a;
 
 export interface LineOutputOptions {
   fd: number;
@@ -58,7 +58,7 @@ export class LineOutput {
 
   #gather(): void {
     this.#writing = true;
-    setTimeout(() => this.#writeWaiting(), GATHERING_MS);
+    setTimeout(() => this.#writeWaiting(), gatheringMs);
   }
 
   #writeWaiting(): void {
@@ -71,13 +71,13 @@ export class LineOutput {
   #writeChunk(chunk: Buffer, lines: number): void {
     this.#write(chunk, (error, written) => {
       if (error?.code === 'EAGAIN' || error?.code === 'EBUSY') {
-        setTimeout(() => this.#writeChunk(chunk, lines), RETRY_MS);
+        setTimeout(() => this.#writeChunk(chunk, lines), retryMs);
       } else if (error !== null) {
         this.#lost += lines;
         this.#finishChunk(chunk.length);
       } else if (written < chunk.length) {
         this.#bufferedBytes -= written;
-        if (written > 0) this.#midLine = chunk[written - 1] !== NEWLINE;
+        if (written > 0) this.#midLine = chunk[written - 1] !== newline;
         this.#writeChunk(chunk.subarray(written), lines);
       } else {
         this.#midLine = false;

@@ -11,7 +11,7 @@ export interface ProbeAnswer {
   text: string;
 }
 
-const OK: Check = { ok: true };
+const ok: Check = { ok: true };
 
 /** The checks of the parts that join a probe, after those of the process itself. */
 export class Probes {
@@ -37,9 +37,9 @@ export class Probes {
 
   /** That it answers at all shows that the event loop turns. */
   #own(probe: Probe): NamedCheck[] {
-    const ping = { name: 'ping', check: OK };
+    const ping = { name: 'ping', check: ok };
     if (probe === 'livez') return [ping];
-    const shutdown: Check = this.#stopping ? { ok: false, reason: 'the process is stopping' } : OK;
+    const shutdown: Check = this.#stopping ? { ok: false, reason: 'the process is stopping' } : ok;
     return [ping, { name: 'shutdown', check: shutdown }];
   }
 }

@@ -30,14 +30,14 @@ interface Answer {
 }
 
 /** Bounds of one request, in milliseconds: what is asked for here is small and at hand. */
-const REQUEST_MS = 10_000;
-const PROBE_PATH = /^\/(?<probe>livez|readyz)(?:\/(?<check>[a-z0-9-]+))?$/;
-const NOTHING_HERE: Answer = { status: 404, text: 'Here are /livez, /readyz and /metrics.\n' };
+const requestMs = 10_000;
+const probePathPattern = /^\/(?<probe>livez|readyz)(?:\/(?<check>[a-z0-9-]+))?$/;
+const nothingHere: Answer = { status: 404, text: 'Here are /livez, /readyz and /metrics.\n' };
 
 export function createManagementServer({ metrics, ...others }: ManagementServerOptions): Part {
   const { address, log } = others;
   const options = { ...others, metrics: sharing(metrics) };
-  const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, (request, response) => {
+  const server = createServer({ requestTimeout: requestMs, headersTimeout: requestMs }, (request, response) => {
     respond(options, request, response).catch((err: unknown) => {
       log.error({ err }, 'a request to the management address failed');
       response.destroy();
@@ -91,8 +91,8 @@ async function answer({ probes, metrics }: ManagementServerOptions, request: Inc
   if (request.method !== 'GET' && request.method !== 'HEAD') return { status: 405, text: 'Ask with GET or HEAD.\n' };
   const [path = '', query] = (request.url ?? '').split('?', 2);
   if (path === '/metrics') return { status: 200, contentType: metrics.contentType, text: await metrics.scrape() };
-  const { probe, check } = PROBE_PATH.exec(path)?.groups ?? {};
-  if (probe !== 'livez' && probe !== 'readyz') return NOTHING_HERE;
+  const { probe, check } = probePathPattern.exec(path)?.groups ?? {};
+  if (probe !== 'livez' && probe !== 'readyz') return nothingHere;
   const checks = probes.checks(probe);
   if (check !== undefined) return answerSingleCheck(checks, check);
   return answerProbe(probe, checks, new URLSearchParams(query).has('verbose'));

@@ -14,11 +14,11 @@ export type RegistrationResult =
   | { outcome: 'refused'; status: number; answer: string }
   | { outcome: 'failed'; status: number; answer: string; retryAfterMs?: number };
 
-const REGISTERED: ReadonlySet<number> = new Set([200, 201]);
-const REFUSED: ReadonlySet<number> = new Set([400, 409, 422]);
+const registeredStatuses: ReadonlySet<number> = new Set([200, 201]);
+const refusedStatuses: ReadonlySet<number> = new Set([400, 409, 422]);
 /** What is read of an answer that is not success, in bytes, and shown in the log, in characters. */
-const MAX_ANSWER_BYTES = 16 * 1024;
-const MAX_ANSWER_LENGTH = 1_000;
+const maxAnswerBytes = 16 * 1024;
+const maxAnswerLength = 1_000;
 
 /**
  * Sends the registration once, over a connection of its own. Not by `fetch`, which refuses ports that a registry may
@@ -57,10 +57,10 @@ async function readResult(
   token: string | undefined,
 ): Promise<RegistrationResult> {
   body.on('error', () => undefined);
-  if (REGISTERED.has(status)) return { outcome: 'registered', status };
+  if (registeredStatuses.has(status)) return { outcome: 'registered', status };
   const read = await readAnswer(body);
-  const answer = (token === undefined ? read : read.replaceAll(token, '[token]')).slice(0, MAX_ANSWER_LENGTH);
-  if (REFUSED.has(status)) return { outcome: 'refused', status, answer };
+  const answer = (token === undefined ? read : read.replaceAll(token, '[token]')).slice(0, maxAnswerLength);
+  if (refusedStatuses.has(status)) return { outcome: 'refused', status, answer };
   const retryAfterMs = parseRetryAfter(headers['retry-after']?.toString() ?? null, Date.now());
   return { outcome: 'failed', status, answer, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }
@@ -73,7 +73,7 @@ async function readAnswer(body: AsyncIterable<Buffer>): Promise<string> {
     for await (const chunk of body) {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes >= MAX_ANSWER_BYTES) break;
+      if (bytes >= maxAnswerBytes) break;
     }
   } catch {
     // The log then shows what came before.

@@ -1,11 +1,11 @@
 /** When to try again: decided from what happened, without looking at a clock or at the dice itself. */
 
-const FIRST_DELAY_MS = 1_000;
-const MAX_DELAY_MS = 60_000;
+const firstDelayMs = 1_000;
+const maxDelayMs = 60_000;
 /** A registry that asks for more is asked again after this; a mistaken header must not keep us away for days. */
-const MAX_RETRY_AFTER_MS = 10 * 60_000;
+const maxRetryAfterMs = 10 * 60_000;
 /** The share of a delay that chance decides, so that providers that were cut off together do not return together. */
-const JITTER = 0.2;
+const jitterShare = 0.2;
 
 /**
  * Milliseconds until the next try: 1 s after the first failure, doubling to 60 s, shortened by up to a fifth. Never
@@ -15,9 +15,9 @@ const JITTER = 0.2;
  * @param chance - from 0 to 1, as `Math.random` gives it
  */
 export function retryDelay(failures: number, retryAfterMs: number | undefined, chance: number): number {
-  const backoff = Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), MAX_DELAY_MS) * (1 - JITTER * chance);
-  const asked = Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
-  return Math.round(Math.max(backoff, asked + asked * JITTER * chance));
+  const backoff = Math.min(firstDelayMs * 2 ** (failures - 1), maxDelayMs) * (1 - jitterShare * chance);
+  const asked = Math.min(retryAfterMs ?? 0, maxRetryAfterMs);
+  return Math.round(Math.max(backoff, asked + asked * jitterShare * chance));
 }
 
 /**

@@ -21,8 +21,8 @@ export interface MetricSources {
 type Sample = [labels: Record<string, string>, value: number];
 
 /** client-go's. */
-const CLUSTER_CALL_BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
-const EVENT_DELAY_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
+const clusterCallBuckets = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60];
+const eventDelayBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
 
 export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
@@ -42,7 +42,7 @@ export class PrometheusMetrics implements Metrics {
     name: 'rest_client_request_duration_seconds',
     help: 'Until the Kubernetes API answered a request, in seconds, by verb and host.',
     labelNames: ['verb', 'host'] as const,
-    buckets: CLUSTER_CALL_BUCKETS,
+    buckets: clusterCallBuckets,
     registers: [this.#registry],
   });
   readonly #eventsPublished = new Counter({
@@ -58,7 +58,7 @@ export class PrometheusMetrics implements Metrics {
   readonly #eventDelays = new Histogram({
     name: 'dcm_event_delay_seconds',
     help: 'From the moment that a status was seen until NATS had confirmed its event, in seconds.',
-    buckets: EVENT_DELAY_BUCKETS,
+    buckets: eventDelayBuckets,
     registers: [this.#registry],
   });
   #registered = false;

@@ -30,12 +30,12 @@ interface BuildOptions {
 }
 
 /** What the base image brings: this Node first, so that npm runs on it too, and nothing of the tests' environment. */
-const BASE_ENV = {
+const baseEnv = {
   PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
   HOME: process.env['HOME'] ?? '/',
 };
 /** How this machine reaches the registry is told to the steps, as container engines tell theirs. */
-const NETWORK_ENV = Object.fromEntries(
+const networkEnv = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => /^(\w+_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+)$/i.test(name)),
 );
 
@@ -67,7 +67,7 @@ function buildStage({ base, instructions }: Stage, options: StageOptions): Image
   const image: Image = {
     root,
     workingDirectory: '/',
-    env: { ...BASE_ENV },
+    env: { ...baseEnv },
     labels: {},
     user: 'root',
     command: [],
@@ -96,7 +96,7 @@ function carryOut(
     case 'RUN':
       execFileSync('sh', ['-c', text], {
         cwd: folder,
-        env: { ...NETWORK_ENV, ...image.env },
+        env: { ...networkEnv, ...image.env },
         stdio: 'pipe',
         ...userOf(image),
       });

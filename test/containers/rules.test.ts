@@ -1,7 +1,7 @@
 /** The rules as such; what they say of whole requests is tested with the HTTP side. */
 import fc from 'fast-check';
 import { test } from 'tap';
-import { MAX_VIOLATIONS } from '../../src/containers/errors.ts';
+import { maxViolations } from '../../src/containers/errors.ts';
 import { escapePointer } from '../../src/containers/json.ts';
 import { findIdViolations, findSpecViolations } from '../../src/containers/rules.ts';
 
@@ -79,7 +79,7 @@ test('every repetition of a port is told, with the first that it repeats', (t) =
 });
 
 test('no more violations are looked for than are told', (t) => {
-  const many = <Item>(item: Item): Item[] => Array<Item>(3 * MAX_VIOLATIONS).fill(item);
+  const many = <Item>(item: Item): Item[] => Array<Item>(3 * maxViolations).fill(item);
   const members = (value: unknown) => Object.fromEntries(many(value).map((each, index) => [`${index}/`, each]));
   const specs: Record<string, object> = {
     labels: { metadata: { labels: members('') } },
@@ -90,6 +90,6 @@ test('no more violations are looked for than are told', (t) => {
     tolerations: { provider_hints: { kubernetes: { tolerations: many({}) } } },
     volumes: { provider_hints: { kubernetes: { volumes: many({ mount_path: '/' }) } } },
   };
-  for (const [name, spec] of Object.entries(specs)) t.equal(findSpecViolations(spec).length, MAX_VIOLATIONS, name);
+  for (const [name, spec] of Object.entries(specs)) t.equal(findSpecViolations(spec).length, maxViolations, name);
   t.end();
 });

@@ -6,7 +6,7 @@ import type { HttpServer, RawConnection } from '../support/http.ts';
 import { until } from '../support/until.ts';
 
 const base = '/api/v1alpha1/containers';
-const MIB = 1024 * 1024;
+const mebibyte = 1024 * 1024;
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
 /** Makes containers `c-0000`, `c-0001`, … that take `bytes` each, and a little more. */
@@ -27,7 +27,7 @@ test('a page ends at 4 MiB, and a walk still gives every container once', async 
   do {
     const query = { max_page_size: 1_000, ...(token !== undefined && { page_token: token }) };
     const { data, response } = await server.client.GET('/containers', { params: { query } });
-    t.ok(Number(response.headers.get('content-length')) <= 4 * MIB);
+    t.ok(Number(response.headers.get('content-length')) <= 4 * mebibyte);
     pages.push(data!.containers.map(({ id }) => id));
     token = data!.next_page_token;
   } while (token !== undefined);
@@ -46,12 +46,12 @@ test('bytes count, not characters', async (t) => {
   }
   const { data, response } = await server.client.GET('/containers');
   t.equal(data?.containers.length, 22);
-  t.ok(Number(response.headers.get('content-length')) <= 4 * MIB);
+  t.ok(Number(response.headers.get('content-length')) <= 4 * mebibyte);
 });
 
 test('a page has one container at least, however large that is', async (t) => {
   await using server = await startHttpServer();
-  await fill(server, 2, 5 * MIB);
+  await fill(server, 2, 5 * mebibyte);
   const { data } = await server.client.GET('/containers');
   t.same(
     data?.containers.map(({ id }) => id),
@@ -75,9 +75,9 @@ test('unread lists hold 64 MiB at most: beyond that a list is 503, and is served
     reader.write(get(base));
     readers.push(reader);
     await until('the list is answered', () => server.repository.calls === before + readers.length);
-    t.ok(unread() <= 64 * MIB);
+    t.ok(unread() <= 64 * mebibyte);
   }
-  t.ok(unread() > 32 * MIB);
+  t.ok(unread() > 32 * mebibyte);
 
   const { response, error } = await server.client.GET('/containers');
   t.equal(response.status, 503);

@@ -9,14 +9,14 @@ import { required } from './service.ts';
 
 const root = join(import.meta.dirname, '../..');
 /** npm runs on the same Node as the scripts that it starts. */
-const PATH = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
+const pathOfNode = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
 
 test('npm run dev shows a readable log, and Ctrl-C ends it in good order', async (t) => {
   await using cluster = await startKubernetesApi();
   const kubeconfig = await cluster.writeKubeconfig();
   await using dev = startProcess('npm', ['run', 'dev'], {
     cwd: root,
-    env: { ...required, PATH, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_K8S_KUBECONFIG: kubeconfig },
+    env: { ...required, PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_K8S_KUBECONFIG: kubeconfig },
     ownGroup: true,
   });
   await dev.printed(/^\[\d{2}:\d{2}:\d{2}.*\] INFO: listening$/m);
@@ -31,7 +31,7 @@ for (const signal of ['SIGTERM', 'SIGHUP', 'SIGKILL'] as const) {
   test(`${signal} to npm alone leaves nothing of the sandbox behind`, async (t) => {
     await using npm = startProcess('npm', ['run', 'sandbox'], {
       cwd: root,
-      env: { PATH, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
+      env: { PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
       ownGroup: true,
     });
     t.teardown(() => endGroup(npm.child.pid!));

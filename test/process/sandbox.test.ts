@@ -16,7 +16,7 @@ import { freePort } from './service.ts';
 
 const root = join(import.meta.dirname, '../..');
 /** npm runs on the same Node as the scripts that it starts. */
-const PATH = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
+const pathOfNode = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
 
 async function reachable(url: string): Promise<boolean> {
   return fetch(url).then(
@@ -28,7 +28,7 @@ async function reachable(url: string): Promise<boolean> {
 test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it within two seconds', async (t) => {
   await using sandbox = startProcess('npm', ['run', 'sandbox'], {
     cwd: root,
-    env: { PATH, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
+    env: { PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
     ownGroup: true,
   });
   const [, containers] = await sandbox.printed(/^ +API +(http\S+)$/m);
@@ -59,7 +59,7 @@ test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it with
 test('ends without a fault when it is asked to', async (t) => {
   await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {
     cwd: root,
-    env: { PATH, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
+    env: { PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
   });
   await sandbox.printed(/^ +API +(http\S+)$/m);
   sandbox.signal('SIGINT');

@@ -31,7 +31,7 @@ export interface TestProcess extends AsyncDisposable {
   signal(signal: NodeJS.Signals): void;
 }
 
-const PATIENCE_MS = 60_000;
+const patienceMs = 60_000;
 
 export function startProcess(command: string, args: string[], options: ProcessOptions = {}): TestProcess {
   const { env = {}, bareEnvironment = false, cwd, ownGroup = false, uid } = options;
@@ -74,7 +74,7 @@ export function startProcess(command: string, args: string[], options: ProcessOp
           reject(new Error(`${why} before it printed ${String(pattern)}:\n${stdout}\n${stderr}`));
         };
         const end = () => fail('the process ended');
-        const timer = setTimeout(fail, PATIENCE_MS, 'too much time passed');
+        const timer = setTimeout(fail, patienceMs, 'too much time passed');
         const settle = () => {
           clearTimeout(timer);
           child.stdout.off('data', look);

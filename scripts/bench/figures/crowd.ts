@@ -1,7 +1,7 @@
 /** A crowd: many clients that create at once, beside many connections on which nothing happens. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { INCARNATION_LABEL, INSTANCE_ID_LABEL } from '../../../src/kubernetes/objects/identity.ts';
+import { incarnationLabel, instanceIdLabel } from '../../../src/kubernetes/objects/identity.ts';
 import { eventually } from '../eventually.ts';
 import type { FigureBuilder } from '../figure.ts';
 import { startWorker } from '../jobs.ts';
@@ -95,9 +95,9 @@ interface Listed {
 async function requireNothingHalfDone({ api, namespaces }: Stage, prefix: string, result: CreatingResult) {
   const wanted = result.created.toSorted();
   const idsOf = async (path: string): Promise<string[]> => {
-    const selector = encodeURIComponent(INCARNATION_LABEL);
+    const selector = encodeURIComponent(incarnationLabel);
     const { items } = await api.get<Listed>(`${path}?labelSelector=${selector}`);
-    const ids = items.map(({ metadata }) => metadata.labels?.[INSTANCE_ID_LABEL] ?? '');
+    const ids = items.map(({ metadata }) => metadata.labels?.[instanceIdLabel] ?? '');
     return ids.filter((id) => id.startsWith(`${prefix}-`)).sort();
   };
   const paths = [

@@ -8,11 +8,11 @@ import { memoryToQuantity } from '../../containers/units.ts';
 import type { Deployment } from '../api/resources.ts';
 import { buildHintedContainer, buildHintedPod, hintPointers } from './hints.ts';
 import {
-  HINTS_ANNOTATION,
-  ISOLATION_ANNOTATION,
-  KEY_ANNOTATION,
-  REQUEST_ANNOTATION,
-  SPEC_ANNOTATION,
+  hintsAnnotation,
+  isolationAnnotation,
+  keyAnnotation,
+  requestAnnotation,
+  specAnnotation,
   deploymentName,
   identityLabels,
 } from './identity.ts';
@@ -49,9 +49,9 @@ export function buildDeployment(
       namespace,
       labels,
       annotations: {
-        [SPEC_ANNOTATION]: encodeSpec(spec),
-        ...hintsAnnotation(spec),
-        ...(isolated && { [ISOLATION_ANNOTATION]: 'true' }),
+        [specAnnotation]: encodeSpec(spec),
+        ...hintsAnnotations(spec),
+        ...(isolated && { [isolationAnnotation]: 'true' }),
         ...idempotencyAnnotations(idempotency),
       },
     },
@@ -72,17 +72,17 @@ export function buildDeployment(
 }
 
 /** Says that the hints were acted upon: those of containers that were made before any were stay without effect. */
-function hintsAnnotation(spec: ContainerSpec): Record<string, string> {
-  return kubernetesHints(spec) ? { [HINTS_ANNOTATION]: 'applied' } : {};
+function hintsAnnotations(spec: ContainerSpec): Record<string, string> {
+  return kubernetesHints(spec) ? { [hintsAnnotation]: 'applied' } : {};
 }
 
 /** What the Deployment keeps of a request with an idempotency key. */
 function idempotencyAnnotations(record: IdempotencyRecord | undefined): Record<string, string> {
-  return record ? { [KEY_ANNOTATION]: record.keyDigest, [REQUEST_ANNOTATION]: record.requestDigest } : {};
+  return record ? { [keyAnnotation]: record.keyDigest, [requestAnnotation]: record.requestDigest } : {};
 }
 
 function projectIdempotency(annotations: Record<string, string> = {}): Pick<DeploymentRecord, 'idempotency'> {
-  const { [KEY_ANNOTATION]: keyDigest, [REQUEST_ANNOTATION]: requestDigest } = annotations;
+  const { [keyAnnotation]: keyDigest, [requestAnnotation]: requestDigest } = annotations;
   return keyDigest !== undefined && requestDigest !== undefined ? { idempotency: { keyDigest, requestDigest } } : {};
 }
 
@@ -172,15 +172,15 @@ export function projectDeployment(
   if (object === undefined) return undefined;
   const container = spec?.template.spec?.containers[0];
   const environment = projectEnvironment(container?.env);
-  const sent = projectSpec(metadata?.annotations?.[SPEC_ANNOTATION], environment, known);
+  const sent = projectSpec(metadata?.annotations?.[specAnnotation], environment, known);
   return {
     ...object,
     replicas: spec?.replicas ?? 1,
     conditions: projectConditions(status?.conditions),
     containerName: container?.name ?? '',
     ...projectIdempotency(metadata?.annotations),
-    ...(metadata?.annotations?.[HINTS_ANNOTATION] === 'applied' && { hintsApplied: true }),
-    ...(metadata?.annotations?.[ISOLATION_ANNOTATION] === 'true' && { isolated: true }),
+    ...(metadata?.annotations?.[hintsAnnotation] === 'applied' && { hintsApplied: true }),
+    ...(metadata?.annotations?.[isolationAnnotation] === 'true' && { isolated: true }),
     environment,
     ...(sent ?? { spec: projectWorkload(metadata, container) }),
   };

@@ -1,49 +1,49 @@
 /** By what the provider knows its objects: labels, annotations, the selectors made of them, and names. */
 import { randomInt } from 'node:crypto';
 
-export const MANAGED_BY_LABEL = 'dcm.project/managed-by';
-export const INSTANCE_ID_LABEL = 'dcm.project/dcm-instance-id';
-export const SERVICE_TYPE_LABEL = 'dcm.project/dcm-service-type';
+export const managedByLabel = 'dcm.project/managed-by';
+export const instanceIdLabel = 'dcm.project/dcm-instance-id';
+export const serviceTypeLabel = 'dcm.project/dcm-service-type';
 /** A random value that tells the objects of one Deployment from those of an earlier one with the same id. */
-export const INCARNATION_LABEL = 'dcm.project/dcm-incarnation';
+export const incarnationLabel = 'dcm.project/dcm-incarnation';
 /** The spec as the client sent it, in JSON, without the values of environment variables. */
-export const SPEC_ANNOTATION = 'dcm.project/container-spec';
+export const specAnnotation = 'dcm.project/container-spec';
 
 /** `applied` where the hints of the spec were acted upon when the container was made. */
-export const HINTS_ANNOTATION = 'dcm.project/hints';
+export const hintsAnnotation = 'dcm.project/hints';
 
 /** `true` where the external ports got a Service of their own when the container was made. */
-export const ISOLATION_ANNOTATION = 'dcm.project/isolate-internal-ports';
+export const isolationAnnotation = 'dcm.project/isolate-internal-ports';
 /** `internal` or `external`, on the two Services of such a container: for people, as the names tell them apart already. */
-export const SERVICE_SCOPE_LABEL = 'dcm.project/dcm-service-scope';
+export const serviceScopeLabel = 'dcm.project/dcm-service-scope';
 
 /** SHA-256 of the idempotency key that the container was created with, and what tells the request; see `IdempotencyRecord`. */
-export const KEY_ANNOTATION = 'dcm.project/idempotency-key';
-export const REQUEST_ANNOTATION = 'dcm.project/idempotency-request';
+export const keyAnnotation = 'dcm.project/idempotency-key';
+export const requestAnnotation = 'dcm.project/idempotency-request';
 
 export type Labels = Record<string, string>;
 
 /** What the selectors of Deployment and Service match: nothing that another incarnation of the id has. */
 export function identityLabels(id: string, incarnation: string): Labels {
   return {
-    [MANAGED_BY_LABEL]: 'dcm',
-    [INSTANCE_ID_LABEL]: id,
-    [SERVICE_TYPE_LABEL]: 'container',
-    [INCARNATION_LABEL]: incarnation,
+    [managedByLabel]: 'dcm',
+    [instanceIdLabel]: id,
+    [serviceTypeLabel]: 'container',
+    [incarnationLabel]: incarnation,
   };
 }
 
 /** Label selector for the objects of every container. */
-export const allContainersSelector = `${MANAGED_BY_LABEL}=dcm,${SERVICE_TYPE_LABEL}=container,${INSTANCE_ID_LABEL}`;
+export const allContainersSelector = `${managedByLabel}=dcm,${serviceTypeLabel}=container,${instanceIdLabel}`;
 
 /** Label selector for the objects of one container, whoever made them. */
 export function oneContainer(id: string): string {
-  return `${MANAGED_BY_LABEL}=dcm,${SERVICE_TYPE_LABEL}=container,${INSTANCE_ID_LABEL}=${id}`;
+  return `${managedByLabel}=dcm,${serviceTypeLabel}=container,${instanceIdLabel}=${id}`;
 }
 
 /** Label selector for the objects of one incarnation of a container. */
 export function oneIncarnation(id: string, incarnation: string): string {
-  return `${oneContainer(id)},${INCARNATION_LABEL}=${incarnation}`;
+  return `${oneContainer(id)},${incarnationLabel}=${incarnation}`;
 }
 
 export interface ContainerIdentity {

@@ -2,7 +2,7 @@
 import type { ObservedCondition } from '../../containers/observed.ts';
 import type { ContainerSpec } from '../../containers/container.ts';
 import type { Resources } from '../api/resources.ts';
-import { INCARNATION_LABEL, INSTANCE_ID_LABEL } from './identity.ts';
+import { incarnationLabel, instanceIdLabel } from './identity.ts';
 
 /** What is kept of every object: enough for reads, status and repair, and no more, since there may be 10,000. */
 export interface ObjectRecord {
@@ -29,9 +29,9 @@ type Metadata = NonNullable<Resources['deployments']['metadata']>;
 /** Absent for an object that is no container's, or none at all: it is then not kept. */
 export function projectMetadata(metadata: Metadata | undefined): ObjectRecord | undefined {
   const { uid, name, resourceVersion, labels } = metadata ?? {};
-  const containerId = labels?.[INSTANCE_ID_LABEL];
+  const containerId = labels?.[instanceIdLabel];
   if (!uid || !name || !resourceVersion || !containerId) return undefined;
-  const incarnation = labels[INCARNATION_LABEL];
+  const incarnation = labels[incarnationLabel];
   const deletedAt = milliseconds(metadata?.deletionTimestamp);
   return {
     uid,

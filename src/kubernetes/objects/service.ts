@@ -4,7 +4,7 @@ import { kubernetesHints } from '../../containers/hints.ts';
 import type { Service } from '../api/resources.ts';
 import { hintPointer } from './hints.ts';
 import {
-  SERVICE_SCOPE_LABEL,
+  serviceScopeLabel,
   externalServiceName,
   identityLabels,
   isExternalServiceName,
@@ -115,7 +115,7 @@ function buildService(
     metadata: {
       name,
       namespace,
-      labels: { ...spec.metadata.labels, ...identity, ...(scope && { [SERVICE_SCOPE_LABEL]: scope }) },
+      labels: { ...spec.metadata.labels, ...identity, ...(scope && { [serviceScopeLabel]: scope }) },
       ...(annotations && { annotations }),
       ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: owner.name, uid: owner.uid }],
     },

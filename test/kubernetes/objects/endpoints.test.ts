@@ -5,7 +5,7 @@ import type { Deployment, Service } from '../../../src/kubernetes/api/resources.
 import { buildContainer, observeReachable } from '../../../src/kubernetes/objects/container.ts';
 import type { ContainerObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
-import { SPEC_ANNOTATION } from '../../../src/kubernetes/objects/identity.ts';
+import { specAnnotation } from '../../../src/kubernetes/objects/identity.ts';
 import { projectService } from '../../../src/kubernetes/objects/service.ts';
 import { withPorts } from '../../support/base-spec.ts';
 import { referenceDeployment, referenceService } from '../../support/reference-container.ts';
@@ -17,7 +17,7 @@ const stored = { uid: 'd-1', resourceVersion: '5', creationTimestamp: '2026-01-2
 function deployment(annotation?: string): Deployment {
   const built = buildDeployment(identity, spec);
   const { annotations, ...metadata } = built.metadata!;
-  const kept = annotation === undefined ? annotations! : { ...annotations, [SPEC_ANNOTATION]: annotation };
+  const kept = annotation === undefined ? annotations! : { ...annotations, [specAnnotation]: annotation };
   return { ...built, metadata: { ...metadata, ...stored, annotations: kept } };
 }
 

@@ -12,7 +12,7 @@ import type { ContainerSpec } from '../../../src/containers/container.ts';
 import { violationsOf } from '../../../src/kubernetes/error-fields.ts';
 import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
-import { SPEC_ANNOTATION } from '../../../src/kubernetes/objects/identity.ts';
+import { specAnnotation } from '../../../src/kubernetes/objects/identity.ts';
 import { buildServices, projectService } from '../../../src/kubernetes/objects/service.ts';
 import { nearValidRequests } from '../../../scripts/fuzz/near-valid.ts';
 import { containerSpecs } from '../../support/container-specs.ts';
@@ -116,7 +116,7 @@ function replaceFirst(value: unknown, [step, ...rest]: string[], replacement: un
 /** What a create makes, without the annotation that keeps the spec as it was sent. */
 function objectsOf(spec: ContainerSpec) {
   const deployment = buildDeployment(identity, spec);
-  const { [SPEC_ANNOTATION]: _sent, ...annotations } = deployment.metadata!.annotations!;
+  const { [specAnnotation]: _sent, ...annotations } = deployment.metadata!.annotations!;
   deployment.metadata!.annotations = annotations;
   const services = buildServices(identity, spec, owner, { externalServiceType: 'LoadBalancer', isolated: false });
   return { deployments: deployment, services };

@@ -4,7 +4,7 @@ import t from 'tap';
 import type { ContainerSpec } from '../../../src/containers/container.ts';
 import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
-import { SPEC_ANNOTATION } from '../../../src/kubernetes/objects/identity.ts';
+import { specAnnotation } from '../../../src/kubernetes/objects/identity.ts';
 import { containerSpec } from '../../support/base-spec.ts';
 import { containerSpecs } from '../../support/container-specs.ts';
 
@@ -38,7 +38,7 @@ t.test('read-only fields in a spec are not kept', (t) => {
 
 t.test('the annotation holds no value of an environment variable', (t) => {
   const spec = containerSpec({ process: { env: [{ name: 'PASSWORD', value: 'hunter2', comment: 'kept' }] } });
-  const annotation = buildDeployment(identity, spec).metadata!.annotations![SPEC_ANNOTATION]!;
+  const annotation = buildDeployment(identity, spec).metadata!.annotations![specAnnotation]!;
   t.notMatch(annotation, 'hunter2');
   t.match(annotation, 'PASSWORD');
   t.match(read(spec).spec, spec);
@@ -56,7 +56,7 @@ t.test('an annotation that was edited by hand is not trusted', (t) => {
   ];
   for (const annotation of broken) {
     const { spec } = read(containerSpec(), (deployment) => {
-      deployment.metadata!.annotations![SPEC_ANNOTATION] = annotation;
+      deployment.metadata!.annotations![specAnnotation] = annotation;
     });
     t.same(spec, { ...containerSpec(), metadata: { name: 'web', namespace: 'containers' } }, annotation);
   }
