@@ -1,9 +1,12 @@
 /** A JetStream key-value bucket over one connection: where it is remembered which containers were reported. */
-import { KvWatchInclude, StringCodec } from 'nats';
+import { ErrorCode, KvWatchInclude, NatsError, StringCodec } from 'nats';
 import type { JetStreamManager, KV, KvEntry, NatsConnection, QueuedIterator } from 'nats';
 import { within } from '../time.ts';
 
 const { encode, decode } = StringCodec();
+
+/** JetStream's API error for a stream that is not there. */
+const streamNotFound = 10_059;
 
 /** Ten thousand keys are read in half a second. */
 const maxReadMs = 30_000;
@@ -45,6 +48,13 @@ export async function openBucket(connection: NatsConnection, options: BucketOpti
   const manager = await connection.jetstreamManager({ timeout: answerTimeoutMs, checkAPI: false });
   const { ttl } = await kv.status();
   return new NatsBucket(kv, manager, name, ttl);
+}
+
+/** Whether a call to the bucket failed as it does where somebody removed the bucket, or JetStream is away. */
+export function isMissing(err: unknown): boolean {
+  if (!(err instanceof NatsError)) return false;
+  const noResponders: string = ErrorCode.NoResponders;
+  return err.code === noResponders || err.api_error?.err_code === streamNotFound;
 }
 
 class NatsBucket implements Bucket {

@@ -8,6 +8,7 @@ import type { Leadership } from '../leadership/leadership.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { sleep } from '../time.ts';
 import type { StatusChange } from './cloud-event.ts';
+import { isMissing } from './nats-bucket.ts';
 import type { Bucket, BucketEntry } from './nats-bucket.ts';
 
 const retry = { firstMs: 1_000, maxMs: 60_000 };
@@ -61,7 +62,9 @@ interface Key {
 /** From the beginning of leading, or of a connection, to its end. */
 interface Term {
   ended: AbortSignal;
-  bucket?: Bucket;
+  bucket?: Bucket | undefined;
+  /** The highest revision that the bucket has told. */
+  revision: number;
   /** The bucket is being opened and read for the first time: the keys of events could not go ahead of them. */
   isOpening: boolean;
   /** The last thing that was asked of the bucket failed: events don't wait for it now. */
@@ -73,6 +76,13 @@ interface Term {
    */
   witnesses: Set<string>;
   isCheckingNamespace: boolean;
+}
+
+/** A write got a revision that is no news: the bucket is another one of the same name. */
+class BucketReplaced extends Error {
+  constructor() {
+    super('somebody removed the key-value bucket and made it anew');
+  }
 }
 
 export class ReportedContainers {
@@ -176,7 +186,14 @@ export class ReportedContainers {
     if (!leadership.leads || !publisher.connected || this.#stop.signal.aborted) return;
     this.#endTerm = new AbortController();
     const { signal: ended } = this.#endTerm;
-    const term: Term = { ended, isOpening: true, isFailing: false, witnesses: new Set(), isCheckingNamespace: false };
+    const term: Term = {
+      ended,
+      revision: 0,
+      isOpening: true,
+      isFailing: false,
+      witnesses: new Set(),
+      isCheckingNamespace: false,
+    };
     this.#term = term;
     void sleep(maxOpeningMs, ended).then(() => this.#settle(term));
     void this.#open(term);
@@ -216,6 +233,23 @@ export class ReportedContainers {
     }
   }
 
+  /** Opens a bucket again that somebody removed: what it is to hold is written anew, and events don't wait for it. */
+  async #reopen(term: Term): Promise<void> {
+    term.bucket = undefined;
+    this.#keys.clear();
+    this.#reckon(term);
+    for (let failures = 0; !this.#isOver(term);) {
+      try {
+        await this.#adopt(term);
+        return;
+      } catch (err) {
+        failures++;
+        this.#warn(term, err);
+        await sleep(backoffMs(failures, retry), term.ended);
+      }
+    }
+  }
+
   async #adopt(term: Term): Promise<void> {
     const { census, openBucket, log } = this.#options;
     await this.#readNamespace(term);
@@ -226,6 +260,8 @@ export class ReportedContainers {
       log.warn({ ttlMs: bucket.ttlMs }, 'the key-value bucket forgets after a time, and deletions with it');
     this.#keys = keysOf(entries, term.namespaceUid);
     term.bucket = bucket;
+    term.revision = Math.max(0, ...entries.values().map(({ revision }) => revision));
+    term.isFailing = false;
     this.#hasWarned = false;
     this.#reckon(term);
   }
@@ -321,17 +357,20 @@ export class ReportedContainers {
       deployment: deploymentUid,
       ...(namespaceUid !== undefined && { namespace: namespaceUid }),
     };
+    const { revision: before } = term;
     try {
       const revision = await bucket.put(this.#keyOf(containerId), JSON.stringify(value));
-      if (this.#isOver(term)) return;
+      if (this.#isOver(term) || term.bucket !== bucket) return;
+      if (revision <= before) throw new BucketReplaced();
       term.isFailing = false;
+      term.revision = Math.max(term.revision, revision);
       this.#keys.set(containerId, { deploymentUid, namespaceUid, revision });
       const told = this.#told.get(containerId);
       if (told !== undefined && this.#hasKey(term, containerId, told)) this.#unwritten.delete(containerId);
     } catch (err) {
       term.isFailing = true;
       if (this.#told.get(containerId) === deploymentUid) this.#unwritten.add(containerId);
-      this.#warn(term, err);
+      this.#failed(term, bucket, err);
       this.#payDebts();
     }
   }
@@ -339,8 +378,15 @@ export class ReportedContainers {
   /** Only up to the revision that is known, and only for the Deployment whose end was told: the id may be taken again. */
   async #remove(term: Term, containerId: string, deploymentUid: string): Promise<void> {
     const key = this.#keys.get(containerId);
+    const { bucket } = term;
+    if (bucket === undefined) return;
     if (key?.deploymentUid === deploymentUid) {
-      await term.bucket?.purge(this.#keyOf(containerId), key.revision);
+      try {
+        await bucket.purge(this.#keyOf(containerId), key.revision);
+      } catch (err) {
+        this.#failed(term, bucket, err);
+        return;
+      }
       if (this.#isOver(term)) return;
       if (this.#keys.get(containerId) === key) this.#keys.delete(containerId);
     }
@@ -349,29 +395,35 @@ export class ReportedContainers {
 
   #payDebts(): void {
     const term = this.#term;
-    if (term?.bucket === undefined) return;
-    this.#paying ??= this.#payAll(term).finally(() => {
+    const bucket = term?.bucket;
+    if (term === undefined || bucket === undefined) return;
+    this.#paying ??= this.#payAll(term, bucket).finally(() => {
       this.#paying = undefined;
-      if (this.#term !== term) this.#payDebts();
+      if (this.#term?.bucket !== bucket) this.#payDebts();
     });
   }
 
-  async #payAll(term: Term): Promise<void> {
+  async #payAll(term: Term, bucket: Bucket): Promise<void> {
     let failures = 0;
-    while (!this.#isOver(term) && this.#options.publisher.connected) {
+    while (!this.#isOver(term) && term.bucket === bucket && this.#options.publisher.connected) {
       const before = this.#unwritten.size + this.#ended.size;
       if (before === 0) return;
       const puts = [...this.#unwritten].slice(0, debtsAtOnce).map((containerId) => this.#write(term, containerId));
       const removals = [...this.#ended]
         .slice(0, debtsAtOnce)
         .map(([containerId, uid]) => this.#remove(term, containerId, uid));
-      const outcomes = await Promise.allSettled([...puts, ...removals]);
-      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-      if (failed !== undefined) this.#warn(term, failed.reason);
+      await Promise.all([...puts, ...removals]);
+      if (term.bucket !== bucket) return;
       failures = this.#unwritten.size + this.#ended.size < before ? 0 : failures + 1;
       if (failures > 0 && this.#stop.signal.aborted) return;
       if (failures > 0) await sleep(backoffMs(failures, retry), AbortSignal.any([term.ended, this.#stop.signal]));
     }
+  }
+
+  #failed(term: Term, bucket: Bucket, err: unknown): void {
+    this.#warn(term, err);
+    const isLost = isMissing(err) || err instanceof BucketReplaced;
+    if (isLost && term.bucket === bucket && !this.#isOver(term)) void this.#reopen(term);
   }
 
   #isOver({ ended }: Term): boolean {

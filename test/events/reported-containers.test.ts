@@ -461,6 +461,78 @@ await t.test('remembers what was reported before the bucket was there, and after
   t.equal(provider.logged(compared).length, 1);
 });
 
+await t.test('makes a bucket anew that is removed while it is connected, with what was reported', skip, async (t) => {
+  await using server = await startRealNatsServer({ jetStream: true });
+  await using events = await subscribeEvents(server.url);
+  await using bucket = await bucketAt(server.url);
+  await using provider = providerOf(server.url);
+  provider.start();
+  for (const id of ['web', 'goes']) setRunning(provider.source, id, `uid-${id}`);
+  for (const id of ['web', 'goes']) await events.waitFor(id, 'RUNNING');
+  await provider.settled();
+
+  await bucket.manager.streams.delete(`KV_${bucketName}`);
+  setRunning(provider.source, 'written', 'uid-written');
+  await events.waitFor('written', 'RUNNING');
+  await until('all keys are there', async () => (await bucket.messages().catch(() => 0)) === 3);
+
+  await bucket.manager.streams.delete(`KV_${bucketName}`);
+  provider.source.delete('goes');
+  await events.waitFor('goes', 'DELETED');
+  await until('the keys of those that exist are there', async () => (await bucket.messages().catch(() => 0)) === 2);
+  await provider.settled();
+  t.strictSame(Object.keys(await bucket.content()).sort(), ['containers.web', 'containers.written']);
+  const warnings = provider.logged(cannotBeUsed).filter(({ level }) => level === 'warn');
+  t.equal(warnings.length, 2, 'one for each loss');
+  t.equal(provider.logged(compared).length, 1);
+});
+
+await t.test('notices by its next write that somebody else made the bucket anew', skip, async (t) => {
+  await using server = await startRealNatsServer({ jetStream: true });
+  await using events = await subscribeEvents(server.url);
+  await using bucket = await bucketAt(server.url);
+  await using provider = providerOf(server.url);
+  provider.start();
+  for (const id of ['one', 'two']) setRunning(provider.source, id, `uid-${id}`);
+  for (const id of ['one', 'two']) await events.waitFor(id, 'RUNNING');
+  await provider.settled();
+  await bucket.manager.streams.delete(`KV_${bucketName}`);
+  await bucket.jetStream.views.kv(bucketName);
+  setRunning(provider.source, 'three', 'uid-three');
+  await events.waitFor('three', 'RUNNING');
+  const keys = ['containers.one', 'containers.three', 'containers.two'];
+  await until('all keys are there', async () => isDeepStrictEqual(Object.keys(await bucket.content()).sort(), keys));
+  await provider.settled();
+  t.equal(provider.logged(cannotBeUsed).length, 1);
+});
+
+await t.test('publishes all the same while the bucket that was removed cannot be made anew', skip, async (t) => {
+  const permitted = (publish: string) => `authorization { users = [
+    { user: sp, password: p, permissions: { publish: { ${publish} } } }
+    { user: admin, password: p }
+  ] }
+  no_auth_user: admin`;
+  const create = `$JS.API.STREAM.CREATE.KV_${bucketName}`;
+  await using server = await startRealNatsServer({ jetStream: true, configuration: permitted(`deny: ["${create}"]`) });
+  await using events = await subscribeEvents(server.url);
+  await using bucket = await bucketAt(server.url);
+  await bucket.jetStream.views.kv(bucketName);
+  await using provider = providerOf(server.url.replace('//', '//sp:p@'));
+  provider.start();
+  setRunning(provider.source, 'web', 'uid-1');
+  await events.waitFor('web', 'RUNNING');
+  await provider.settled();
+  await bucket.manager.streams.delete(`KV_${bucketName}`);
+  for (let id = 0; id < 50; id++) setRunning(provider.source, `c${id}`, `uid-c${id}`);
+  for (let id = 0; id < 50; id++) await events.waitFor(`c${id}`, 'RUNNING');
+  await until('it was tried again', () => provider.logged(cannotBeUsed).length > 2);
+  t.equal(provider.logged(cannotBeUsed).filter(({ level }) => level === 'warn').length, 1);
+  t.match(provider.stats().bucket, { open: false, owed: 51 });
+  await bucket.jetStream.views.kv(bucketName);
+  await provider.settled();
+  t.equal(await bucket.messages(), 51);
+});
+
 await t.test('a standby writes nothing, and who takes over tells of ends that nobody saw', skip, async (t) => {
   await using server = await startRealNatsServer({ jetStream: true });
   await using events = await subscribeEvents(server.url);
