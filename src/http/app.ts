@@ -19,6 +19,7 @@ import { Exchanges } from './exchanges.ts';
 import { createHandlers, createRules } from './handlers.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { RequestError, sendProblem } from './problem.ts';
+import { isRepeated } from './repeated-header.ts';
 import { requestIdOf } from './request-id.ts';
 import { loadTlsCredentials, renewTlsCredentials, tlsServerOptions } from './tls.ts';
 import type { TlsCredentials, TlsFiles } from './tls.ts';
@@ -79,7 +80,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const judge = () => done(violationOfHeaders(request) ?? (request.is404 ? nothingHere() : undefined));
     exchanges.begin(request, reply, () => {
       if (authenticate === undefined || request.routeOptions.config.isOpen) judge();
-      else authenticate(request.headers.authorization).then(judge, done);
+      else authenticate(request.raw).then(judge, done);
     });
   });
   app.addHook('onSend', (request, _reply, payload, done) => {
@@ -144,7 +145,7 @@ function createServer({ log, timeouts }: AppOptions, parts: ServerParts): Fastif
       const refuse = (reason: unknown) => sendProblem(log, reason, request, reply);
       exchanges.begin(request, reply, () => {
         if (authenticate === undefined) refuse(error);
-        else authenticate(request.headers.authorization).then(() => refuse(error), refuse);
+        else authenticate(request.raw).then(() => refuse(error), refuse);
       });
     },
   });
@@ -166,21 +167,9 @@ function nothingHere(): RequestError {
 function violationOfHeaders({ raw }: FastifyRequest): RequestError | undefined {
   const { headers, httpVersion, rawHeaders } = raw;
   if (headers.host === undefined && httpVersion === '1.1') return new RequestError(400, 'The Host header is missing.');
-  if (hasSecondHost(rawHeaders)) return new RequestError(400, 'The Host header must be given once.');
+  if (isRepeated(rawHeaders, 'host')) return new RequestError(400, 'The Host header must be given once.');
   if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect)) {
     return new RequestError(417, 'The only expectation that can be met is 100-continue.');
   }
   return undefined;
-}
-
-/** Node keeps the first and drops the others; the next server on the way may not. */
-function hasSecondHost(rawHeaders: readonly string[]): boolean {
-  let found = false;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]!;
-    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
-    if (found) return true;
-    found = true;
-  }
-  return false;
 }

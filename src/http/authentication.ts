@@ -1,4 +1,5 @@
 /** Who may call: bearer tokens (RFC 6750) that are JWTs of one issuer (RFC 9068). */
+import type { IncomingMessage } from 'node:http';
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import type { Logger } from 'pino';
@@ -6,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { UnavailableError } from '../containers/errors.ts';
 import { IssuerKeys, KeysUnavailableError } from './issuer-keys.ts';
 import { RequestError, retryAfterSeconds } from './problem.ts';
+import { isRepeated } from './repeated-header.ts';
 
 export interface TokenRules {
   /** The `iss` of its tokens, over https or on this machine. */
@@ -19,11 +21,10 @@ export interface TokenRules {
 }
 
 /**
- * @param authorization - the value of the header; absent where there is none
- * @throws RequestError 401 without a valid token, always with the same words, and 403 without the scope; UnavailableError
+ * @throws RequestError 401 without a valid token, or with more than one, always with the same words, and 403 without the scope; UnavailableError
  *   while the keys cannot be had
  */
-export type Authenticate = (authorization: string | undefined) => Promise<void>;
+export type Authenticate = (request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>) => Promise<void>;
 
 /** Those with a public key: with a shared one, whoever can check a token could make one. */
 const asymmetricAlgorithms = [
@@ -45,9 +46,9 @@ export function tokenAuthentication(rules: TokenRules, log: Logger, clock: Pick<
     clockTolerance: clockToleranceSeconds,
     requiredClaims: ['exp'],
   };
-  return async (authorization) => {
+  return async ({ headers: { authorization }, rawHeaders }) => {
     const token = bearerPattern.exec(authorization ?? '')?.[1];
-    if (token === undefined) throw unauthenticated();
+    if (token === undefined || isRepeated(rawHeaders, 'authorization')) throw unauthenticated();
     let payload: JWTPayload;
     try {
       payload = await verify(token, keys, verification);

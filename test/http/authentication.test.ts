@@ -76,6 +76,28 @@ test('what is no valid token is answered 401, always with the same words', async
   for (const token of Object.values(tokens)) if (token) t.notOk(lines.includes(token), 'no token is logged');
 });
 
+test('a valid token is refused beside another one, which a server on the way may have looked at', async (t) => {
+  await using issuer = await startOpenIdProvider();
+  await using server = await startHttpServer({ tokens: rulesOf(issuer) });
+  const valid = `Authorization: Bearer ${await issuer.token()}\r\n`;
+  const other = 'authorization: Bearer abc\r\n';
+  const send = (request: string, ...lines: string[]) =>
+    sendRaw(server.port, `${request} HTTP/1.1\r\nHost: x\r\n${lines.join('')}Connection: close\r\n\r\n`);
+  t.equal((await send(`GET ${base}`, valid)).status, 200);
+  for (const lines of [
+    [valid, other],
+    [other, valid],
+    [valid, valid],
+  ]) {
+    const { status, headers, problem } = await send(`GET ${base}`, ...lines);
+    t.equal(status, 401);
+    t.equal(headers.get('www-authenticate'), 'Bearer');
+    t.equal(problem.detail, 'A valid bearer token is required.');
+    t.equal((await send('CONNECT x:1', ...lines)).status, 401);
+  }
+  t.equal((await send(`GET ${base}/health`, valid, other)).status, 200, 'where none is needed none is looked at');
+});
+
 test('a token must have an end, which may have passed by as much as clocks differ', async (t) => {
   const { privateKey, publicKey } = await generateKeyPair('ES256');
   await using issuer = await startOpenIdProvider();
