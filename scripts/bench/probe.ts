@@ -5,7 +5,8 @@
  * GET `/`: a `Reading`. GET `/collected`: the same after a garbage collection. DELETE `/delay`: starts the measurement of
  * the event loop's delay, or starts it anew; it costs a little, and is off until then.
  */
-import { createServer } from 'node:http';
+import type * as Http from 'node:http';
+import { createRequire } from 'node:module';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -22,6 +23,9 @@ export interface Reading {
   /** What keeps the process alive, by kind. */
   resources: Record<string, number>;
 }
+
+// Imported, it would load all that Node has for `fetch` into the process that is measured.
+const { createServer } = createRequire(import.meta.url)('node:http') as typeof Http;
 
 const delayResolutionMs = 1;
 

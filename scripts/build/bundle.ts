@@ -81,6 +81,8 @@ const connectionsOnly: Plugin = {
   name: 'connections-only',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'connections' }));
+    // All that is opened here speaks HTTP/1.1.
+    onResolve({ filter: /^\.\/client-h2\.js$/ }, ({ path }) => ({ path, namespace: 'left-out-package' }));
     // Bodies other than text and bytes are what connections need it for.
     onResolve({ filter: /^\.\.\/web\// }, ({ importer, path }) =>
       /undici\/lib\/(?:core|dispatcher)\//.test(importer) ? { path, namespace: 'left-out-package' } : undefined,

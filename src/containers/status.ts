@@ -63,10 +63,11 @@ export function containerStatus(
   const moment = { now, crashTolerance };
   const { deployment, pods } = objects;
   if (deployment === undefined || deployment.deletedAt !== undefined) return deleted(deployment);
-  const pod = decidingPod(pods, now);
+  const counting = countingPods(pods);
+  const pod = decidingAmong(counting, now);
   const verdict =
     (pod && podVerdict(pod, moment)) ?? firstVerdict(deploymentRules, (rule) => rule(deployment)) ?? waitingForPod;
-  const lookAgainAt = nextLook(pods, moment);
+  const lookAgainAt = nextLook(counting, moment);
   return {
     ...verdict,
     message: shortened(verdict.message),
@@ -81,15 +82,22 @@ export function containerStatus(
  * among those that run, or among all where none does.
  */
 export function decidingPod(pods: readonly ObservedPod[], now: number): ObservedPod | undefined {
-  const counting = countingPods(pods);
+  return decidingAmong(countingPods(pods), now);
+}
+
+function decidingAmong(counting: readonly ObservedPod[], now: number): ObservedPod | undefined {
   const moment = { now, crashTolerance: defaultCrashTolerance };
   return counting.find((pod) => podVerdict(pod, moment)?.status === 'RUNNING') ?? counting[0];
 }
 
 /** When time alone will change what a Pod that counts says: also of one that does not decide now, and then may. */
-function nextLook(pods: readonly ObservedPod[], moment: Moment): number | undefined {
-  const looks = countingPods(pods).flatMap((pod) => podVerdict(pod, moment)?.lookAgainAt ?? []);
-  return looks.length > 0 ? Math.min(...looks) : undefined;
+function nextLook(counting: readonly ObservedPod[], moment: Moment): number | undefined {
+  let next: number | undefined;
+  for (const pod of counting) {
+    const lookAgainAt = podVerdict(pod, moment)?.lookAgainAt;
+    if (lookAgainAt !== undefined && (next === undefined || lookAgainAt < next)) next = lookAgainAt;
+  }
+  return next;
 }
 
 /** Newest first. */

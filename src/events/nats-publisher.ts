@@ -79,9 +79,8 @@ export class NatsPublisher implements EventPublisher {
     this.#listeners.push(listener);
   }
 
-  async publish(message: EventMessage): Promise<void> {
-    if (this.#session === undefined) throw new Error('NATS is not connected');
-    await this.#session.publish(message);
+  publish(message: EventMessage): Promise<void> {
+    return this.#session?.publish(message) ?? Promise.reject(new Error('NATS is not connected'));
   }
 
   /**

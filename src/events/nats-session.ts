@@ -134,10 +134,10 @@ export class NatsSession {
     }
   }
 
-  async #publishPlain(message: EventMessage): Promise<void> {
+  #publishPlain(message: EventMessage): Promise<void> {
     this.#connection.publish(this.#subject, message.body, { headers: headersOf(message) });
     this.#flush ??= this.#flushLater();
-    await this.#flush;
+    return this.#flush;
   }
 
   /** All that is published within one turn of the event loop shares a round trip. */

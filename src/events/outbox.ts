@@ -192,7 +192,7 @@ export class Outbox {
     entry.encoded ??= encode(entry.event);
     const remembered = record?.remember(entry.event);
     await publisher.publish(entry.encoded);
-    await remembered;
+    if (remembered !== undefined) await remembered;
   }
 
   #confirmed(slot: Slot, { event, putAt }: Entry): void {

@@ -107,13 +107,24 @@ export function routerUrl(path: string): string {
   );
 }
 
-/** A copy of a part of the document in which every `$ref` is replaced by what it names. The document has no recursion. */
-export function inlineReferences<T>(document: OpenApiDocument, part: T): T {
-  if (Array.isArray(part)) return part.map((item: unknown) => inlineReferences(document, item)) as T;
+/**
+ * A copy of a part of the document in which every `$ref` is replaced by what it names. The document has no recursion.
+ *
+ * @param inlined - what was inlined before, by its reference: it is shared, so that nobody may change it
+ */
+export function inlineReferences<T>(document: OpenApiDocument, part: T, inlined = new Map<string, unknown>()): T {
+  if (Array.isArray(part)) return part.map((item: unknown) => inlineReferences(document, item, inlined)) as T;
   if (typeof part !== 'object' || part === null) return part;
-  if ('$ref' in part && typeof part.$ref === 'string')
-    return inlineReferences(document, follow(document, part.$ref)) as T;
-  return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, inlineReferences(document, value)])) as T;
+  if ('$ref' in part && typeof part.$ref === 'string') {
+    if (!inlined.has(part.$ref))
+      inlined.set(part.$ref, inlineReferences(document, follow(document, part.$ref), inlined));
+    return inlined.get(part.$ref) as T;
+  }
+  const members = Object.entries(part).map(([key, value]) => [
+    key,
+    inlineReferences<unknown>(document, value, inlined),
+  ]);
+  return Object.fromEntries(members) as T;
 }
 
 function follow(document: OpenApiDocument, reference: string): unknown {
@@ -128,21 +139,27 @@ function follow(document: OpenApiDocument, reference: string): unknown {
 
 /** All operations, in the order of the document. */
 export function operationsOf(document: OpenApiDocument): ResolvedOperation[] {
+  const inlined = new Map<string, unknown>();
   return Object.entries(document.paths).flatMap(([path, item]) =>
     httpMethods
       .filter((method) => method in item)
-      .map((method) => resolveOperation(document, method, path, item as unknown as Record<string, Operation>)),
+      .map((method) => {
+        const inline: Inline = <T extends object>(part: T): T => inlineReferences(document, part, inlined);
+        return resolveOperation(inline, method, path, item as unknown as Record<string, Operation>);
+      }),
   );
 }
 
+type Inline = <T extends object>(part: T) => T;
+
 function resolveOperation(
-  document: OpenApiDocument,
+  inline: Inline,
   method: string,
   path: string,
   item: Record<string, Operation>,
 ): ResolvedOperation {
-  const operation = inlineReferences(document, item[method]!);
-  const shared = inlineReferences(document, (item['parameters'] ?? []) as unknown as Parameter[]);
+  const operation = inline(item[method]!);
+  const shared = inline((item['parameters'] ?? []) as unknown as Parameter[]);
   return {
     operationId: operation.operationId,
     method: method.toUpperCase(),

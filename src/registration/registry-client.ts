@@ -33,7 +33,13 @@ export async function postRegistration(
   registration: Registration,
   { token, signal }: { token?: string; signal: AbortSignal },
 ): Promise<RegistrationResult> {
-  const dispatcher = new Agent({ pipelining: 0, connect: { timeout: 0 }, headersTimeout: 0, bodyTimeout: 0 });
+  const dispatcher = new Agent({
+    pipelining: 0,
+    allowH2: false,
+    connect: { timeout: 0 },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
   try {
     const response = await request(`${registrationUrl}/providers`, {
       method: 'POST',

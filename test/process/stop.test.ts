@@ -21,7 +21,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       SP_NATS_URL: nats.url,
       DCM_REGISTRATION_URL: registry.url,
     });
-    await service.printed(/"msg":"registered"/);
+    await Promise.all([service.printed(/"msg":"registered"/), service.printed(/"msg":"connected to NATS"/)]);
     service.signal(signal);
     t.strictSame(await service.ended, { code: 0, signal: null });
     t.match(service.log().slice(-2), [

@@ -67,14 +67,14 @@ export const buildMemory: FigureBuilder = ({ options, namespaces, load, ...stage
           unit: 'MB',
           value: filled.residentMemory / megabyte,
           baseline: none.residentMemory / megabyte,
-          aim: '220 MB',
+          aim: '150 MB',
         },
         {
           name: `memory ${name}, after load`,
           unit: 'MB',
           value: loaded.residentMemory / megabyte,
           baseline: none.residentMemory / megabyte,
-          aim: '220 MB',
+          aim: '200 MB',
         },
         {
           name: `heap ${name}`,
@@ -110,7 +110,7 @@ export const buildStart: FigureBuilder = ({ namespaces, ...stage }) =>
         return provider;
       });
       return [
-        { name: 'start to listening', unit: 'ms', value: value.listeningAfterMs, baseline, aim: 'stated' },
+        { name: 'start to listening', unit: 'ms', value: value.listeningAfterMs, baseline, aim: '400 ms' },
         { name: 'start to ready', unit: 'ms', value: value.readyAfterMs, baseline, aim: 'stated' },
       ];
     },

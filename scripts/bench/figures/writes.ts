@@ -10,7 +10,7 @@ import type { ProviderProcess } from '../provider-process.ts';
 import type { Stage } from '../stage.ts';
 
 const json = { 'content-type': 'application/json' };
-const aim = '≤ 1.15 ×';
+const aim = '≤ 1.3 ×';
 
 export const buildCreate: FigureBuilder = async (stage, stack) => {
   const provider = stack.use(await stage.startProvider(stage.namespaces.empty));
