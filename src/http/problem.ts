@@ -130,14 +130,23 @@ const frameworkErrors: Record<string, Description> = {
   FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, detail: 'The body has more than 200 KiB.' },
 };
 
+/** An error as the packages around Fastify make them. */
+interface HttpError extends Error {
+  code: string;
+  expose: boolean;
+  statusCode: number;
+  headers: Record<string, string>;
+}
+
+/** What Fastify and its plugins refuse: the latter's errors have no codes, but say that clients may see them. */
 function describeFrameworkError(error: unknown): Description | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  const { code, statusCode: status } = error as { code: unknown; statusCode?: unknown };
-  if (typeof code !== 'string') return undefined;
-  const known = frameworkErrors[code];
+  if (!(error instanceof Error)) return undefined;
+  const { code, expose, statusCode: status, headers } = error as Partial<HttpError>;
+  const known = frameworkErrors[code ?? ''];
   if (known) return known;
-  if (!code.startsWith('FST_') || typeof status !== 'number' || status < 400 || status > 499) return undefined;
-  return { status, detail: `${STATUS_CODES[status] ?? 'Bad Request'}.` };
+  const isForClients = code?.startsWith('FST_') === true || expose === true;
+  if (!isForClients || typeof status !== 'number' || status < 400 || status > 499) return undefined;
+  return { status, detail: `${STATUS_CODES[status] ?? 'Bad Request'}.`, ...(headers && { headers }) };
 }
 
 /**

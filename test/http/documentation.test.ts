@@ -43,6 +43,21 @@ test('what is not there below the page is a problem', async (t) => {
   }
 });
 
+test('a condition or a range that a part of the page does not meet is no failure of the service', async (t) => {
+  await using server = await startHttpServer();
+  const fetchPart = (headers: Record<string, string>) =>
+    conformingFetch(`${server.url}/docs/static/swagger-ui.css`, { headers });
+  t.equal((await fetchPart({ 'if-match': '"other"' })).status, 412);
+  t.equal((await fetchPart({ 'if-unmodified-since': 'Thu, 01 Jan 1970 00:00:00 GMT' })).status, 412);
+  const beyond = await fetchPart({ range: 'bytes=99999999-' });
+  t.equal(beyond.status, 416);
+  t.match(beyond.headers.get('content-range'), /^bytes \*\/[0-9]+$/);
+  t.strictSame(
+    server.logLines.filter(({ level }) => Number(level) >= 40),
+    [],
+  );
+});
+
 test(
   'a browser shows every operation, over plain HTTP, under any host name, without the internet',
   { skip: withoutBrowser },
