@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
@@ -31,7 +32,7 @@ export interface Access {
 }
 
 /** `obtainedAt` is by `performance.now()`; `generation` counts how often the kubeconfig was read. */
-type Credentials = Access & { obtainedAt: number; generation: number; tlsKey: string };
+type Credentials = Access & { obtainedAt: number; generation: number; tls: TlsOptions };
 
 /** One cluster as one user. Everything that talks to it shares the connections. */
 export class ClusterConnection {
@@ -98,14 +99,14 @@ export class ClusterConnection {
     const generation = this.#generation;
     const bound = { ms: this.#bounds.pluginMs, message: 'obtaining credentials took too long' };
     await within(this.#config.applyToHTTPSOptions(options), bound).finally(() => this.#plugins.end());
-    const tls = tlsOptions(options);
-    const tlsKey = JSON.stringify(tls, (_key, value: unknown) => value?.toString());
-    const previous = this.#current;
-    const unchanged = previous?.tlsKey === tlsKey;
-    const dispatcher = unchanged ? previous.dispatcher : makeDispatcher(this.#config, tls);
-    if (previous && !unchanged) void previous.dispatcher.close();
+    // What may fail comes first: connections that were closed are used no more.
     const headers = { ...authorizationHeaders(options), ...(await tokenHeaders(this.#config)) };
-    this.#current = { dispatcher, headers, obtainedAt: performance.now(), generation, tlsKey };
+    const tls = tlsOptions(options);
+    const previous = this.#current;
+    const isUnchanged = isDeepStrictEqual(previous?.tls, tls);
+    const dispatcher = previous && isUnchanged ? previous.dispatcher : makeDispatcher(this.#config, tls);
+    if (previous && !isUnchanged) void previous.dispatcher.close();
+    this.#current = { dispatcher, headers, obtainedAt: performance.now(), generation, tls };
     return this.#current;
   }
 }

@@ -1,7 +1,8 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { parse } from 'yaml';
 
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { openConnection } from '../../../src/kubernetes/api/connection.ts';
+import { makeCertificate } from '../../support/certificate.ts';
 import { openSandbox } from '../../support/cluster.ts';
 import { eventually, openCluster } from '../../support/kubernetes.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
@@ -216,6 +218,58 @@ t.test('a token file that was rotated is read again before its token is refused'
   await writeFile(join(folder.path, 'token'), 'token-2\n');
   await client.version({});
   t.same(server.seen, ['Bearer token-1', 'Bearer token-2']);
+});
+
+t.test('the authority of the API server is read again, for one whose certificate was replaced', async (t) => {
+  await using folder = await temporaryFolder();
+  await using former = await makeCertificate();
+  await using renewed = await makeCertificate();
+  const pairOf = async ({ certFile, keyFile }: typeof former) => ({
+    cert: await readFile(certFile),
+    key: await readFile(keyFile),
+  });
+  const server = createTlsServer(await pairOf(former), (_, response) => response.end('{}'));
+  t.teardown(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const [file, authority] = ['config', 'authority'].map((name) => join(folder.path, name));
+  await writeFile(file!, kubeconfig(url, { token: 'x' }, { 'certificate-authority': 'authority' }));
+  await copyFile(former.certFile, authority!);
+  const connection = openConnection(file, { lifetimeMs: 0, minAgeMs: 1_000, pluginMs: 30_000 });
+  t.teardown(() => connection.close());
+  const client = new KubernetesClient(connection, 'a');
+  await client.version({});
+  server.setSecureContext(await pairOf(renewed));
+  server.closeAllConnections();
+  await t.rejects(client.version({}));
+  await copyFile(renewed.certFile, authority!);
+  await client.version({});
+});
+
+t.test('connections are given up for new ones only when all credentials could be read', async (t) => {
+  await using folder = await temporaryFolder();
+  await using server = await startServer(() => true);
+  const [file, token, authority] = ['config', 'token', 'authority'].map((name) => join(folder.path, name));
+  await writeFile(file!, kubeconfig(server.url, { tokenFile: 'token' }, { 'certificate-authority': 'authority' }));
+  await writeFile(token!, 'token-1\n');
+  await writeFile(authority!, 'old');
+  const connection = openConnection(file, { lifetimeMs: 0, minAgeMs: 1_000, pluginMs: 30_000 });
+  t.teardown(() => connection.close());
+  const client = new KubernetesClient(connection, 'a');
+  await client.version({});
+  const before = await connection.access();
+
+  await rm(token!);
+  await writeFile(authority!, 'new');
+  for (let attempt = 1; attempt <= 3; attempt++) await t.rejects(client.version({}), { cause: { code: 'ENOENT' } });
+  await writeFile(authority!, 'old');
+  await writeFile(token!, 'token-2\n');
+  await client.version({});
+  t.equal((await connection.access()).dispatcher, before.dispatcher);
+  await writeFile(authority!, 'new');
+  await client.version({});
+  t.not((await connection.access()).dispatcher, before.dispatcher);
+  t.same(server.seen, ['Bearer token-1', 'Bearer token-2', 'Bearer token-2']);
 });
 
 /** A plugin of this shell script, which finds its own folder in `$HERE`. */
