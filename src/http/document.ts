@@ -79,8 +79,21 @@ export function packageFile(path: string): string {
   return join(dirname(packageJson), path);
 }
 
-/** The text of the contract of our own API, and the document that it holds, which a build has parsed already. */
-export async function loadContract(): Promise<{ text: string; document: OpenApiDocument }> {
+/** The contract of our own API: its text, and the document that it holds. */
+export interface Contract {
+  text: string;
+  document: OpenApiDocument;
+}
+
+let contract: Promise<Contract> | undefined;
+
+/** The contract is read and parsed once; whoever asks has the same document. */
+export function loadContract(): Promise<Contract> {
+  return (contract ??= readContract());
+}
+
+/** A build has parsed it already. */
+async function readContract(): Promise<Contract> {
   const text = await readFile(packageFile('openapi/openapi.yaml'), 'utf8');
   const parsed = await readFile(packageFile('openapi/openapi.json'), 'utf8').catch(() => undefined);
   return { text, document: parsed === undefined ? parseDocument(text) : (JSON.parse(parsed) as OpenApiDocument) };

@@ -6,7 +6,15 @@ import type { Schema } from './document.ts';
 /** @param name - tells the schemas of one document apart */
 export type CompileSchema = (name: string, schema: Schema) => ValidateFunction;
 
+const compiled = new Map<string, ValidateFunction>();
+
+/** Equal schemas share a function, as they do in what is built. */
 export function createSchemaCompiler(): CompileSchema {
   const ajv = createAjv();
-  return (_name, schema) => ajv.compile(schema);
+  return (_name, schema) => {
+    const text = JSON.stringify(schema);
+    const known = compiled.get(text) ?? ajv.compile(schema);
+    compiled.set(text, known);
+    return known;
+  };
 }

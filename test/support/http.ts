@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { createClient } from '../../generated/client.ts';
 import type { Client, Schemas } from '../../generated/client.ts';
 import { defaultHintPolicy } from '../../src/containers/hints.ts';
@@ -40,6 +41,8 @@ export interface HttpServerOptions {
   /** False: the application is built and never listens. */
   listen?: boolean;
 }
+
+compileOpenApiSchemaOnce();
 
 const patient: Timeouts = { requestMs: 30_000, readMs: 15_000, writeMs: 15_000, idleMs: 60_000, shutdownMs: 15_000 };
 
@@ -185,6 +188,17 @@ function parseAnswer(text: string, method: string): { answer: RawAnswer; length:
   return {
     answer: { status, headers, body, problem: isProblem ? (JSON.parse(body) as never) : ({} as never) },
     length,
+  };
+}
+
+/** The library that binds operations compiles the schema of OpenAPI documents for each application, which takes most of its start. */
+function compileOpenApiSchemaOnce(): void {
+  const validator = Validator.prototype as unknown as { getAjvValidator(version: string): unknown };
+  const compile = validator.getAjvValidator;
+  const compiled = new Map<string, unknown>();
+  validator.getAjvValidator = function (version) {
+    if (!compiled.has(version)) compiled.set(version, compile.call(this, version));
+    return compiled.get(version);
   };
 }
 
