@@ -90,9 +90,10 @@ test('the linter finds what each local rule is for', async (t) => {
   t.teardown(() => rm(folder, { recursive: true }));
   const text = await readFile(packageFile('openapi/openapi.yaml'), 'utf8');
   const fileOf = (name: string) => join(folder, `${name.replaceAll(' ', '-')}.json`);
-  for (const [name, { apply }] of Object.entries(breaks)) {
+  for (const [name, { rule, apply }] of Object.entries(breaks)) {
     const document = parseDocument(text) as unknown as Json;
     leaveOutHints(document);
+    if (rule !== 'oas3-valid-media-example') leaveOutExamples(document);
     apply(document);
     await writeFile(fileOf(name), JSON.stringify(document));
   }
@@ -102,13 +103,21 @@ test('the linter finds what each local rule is for', async (t) => {
   }
 });
 
-/** They are half of the document, and nothing is broken in them: the linter takes as long for them as for the rest. */
+/** They are half of the document, and nothing is broken in them. */
 function leaveOutHints({ components }: Json): void {
   const schemas = components!.schemas!;
   for (const name of Object.keys(schemas)) {
     if (name.startsWith('Kubernetes')) Reflect.deleteProperty(schemas, name);
   }
   set(schemas, 'KubernetesHints', { type: 'object' });
+}
+
+/** Most of the linter's time goes to the validation of examples. */
+function leaveOutExamples(part: Json): void {
+  if (typeof part !== 'object') return;
+  Reflect.deleteProperty(part, 'example');
+  Reflect.deleteProperty(part, 'examples');
+  for (const member of Object.values(part)) leaveOutExamples(member);
 }
 
 /** Codes of the rules that each file breaks. */
