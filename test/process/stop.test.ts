@@ -78,7 +78,9 @@ for (const [signal, code] of [
 
 test('two SIGINTs of which npm has passed on one are one', async (t) => {
   await using cluster = await startKubernetesApi();
-  await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig() });
+  // Without it, the status of the container would be waited with to the end.
+  await using nats = await startNatsServer();
+  await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig(), SP_NATS_URL: nats.url });
   const client = await service.client();
   using _slow = cluster.faults.delay(3_000, { verb: 'create' });
   const creating = client.POST('/containers', { body: { spec: containerSpec() } });
