@@ -5,10 +5,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { findFreePort } from '../free-port.ts';
 import { ApiError, ClusterApi } from './api.ts';
 import type { KubernetesObject } from './api.ts';
 import { findBinaries } from './binaries.ts';
@@ -512,32 +512,6 @@ async function writeKubeconfig(
     'current-context': 'test',
   };
   await writeFile(path, JSON.stringify(content, undefined, 2), { mode: 0o600 });
-}
-
-const portsGivenOut = new Set<number>();
-
-/**
- * A port that nothing listens on now. It lies below the range that the system hands out to outgoing connections, so
- * that none of these takes the port of a component while that is being restarted.
- */
-export async function findFreePort(): Promise<number> {
-  for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
-    if (portsGivenOut.has(port) || !(await isFree(port))) continue;
-    portsGivenOut.add(port);
-    return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const listener = createServer().listen(port, '127.0.0.1');
-  try {
-    await once(listener, 'listening');
-    listener.close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** See reaper.ts; it outlives this process by the moment that it needs to end what is left. */

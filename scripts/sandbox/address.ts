@@ -1,9 +1,6 @@
 /** Where the sandbox's provider listens. */
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-
 import { formatAddress, parseListenAddress } from '../../src/config/address.ts';
+import { findFreePort, isFree } from '../free-port.ts';
 
 export interface ProviderAddress {
   /** As `SP_SERVER_ADDRESS` takes it. */
@@ -19,39 +16,16 @@ const defaultPort = 8080;
 /** @param configured - the value of `SP_SERVER_ADDRESS`, kept but for a port of 0; absent: 127.0.0.1:8080 or another port */
 export async function chooseAddress(configured: string | undefined, usualPort = defaultPort): Promise<ProviderAddress> {
   if (configured === undefined) {
-    const port = (await isFree(usualPort)) ? usualPort : await freePort();
+    const port = (await isFree(usualPort)) ? usualPort : await findFreePort();
     const address = `127.0.0.1:${port}`;
     return { listen: address, url: `http://${address}`, ...(port !== usualPort && { takenPort: usualPort }) };
   }
   // What is no address is the provider's to refuse.
   const { host, port } = parseListenAddress(configured) ?? { host: '', port: defaultPort };
-  const certainPort = port === 0 ? await freePort() : port;
+  const certainPort = port === 0 ? await findFreePort() : port;
   const everyInterface = ['', '0.0.0.0', '::'].includes(host);
   return {
     listen: port === 0 ? formatAddress({ address: host, port: certainPort }) : configured,
     url: `http://${formatAddress({ address: everyInterface ? '127.0.0.1' : host, port: certainPort })}`,
   };
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

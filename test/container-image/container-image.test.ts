@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { test } from 'tap';
 
 import { formatKubeconfig } from '../../scripts/sandbox/kubernetes/kubeconfig.ts';
-import { freePort, required } from '../process/service.ts';
+import { findFreePort } from '../../scripts/free-port.ts';
+import { required } from '../process/service.ts';
 import { startProcess } from '../support/process.ts';
 import { buildImage, userOf } from './build.ts';
 
@@ -88,7 +89,7 @@ test('the steps of the Containerfile make an image that runs', (t) => {
   t.test('starts with the required variables alone, answers, and stops on SIGTERM', async (t) => {
     const kubeconfig = join(folder, 'kubeconfig');
     writeFileSync(kubeconfig, formatKubeconfig({ url: 'http://127.0.0.1:9' }));
-    const address = `127.0.0.1:${await freePort()}`;
+    const address = `127.0.0.1:${await findFreePort()}`;
     const env = { ...required, SP_K8S_KUBECONFIG: kubeconfig, SP_SERVER_ADDRESS: address };
     await using service = start(image.command, env);
     await service.printed(/"msg":"listening"/);
@@ -100,7 +101,7 @@ test('the steps of the Containerfile make an image that runs', (t) => {
 
     await using check = start(image.healthCheck, env);
     t.strictSame(await check.ended, { code: 0, signal: null }, 'the health check passes');
-    const management = `127.0.0.1:${await freePort()}`;
+    const management = `127.0.0.1:${await findFreePort()}`;
     await using otherCheck = start(image.healthCheck, { ...env, SP_MANAGEMENT_ADDRESS: management });
     t.strictSame(
       await otherCheck.ended,

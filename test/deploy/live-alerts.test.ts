@@ -8,7 +8,7 @@ import t from 'tap';
 
 import { startNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import type { TestNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
-import { findFreePort } from '../../scripts/cluster/control-plane.ts';
+import { findFreePort } from '../../scripts/free-port.ts';
 import { createContainer, deleteContainer, listIds, readStatusCode } from '../support/containers.ts';
 import { startSystem } from '../support/system.ts';
 import type { System } from '../support/system.ts';

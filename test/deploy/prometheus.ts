@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { findFreePort } from '../../scripts/cluster/control-plane.ts';
+import { findFreePort } from '../../scripts/free-port.ts';
 import { startProcess } from '../support/process.ts';
 import { until } from '../support/until.ts';
 

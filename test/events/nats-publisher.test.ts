@@ -15,7 +15,7 @@ import { Outbox } from '../../src/events/outbox.ts';
 import { alwaysLeads } from '../../src/leadership/leadership.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { captureLog } from '../support/log-lines.ts';
-import { freePort } from '../support/nats-cluster.ts';
+import { findFreePort } from '../../scripts/free-port.ts';
 import { createNatsUser } from '../support/nats-credentials.ts';
 import { startCoreNatsServer, startRealNatsServer, withoutNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { until } from '../support/until.ts';
@@ -101,7 +101,7 @@ for (const { name, start, skip } of servers) {
   });
 
   await t.test(`publishes when ${name} arrives later`, { skip }, async (t) => {
-    const port = await freePort();
+    const port = await findFreePort();
     await using sender = publisherTo(`nats://127.0.0.1:${port}`);
     for (let count = 0; count < 10; count++) sender.put('web', String(count));
     await until('it has tried in vain', () => sender.logged('NATS cannot be reached, will retry').length > 1);
@@ -150,7 +150,7 @@ for (const { name, start, skip } of servers) {
   await t.test(`takes whichever of a list of servers answers, ${name} among them`, { skip }, async (t) => {
     await using server = await start();
     await using sender = publisherTo(
-      `nats://127.0.0.1:${await freePort()},${server.url},nats://127.0.0.1:${await freePort()}`,
+      `nats://127.0.0.1:${await findFreePort()},${server.url},nats://127.0.0.1:${await findFreePort()}`,
     );
     sender.put('web');
     await sender.emptied();
@@ -486,7 +486,7 @@ await t.test('says of another server that it is not NATS', async (t) => {
 });
 
 await t.test('stops at any time', async (t) => {
-  const sender = publisherTo(`nats://127.0.0.1:${await freePort()}`);
+  const sender = publisherTo(`nats://127.0.0.1:${await findFreePort()}`);
   await sender[Symbol.asyncDispose]();
   await t.rejects(sender.publisher.publish({ id: randomUUID(), contentType: 'text/plain', body: '' }));
   await using server = await startCoreNatsServer();

@@ -11,7 +11,8 @@ import { formatKubeconfig } from '../../scripts/sandbox/kubernetes/kubeconfig.ts
 import { startNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { containerSpec } from '../support/base-spec.ts';
 import { until } from '../support/until.ts';
-import { freePort, startService } from './service.ts';
+import { findFreePort } from '../../scripts/free-port.ts';
+import { startService } from './service.ts';
 import type { Service } from './service.ts';
 
 async function managementOf(service: Service) {
@@ -104,7 +105,7 @@ test('says that nobody leads while the Lease may not be written, and tries again
 });
 
 test('is ready when its caches are filled, and alive before', async (t) => {
-  const clusterPort = await freePort();
+  const clusterPort = await findFreePort();
   const kubeconfig = formatKubeconfig({ url: `http://127.0.0.1:${clusterPort}` });
   await using service = startService({
     SP_K8S_KUBECONFIG: join(t.testdir({ kubeconfig }), 'kubeconfig'),

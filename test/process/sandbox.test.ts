@@ -12,7 +12,7 @@ import { formatEvent, formatLogLine } from '../../scripts/sandbox/banner.ts';
 import { parseEvent } from '../../scripts/sandbox/events.ts';
 import { startProcess } from '../support/process.ts';
 import { until } from '../support/until.ts';
-import { freePort } from './service.ts';
+import { findFreePort } from '../../scripts/free-port.ts';
 
 const root = join(import.meta.dirname, '../..');
 /** npm runs on the same Node as the scripts that it starts. */
@@ -86,7 +86,7 @@ test('takes another port when the usual one is taken, and no other when one is a
   t.match(other.listen, /^127\.0\.0\.1:\d+$/);
   t.not(other.listen, `127.0.0.1:${taken}`);
 
-  const free = await freePort();
+  const free = await findFreePort();
   const address = `127.0.0.1:${free}`;
   t.strictSame(await chooseAddress(undefined, free), { listen: address, url: `http://${address}` });
   t.strictSame(await chooseAddress(':9090'), { listen: ':9090', url: 'http://127.0.0.1:9090' });

@@ -1,8 +1,4 @@
 /** The service as a process, with the least environment that it takes. */
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { once } from 'node:events';
-
 import { createClient } from '../../generated/client.ts';
 import type { Client } from '../../generated/client.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
@@ -53,15 +49,4 @@ export function startService(
     listening,
     client: async () => createClient({ baseUrl: await listening(), fetch: conformingFetch }),
   };
-}
-
-/** A port of 127.0.0.1 on which nobody listens now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -11,7 +11,8 @@ import { startProcess } from '../support/process.ts';
 import type { TestProcess } from '../support/process.ts';
 import { until } from '../support/until.ts';
 import { mainFile } from '../support/main-file.ts';
-import { freePort, required, startService } from './service.ts';
+import { findFreePort } from '../../scripts/free-port.ts';
+import { required, startService } from './service.ts';
 
 const post = {
   method: 'POST',
@@ -40,7 +41,7 @@ test('serves on, and stops in good order, when nobody reads its log any more', a
 
 test('serves on, and stops in good order, when the disk that its log goes to is full', async (t) => {
   await using cluster = await startKubernetesApi();
-  const port = await freePort();
+  const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
   await using service = startWithOutput('/dev/full', await cluster.writeKubeconfig(), port);
   await until('the service answers', () => answers(url));
@@ -56,7 +57,7 @@ test('stops in good order when the reader of its log has stopped reading', async
   const readEnd = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
   t.teardown(() => closeSync(readEnd));
   await using cluster = await startKubernetesApi();
-  const port = await freePort();
+  const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
   await using service = startWithOutput(pipe, await cluster.writeKubeconfig(), port);
   await until('the service answers', () => answers(url));
@@ -91,7 +92,7 @@ for (const signals of [1, 2]) {
 
 test('stops in good order when its standard output is a terminal that is paused', async (t) => {
   await using cluster = await startKubernetesApi();
-  const port = await freePort();
+  const port = await findFreePort();
   const folder = t.testdir({});
   const command = `"$NODE" "$MAIN" & echo $! > ${folder}/pid; wait $!; echo $? > ${folder}/code`;
   // It passes on what the terminal has for as long as somebody reads it.

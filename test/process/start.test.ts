@@ -14,7 +14,8 @@ import { subscribeEvents } from '../support/events.ts';
 import { startNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { startRegistry } from '../../scripts/registry.ts';
 import { until } from '../support/until.ts';
-import { freePort, startService } from './service.ts';
+import { findFreePort } from '../../scripts/free-port.ts';
+import { startService } from './service.ts';
 
 const addresses = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
 const withoutIpv6 = addresses.some(({ address }) => address === '::1') ? false : 'this machine has no IPv6';
@@ -37,7 +38,7 @@ async function startWitness(
 }
 
 test('listens before it registers', async (t) => {
-  const port = await freePort();
+  const port = await findFreePort();
   const registry = await startWitness(port);
   t.teardown(() => registry.server.close());
   await using cluster = await startKubernetesApi();
@@ -51,7 +52,7 @@ test('listens before it registers', async (t) => {
 });
 
 test('serves while cluster, NATS and registry are missing, and takes up work with each that arrives', async (t) => {
-  const [clusterPort, natsPort, registryPort] = [await freePort(), await freePort(), await freePort()];
+  const [clusterPort, natsPort, registryPort] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const kubeconfig = join(
     t.testdir({ kubeconfig: formatKubeconfig({ url: `http://127.0.0.1:${clusterPort}` }) }),
     'kubeconfig',

@@ -1,7 +1,5 @@
 /** Several real `nats-server`s with JetStream that form one cluster. */
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { findFreePort } from '../../scripts/free-port.ts';
 import { NatsServerProcess } from '../../scripts/sandbox/nats/nats-server.ts';
 
 export interface NatsCluster extends AsyncDisposable {
@@ -10,7 +8,7 @@ export interface NatsCluster extends AsyncDisposable {
 
 /** Resolves when each server answers; they may not have chosen a leader yet. */
 export async function startNatsCluster(size: number): Promise<NatsCluster> {
-  const ports = await Promise.all(Array.from({ length: size }, freePort));
+  const ports = await Promise.all(Array.from({ length: size }, findFreePort));
   const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(', ');
   const servers = await Promise.all(
     ports.map((port, index) =>
@@ -27,14 +25,4 @@ export async function startNatsCluster(size: number): Promise<NatsCluster> {
       await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
     },
   };
-}
-
-/** Nobody listens there now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

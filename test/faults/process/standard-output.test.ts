@@ -15,7 +15,7 @@ import { startProcess } from '../../support/process.ts';
 import type { TestProcess } from '../../support/process.ts';
 import { startSystem } from '../../support/system.ts';
 import type { System } from '../../support/system.ts';
-import { freePort } from '../../process/service.ts';
+import { findFreePort } from '../../../scripts/free-port.ts';
 import { mainFile } from '../../support/main-file.ts';
 
 const lost = 'log lines were lost, standard output did not take them';
@@ -80,7 +80,7 @@ interface LoggingProvider extends AsyncDisposable {
 /** A second provider of the system, whose output goes where the shell command sends it: `$0` is Node, `$1` the file. */
 async function startLoggingTo(command: string, system: System, nats: TestNatsServer): Promise<LoggingProvider> {
   const { cluster, registry } = system;
-  const port = await freePort();
+  const port = await findFreePort();
   const process = startProcess('sh', ['-c', command, globalThis.process.execPath, mainFile], {
     env: {
       SP_NAME: name,
