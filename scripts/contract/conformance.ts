@@ -38,13 +38,13 @@ export const conformingFetch: typeof fetch = async (input, init) => {
 
 /** @throws AssertionError that says what is not as the document says */
 export function assertConforms(answer: Answer): void {
-  const fault = faultOf(answer);
-  if (fault === undefined) return;
+  const violation = violationOf(answer);
+  if (violation === undefined) return;
   const line = `${answer.method} ${answer.path ?? ''} ${answer.status}`;
-  throw new AssertionError({ message: `${line}: ${fault}\n${answer.body}`, stackStartFn: assertConforms });
+  throw new AssertionError({ message: `${line}: ${violation}\n${answer.body}`, stackStartFn: assertConforms });
 }
 
-function faultOf(answer: Answer): string | undefined {
+function violationOf(answer: Answer): string | undefined {
   if (!answer.headers.has('x-request-id')) return 'has no X-Request-Id';
   if (answer.status === 405 && !answer.headers.has('allow')) return 'has no Allow';
   if (answer.status === 503 && !/^[1-9]\d*$/.test(answer.headers.get('retry-after') ?? '')) return 'has no Retry-After';
@@ -53,8 +53,9 @@ function faultOf(answer: Answer): string | undefined {
   const responses = operation?.responses ?? { default: problemResponse };
   const declared = responses[String(answer.status)] ?? (answer.status < 400 ? undefined : responses.default);
   if (!declared) return 'is a status that is not declared';
-  const body = answer.method === 'HEAD' ? (answer.body === '' ? undefined : 'has a body') : bodyFault(answer, declared);
-  return headerFault(answer, declared) ?? body;
+  const body =
+    answer.method === 'HEAD' ? (answer.body === '' ? undefined : 'has a body') : bodyViolation(answer, declared);
+  return headerViolation(answer, declared) ?? body;
 }
 
 function isContractPath(path: string | undefined): boolean {
@@ -77,13 +78,13 @@ function patternOf(operation: ResolvedOperation): RegExp {
   return new RegExp(`^${prefix}${operation.path.replace(/\{\w+\}/g, '[^/]*')}$`);
 }
 
-function headerFault({ headers }: Answer, declared: DeclaredResponse): string | undefined {
+function headerViolation({ headers }: Answer, declared: DeclaredResponse): string | undefined {
   const required = Object.entries(declared.headers ?? {}).filter(([, header]) => header.required);
   const missing = required.filter(([name]) => !headers.has(name)).map(([name]) => name);
   return missing.length > 0 ? `lacks ${missing.join(', ')}` : undefined;
 }
 
-function bodyFault({ status, headers, body }: Answer, { content }: DeclaredResponse): string | undefined {
+function bodyViolation({ status, headers, body }: Answer, { content }: DeclaredResponse): string | undefined {
   const contentType = headers.get('content-type');
   if (!content) return body === '' && contentType === null ? undefined : 'has a body';
   const media = content[contentType ?? ''];

@@ -20,8 +20,8 @@ const validate = ajv.compile<StatusEventDocument>(
  * @throws AssertionError that says what is not as the document says, or what a library for CloudEvents does not take
  */
 export function readStatusEvent(contentType: string, body: string): StatusEventDocument {
-  const fail = (fault: string): never => {
-    throw new AssertionError({ message: `${fault}\n${contentType}\n${body}`, stackStartFn: readStatusEvent });
+  const fail = (violation: string): never => {
+    throw new AssertionError({ message: `${violation}\n${contentType}\n${body}`, stackStartFn: readStatusEvent });
   };
   if (contentType !== 'application/cloudevents+json') fail('is no CloudEvent in structured mode');
   const event: unknown = JSON.parse(body);

@@ -1,4 +1,4 @@
-/** The environment as configuration: read once, checked whole, every fault named at once. */
+/** The environment as configuration: read once, checked whole, all that is wrong named at once. */
 import { maxTimerMs } from '../clock.ts';
 import { defaultCrashTolerance } from '../containers/status.ts';
 import { NatsUrlError, parseNatsUrls } from './nats-urls.ts';
@@ -80,19 +80,19 @@ export interface Config {
   tokens?: { issuer: string; audience: string; jwksUrl?: string; scope?: string };
 }
 
-export interface ConfigFault {
+export interface ConfigProblem {
   variable: string;
   /** What is wrong and what is allowed, as a sentence without its subject; never holds a credential. */
-  problem: string;
+  detail: string;
 }
 
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
-  readonly faults: readonly ConfigFault[];
+  readonly problems: readonly ConfigProblem[];
 
-  constructor(faults: readonly ConfigFault[]) {
-    super(faults.map(({ variable, problem }) => `${variable} ${problem}`).join('\n'));
-    this.faults = faults;
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(({ variable, detail }) => `${variable} ${detail}`).join('\n'));
+    this.problems = problems;
   }
 }
 
@@ -101,7 +101,7 @@ interface Kind<T> {
   allowed: string;
   /** Undefined: the value is not allowed. May throw a NatsUrlError to say more. */
   parse: (value: string) => T | undefined;
-  /** The value may hold credentials, and is not repeated in a fault. */
+  /** The value may hold credentials, and is not repeated in a problem. */
   confidential?: boolean;
 }
 
@@ -249,28 +249,28 @@ function oneOf<const T extends string>(...values: T[]): Kind<T> {
 
 /**
  * @param env - a variable that is empty counts as absent
- * @throws ConfigError with every fault there is
+ * @throws ConfigError with all problems there are
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const faults: ConfigFault[] = [];
+  const problems: ConfigProblem[] = [];
 
   function optional<T>(variable: string, kind: Kind<T>): T | undefined {
     const value = env[variable];
     if (value === undefined || value === '') return undefined;
     try {
       const parsed = kind.parse(value);
-      if (parsed === undefined) faults.push({ variable, problem: describeBadValue(value, kind) });
+      if (parsed === undefined) problems.push({ variable, detail: describeBadValue(value, kind) });
       return parsed;
     } catch (error) {
       if (!(error instanceof NatsUrlError)) throw error;
-      faults.push(...error.faults.map((problem) => ({ variable, problem })));
+      problems.push(...error.problems.map((detail) => ({ variable, detail })));
       return undefined;
     }
   }
 
-  /** What it returns after a fault is never seen: the faults are thrown before the configuration is returned. */
+  /** What it returns after a problem is never seen: the problems are thrown before the configuration is returned. */
   function required<T>(variable: string, kind: Kind<T>): T {
-    if ((env[variable] ?? '') === '') faults.push({ variable, problem: `is required: it must be ${kind.allowed}` });
+    if ((env[variable] ?? '') === '') problems.push({ variable, detail: `is required: it must be ${kind.allowed}` });
     return optional(variable, kind) as T;
   }
 
@@ -281,7 +281,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     const given = credentials.filter(isSet);
     if (given.length === 0) return token === undefined ? undefined : { token };
     if (isSet('DCM_AUTH_TOKEN')) {
-      faults.push({ variable: 'DCM_AUTH_TOKEN', problem: `must not be set together with ${given.join(', ')}` });
+      problems.push({ variable: 'DCM_AUTH_TOKEN', detail: `must not be set together with ${given.join(', ')}` });
     }
     requireTogether(credentials);
     return {
@@ -300,7 +300,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     const given = [...variables, ...dependent].filter(isSet);
     if (given.length === 0) return false;
     for (const variable of variables.filter((name) => !isSet(name))) {
-      faults.push({ variable, problem: `is required together with ${given.join(', ')}` });
+      problems.push({ variable, detail: `is required together with ${given.join(', ')}` });
     }
     return true;
   }
@@ -373,7 +373,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const tokens = tokenRules();
   const logLevel = optional('SP_LOG_LEVEL', oneOf('error', 'warn', 'info', 'debug')) ?? 'info';
 
-  if (faults.length > 0) throw new ConfigError(faults);
+  if (problems.length > 0) throw new ConfigError(problems);
   return {
     logLevel,
     provider,

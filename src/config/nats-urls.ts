@@ -16,11 +16,11 @@ export interface NatsServers {
 export class NatsUrlError extends Error {
   override readonly name = 'NatsUrlError';
   /** Sentences without a subject, each with the place in the list; never a part of a URL. */
-  readonly faults: readonly string[];
+  readonly problems: readonly string[];
 
-  constructor(faults: readonly string[]) {
-    super(faults.join('; '));
-    this.faults = faults;
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '));
+    this.problems = problems;
   }
 }
 
@@ -41,36 +41,36 @@ const fileParameters = ['credentials', 'ca', 'cert', 'key'] as const;
  * Files go into the query: `?credentials=/path` for a credentials file; `ca`, `cert` and `key` for TLS. What stands before
  * the `@` and in the query is percent-encoded. In a list, what only some URLs have counts for all.
  *
- * @throws NatsUrlError with every fault there is
+ * @throws NatsUrlError with all problems there are
  */
 export function parseNatsUrls(value: string): NatsServers {
-  const faults: string[] = [];
+  const problems: string[] = [];
   const servers: string[] = [];
   const accesses: Access[] = [];
   const urls = value.split(',').map((url) => url.trim());
   for (const [index, url] of urls.entries()) {
     const place = urls.length === 1 ? '' : `server ${index + 1} of the list `;
-    const parsed = parseOne(url, (fault) => faults.push(place + fault));
+    const parsed = parseOne(url, (problem) => problems.push(place + problem));
     if (parsed === undefined) continue;
     servers.push(parsed.server);
     accesses.push(parsed.access);
   }
-  const access = merge(accesses, (fault) => faults.push(fault));
-  if (faults.length > 0) throw new NatsUrlError(faults);
+  const access = merge(accesses, (problem) => problems.push(problem));
+  if (problems.length > 0) throw new NatsUrlError(problems);
   return { servers: [...new Set(servers)], ...access };
 }
 
-function parseOne(value: string, report: (fault: string) => void): { server: string; access: Access } | undefined {
+function parseOne(value: string, report: (problem: string) => void): { server: string; access: Access } | undefined {
   const url = value.includes('://') ? URL.parse(value) : null;
   if (url === null) {
     report(value === '' ? 'is empty' : 'is not a URL such as nats://host:4222');
     return undefined;
   }
-  const faults = [...addressFaults(url), ...queryFaults(url.searchParams)];
+  const problems = [...addressProblems(url), ...queryProblems(url.searchParams)];
   const signIn = parseSignIn(url);
-  if (signIn === undefined) faults.push('has a user, password or token that is not percent-encoded as it must be');
-  for (const fault of faults) report(fault);
-  if (faults.length > 0) return undefined;
+  if (signIn === undefined) problems.push('has a user, password or token that is not percent-encoded as it must be');
+  for (const problem of problems) report(problem);
+  if (problems.length > 0) return undefined;
   const file = (name: (typeof fileParameters)[number]) => url.searchParams.get(name) ?? undefined;
   const tlsFiles = present({ caFile: file('ca'), certFile: file('cert'), keyFile: file('key') });
   return {
@@ -83,31 +83,31 @@ function parseOne(value: string, report: (fault: string) => void): { server: str
   };
 }
 
-function addressFaults(url: URL): string[] {
-  const faults: string[] = [];
+function addressProblems(url: URL): string[] {
+  const problems: string[] = [];
   const files = url.searchParams;
-  if (url.protocol !== 'nats:' && url.protocol !== 'tls:') faults.push('must begin with nats:// or tls://');
-  if (!/^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/.test(url.hostname)) faults.push('has no valid host');
-  if (url.port === '0') faults.push('has port 0');
-  if (url.pathname !== '' && url.pathname !== '/') faults.push('must not have a path');
-  if (url.hash !== '') faults.push('must not have a fragment');
+  if (url.protocol !== 'nats:' && url.protocol !== 'tls:') problems.push('must begin with nats:// or tls://');
+  if (!/^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$/.test(url.hostname)) problems.push('has no valid host');
+  if (url.port === '0') problems.push('has port 0');
+  if (url.pathname !== '' && url.pathname !== '/') problems.push('must not have a path');
+  if (url.hash !== '') problems.push('must not have a fragment');
   if (url.protocol === 'nats:' && ['ca', 'cert', 'key'].some((name) => files.has(name))) {
-    faults.push('has files for TLS, but does not begin with tls://');
+    problems.push('has files for TLS, but does not begin with tls://');
   }
-  if (files.has('cert') !== files.has('key')) faults.push('needs both cert and key, or neither');
-  return faults;
+  if (files.has('cert') !== files.has('key')) problems.push('needs both cert and key, or neither');
+  return problems;
 }
 
-function queryFaults(query: URLSearchParams): string[] {
-  const faults: string[] = [];
+function queryProblems(query: URLSearchParams): string[] {
+  const problems: string[] = [];
   for (const name of new Set(query.keys())) {
     if (!fileParameters.some((known) => known === name)) {
-      faults.push(`has an unknown parameter; ${fileParameters.join(', ')} are allowed`);
+      problems.push(`has an unknown parameter; ${fileParameters.join(', ')} are allowed`);
     } else if (query.getAll(name).length > 1 || query.get(name) === '') {
-      faults.push(`must have one path for the parameter ${name}`);
+      problems.push(`must have one path for the parameter ${name}`);
     }
   }
-  return faults;
+  return problems;
 }
 
 /** A user without a password is a token. Undefined: the encoding is broken. */
@@ -121,7 +121,7 @@ function parseSignIn({ username, password }: URL): Access | undefined {
   }
 }
 
-function merge(accesses: readonly Access[], report: (fault: string) => void): Access {
+function merge(accesses: readonly Access[], report: (problem: string) => void): Access {
   const merged = Object.assign({}, ...accesses) as Access;
   for (const key of ['user', 'password', 'token', 'credentialsFile'] as const) {
     if (accesses.some((access) => access[key] !== undefined && access[key] !== merged[key])) {

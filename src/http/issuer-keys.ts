@@ -121,7 +121,7 @@ async function discoverKeys(issuer: string): Promise<string> {
   return document.jwks_uri;
 }
 
-/** An issuer without keys that tokens can be checked with would make every token invalid: rather is that a fault of its own. */
+/** An issuer without keys to check tokens with would make every token invalid: that is an error of its own. */
 function requireKeys(answer: unknown, url: string): JSONWebKeySet {
   const { keys } = (answer ?? {}) as { keys?: unknown };
   const isPublicKey = (key: unknown): boolean =>

@@ -11,8 +11,8 @@ const required = {
   SP_NATS_URL: 'nats://nats:4222',
 };
 
-/** The faults of the environment, one line each; empty: there are none. */
-function faults(env: Record<string, string | undefined>): string[] {
+/** The problems of the environment, one line each; empty: there are none. */
+function problems(env: Record<string, string | undefined>): string[] {
   try {
     readConfig(env);
     return [];
@@ -151,13 +151,13 @@ test('names every required variable that is missing or empty, in one go', (t) =>
     'SP_K8S_EXTERNAL_SVC_TYPE is required: it must be one of LoadBalancer, NodePort',
     'SP_NATS_URL is required: it must be a NATS URL or a comma-separated list of them, such as nats://host:4222',
   ];
-  t.strictSame(faults({}), expected);
-  t.strictSame(faults(Object.fromEntries(Object.keys(required).map((variable) => [variable, '']))), expected);
+  t.strictSame(problems({}), expected);
+  t.strictSame(problems(Object.fromEntries(Object.keys(required).map((variable) => [variable, '']))), expected);
   t.end();
 });
 
 test('names every variable with a bad value, beside those that are missing', (t) => {
-  const lines = faults({
+  const lines = problems({
     ...Object.fromEntries(Object.keys(complete).map((variable) => [variable, '\u0000'])),
     SP_NAME: undefined,
   });
@@ -166,7 +166,7 @@ test('names every variable with a bad value, beside those that are missing', (t)
 });
 
 test('says what a value is and what is allowed', (t) => {
-  t.strictSame(faults({ ...required, SP_SERVER_READ_TIMEOUT: '15' }), [
+  t.strictSame(problems({ ...required, SP_SERVER_READ_TIMEOUT: '15' }), [
     'SP_SERVER_READ_TIMEOUT is "15": it must be a duration above 0 and up to 596h, such as 500ms, 15s or 1m30s',
   ]);
   t.end();
@@ -220,7 +220,7 @@ const bad: Record<string, string[]> = {
 for (const [variable, values] of Object.entries(bad)) {
   test(`refuses bad values of ${variable}`, (t) => {
     for (const value of values) {
-      const lines = faults({ ...required, [variable]: value });
+      const lines = problems({ ...required, [variable]: value });
       t.ok(lines.length > 0 && lines.every((line) => line.startsWith(`${variable} `)), JSON.stringify(value));
     }
     t.end();
@@ -244,7 +244,7 @@ const good: Record<string, string[]> = {
 
 for (const [variable, values] of Object.entries(good)) {
   test(`takes good values of ${variable}`, (t) => {
-    for (const value of values) t.strictSame(faults({ ...required, [variable]: value }), [], value);
+    for (const value of values) t.strictSame(problems({ ...required, [variable]: value }), [], value);
     t.end();
   });
 }
@@ -283,14 +283,14 @@ test('takes a token for the registry as it is', (t) => {
 test('wants all of the client credentials or none', (t) => {
   for (const missing of Object.keys(credentials)) {
     const others = Object.keys(credentials).filter((variable) => variable !== missing);
-    const lines = faults({ ...required, ...credentials, [missing]: '' });
+    const lines = problems({ ...required, ...credentials, [missing]: '' });
     t.strictSame(lines, [`${missing} is required together with ${others.join(', ')}`]);
   }
   t.end();
 });
 
 test('wants a token or the client credentials, not both', (t) => {
-  t.strictSame(faults({ ...required, ...credentials, DCM_AUTH_TOKEN: 'abc' }), [
+  t.strictSame(problems({ ...required, ...credentials, DCM_AUTH_TOKEN: 'abc' }), [
     `DCM_AUTH_TOKEN must not be set together with ${Object.keys(credentials).join(', ')}`,
   ]);
   t.end();
@@ -304,7 +304,7 @@ test('refuses bad client credentials', (t) => {
     ['DCM_AUTH_CLIENT_ID', 'a\nb'],
     ['DCM_AUTH_CLIENT_SECRET', 'ä'],
   ] as const) {
-    const lines = faults({ ...required, ...credentials, [variable]: value });
+    const lines = problems({ ...required, ...credentials, [variable]: value });
     t.match(lines, [new RegExp(`^${variable} has a value that is not allowed`)], value);
   }
   t.end();
@@ -312,7 +312,7 @@ test('refuses bad client credentials', (t) => {
 
 test('says nothing of a credential, wherever it stands', (t) => {
   const secret = 'hunter2';
-  const lines = faults({
+  const lines = problems({
     ...required,
     SP_ENDPOINT: `http://user:${secret}@host`,
     DCM_REGISTRATION_URL: `http://host?token=${secret}`,
@@ -344,7 +344,7 @@ test('reads which hints callers may use', (t) => {
     ['SP_K8S_ALLOWED_SERVICE_ANNOTATIONS', '*'],
     ['SP_K8S_ALLOWED_SERVICE_ANNOTATIONS', '/x'],
   ] as const) {
-    t.match(faults({ ...required, [variable]: value }), [new RegExp(`^${variable} is .*: it must be `)], value);
+    t.match(problems({ ...required, [variable]: value }), [new RegExp(`^${variable} is .*: it must be `)], value);
   }
   t.end();
 });
@@ -365,12 +365,12 @@ const together: Record<string, { env: Record<string, string>; missing: string[] 
 for (const [name, { env, missing }] of Object.entries(together)) {
   test(`refuses ${name}`, (t) => {
     const given = Object.keys(env).toSorted();
-    for (const [index, line] of faults({ ...required, ...env }).entries()) {
+    for (const [index, line] of problems({ ...required, ...env }).entries()) {
       const [variable, rest = ''] = line.split(' is required together with ');
       t.equal(variable, missing[index]);
       t.strictSame(rest.split(', ').toSorted(), given);
     }
-    t.equal(faults({ ...required, ...env }).length, missing.length);
+    t.equal(problems({ ...required, ...env }).length, missing.length);
     t.end();
   });
 }
@@ -386,14 +386,14 @@ const badOfTokens: Record<string, string[]> = {
 for (const [variable, values] of Object.entries(badOfTokens)) {
   test(`refuses bad values of ${variable}`, (t) => {
     for (const value of values)
-      t.match(faults({ ...required, ...tokens, [variable]: value }), [RegExp(`^${variable} .* must be`)]);
+      t.match(problems({ ...required, ...tokens, [variable]: value }), [RegExp(`^${variable} .* must be`)]);
     t.end();
   });
 }
 
 test('takes keys and issuers on this machine over plain HTTP', (t) => {
   for (const url of ['http://localhost:1/a', 'http://127.0.0.1:1', 'http://[::1]:1']) {
-    t.strictSame(faults({ ...required, ...tokens, SP_AUTH_ISSUER: url, SP_AUTH_JWKS_URL: url }), []);
+    t.strictSame(problems({ ...required, ...tokens, SP_AUTH_ISSUER: url, SP_AUTH_JWKS_URL: url }), []);
   }
   t.end();
 });

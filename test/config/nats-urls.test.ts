@@ -30,8 +30,8 @@ await t.test('takes', (t) => {
   t.end();
 });
 
-await t.test('names every fault, and no secret', (t) => {
-  const cases: [value: string, faults: string[]][] = [
+await t.test('names every problem, and no secret', (t) => {
+  const cases: [value: string, problems: string[]][] = [
     ['', ['is empty']],
     ['localhost:4222', ['is not a URL such as nats://host:4222']],
     ['nope', ['is not a URL such as nats://host:4222']],
@@ -51,13 +51,13 @@ await t.test('names every fault, and no secret', (t) => {
     ['nats://u:secret@a,nats://u:other@b', ['must have the same password for all servers']],
     ['nats://secret@a?credentials=/secret', ['must have one of user and password, token, and credentials file']],
   ];
-  for (const [value, faults] of cases) {
+  for (const [value, problems] of cases) {
     try {
       parseNatsUrls(value);
       t.fail(`${value} was taken`);
     } catch (err) {
       t.ok(err instanceof NatsUrlError);
-      t.strictSame((err as NatsUrlError).faults, faults, value);
+      t.strictSame((err as NatsUrlError).problems, problems, value);
       t.notMatch((err as NatsUrlError).message, 'secret');
     }
   }

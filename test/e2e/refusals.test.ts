@@ -21,7 +21,7 @@ t.test('what the cluster refuses', async (t) => {
     t.same(await workloads.of('deployments', 'refused'), []);
   });
 
-  await t.test('a quota of Services makes create 503, and the Deployment goes again', async (t) => {
+  await t.test('a quota of Services makes create 503, and the Deployment is removed', async (t) => {
     await using _quota = await exhaust(system, 'services', 'services');
     const answer = await create('rolled-back', withPorts({ 8080: 'internal' }));
     t.match(answer, { code: 503, detail: /exceeded quota/ });

@@ -364,7 +364,9 @@ await t.test('ends with the last status published, whatever changes, fails and i
     fc.record({ kind: fc.constant('reach' as const), id, reached: fc.subarray(endpoints) }),
     fc.record({ kind: fc.constant('delete' as const), id }),
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 2_000 }) }) },
-    fc.record({ kind: fc.constantFrom('disconnect' as const, 'connect' as const, 'fail' as const, 'mend' as const) }),
+    fc.record({
+      kind: fc.constantFrom('disconnect' as const, 'connect' as const, 'fail' as const, 'recover' as const),
+    }),
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {

@@ -123,7 +123,7 @@ t.test('a missing permission is 500 and names verb, resource and namespace in th
   t.end();
 });
 
-t.test('what an operator must mend says nothing of the cluster and logs an error', (t) => {
+t.test('what an operator must fix says nothing of the cluster and logs an error', (t) => {
   for (const status of [401, 400, 404, 409]) {
     const { error, lines } = translate(refusal(status, { message: 'secret of 10.0.0.1', reason: 'Odd' }));
     t.type(error, InternalError, `${status}`);

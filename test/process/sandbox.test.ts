@@ -56,7 +56,7 @@ test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it with
   t.notMatch(sandbox.stdout(), / (error|fatal) /);
 });
 
-test('ends without a fault when it is asked to', async (t) => {
+test('exits with 0 when it is asked to end', async (t) => {
   await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {
     cwd: root,
     env: { PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },

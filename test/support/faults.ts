@@ -32,7 +32,7 @@ export interface HealedOptions {
   untold?: readonly string[];
 }
 
-/** Waits until all is well again. Rejects with what is not. What a provider left half-done takes a minute to be mended. */
+/** Waits until all is well again. Rejects with what is not. What a provider left half-done is repaired within a minute. */
 export async function healed(
   system: Pick<System, 'cluster' | 'events' | 'provider'>,
   { provider = system.provider, name = 'k8s-container-provider', untold = [] }: HealedOptions = {},
