@@ -55,7 +55,8 @@ export default tseslint.config(
     },
   },
   forbidImports(['src/**'], 'scripts', 'test'),
-  forbidImports(['src/http/**', 'src/events/**', 'src/registration/**'], 'scripts', 'test', 'kubernetes'),
+  forbidImports(['src/!(kubernetes)/**'], 'scripts', 'test', 'kubernetes'),
+  forbidImports(['src/containers/**'], 'scripts', 'test', 'kubernetes', 'http', 'events', 'registration', 'config'),
   forbidImports(['scripts/**'], 'test'),
   {
     files: ['eslint.config.js'],

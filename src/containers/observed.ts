@@ -12,17 +12,21 @@ export interface ObservedCondition {
   transitionedAt?: number;
 }
 
-export interface ObservedDeployment {
+/** What every object has. */
+export interface ObservedObject {
   uid: string;
   name: string;
   resourceVersion: string;
   /** Value of `dcm.project/dcm-instance-id`. */
   containerId: string;
-  /** Value of `dcm.project/dcm-incarnation`; absent on Deployments of the reference provider. */
+  /** Value of `dcm.project/dcm-incarnation`; absent on objects of the reference provider. */
   incarnation?: string;
   createdAt: number;
   /** Set while a finalizer keeps an object that was deleted. */
   deletedAt?: number;
+}
+
+export interface ObservedDeployment extends ObservedObject {
   /** `spec.replicas`, 1 where the field is absent. */
   replicas: number;
   conditions: ObservedCondition[];
@@ -49,15 +53,7 @@ export interface ObservedContainer {
   };
 }
 
-export interface ObservedPod {
-  uid: string;
-  name: string;
-  resourceVersion: string;
-  containerId: string;
-  /** Value of `dcm.project/dcm-incarnation`; absent on Pods of the reference provider. */
-  incarnation?: string;
-  createdAt: number;
-  deletedAt?: number;
+export interface ObservedPod extends ObservedObject {
   /** `status.phase`; `Pending` where it is absent. */
   phase: string;
   /** `status.reason`, such as `Evicted`. */

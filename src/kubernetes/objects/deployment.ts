@@ -18,7 +18,7 @@ import {
 } from './identity.ts';
 import type { ContainerIdentity } from './identity.ts';
 import { projectConditions, projectMetadata } from './object.ts';
-import type { FieldPointers, ObjectRecord } from './object.ts';
+import type { FieldPointers } from './object.ts';
 import { decodeSpec, encodeSpec } from './spec.ts';
 import type { Workload } from './spec.ts';
 
@@ -140,7 +140,7 @@ function item(index: string | undefined): string {
   return index === undefined ? '' : `/${index}`;
 }
 
-export interface DeploymentRecord extends ObjectRecord, ObservedDeployment {
+export interface DeploymentRecord extends ObservedDeployment {
   /** Name of our own container in the Pods; sidecars have others. */
   containerName: string;
   /** Absent where it was created without an idempotency key. */

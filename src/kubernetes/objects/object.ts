@@ -1,19 +1,11 @@
 /** What all kinds of Kubernetes objects have, and what the caches keep of it. */
-import type { ObservedCondition } from '../../containers/observed.ts';
+import type { ObservedCondition, ObservedObject } from '../../containers/observed.ts';
 import type { ContainerSpec } from '../../containers/container.ts';
 import type { Resources } from '../api/resources.ts';
 import { incarnationLabel, instanceIdLabel } from './identity.ts';
 
 /** What is kept of every object: enough for reads, status and repair, and no more, since there may be 10,000. */
-export interface ObjectRecord {
-  uid: string;
-  name: string;
-  resourceVersion: string;
-  containerId: string;
-  incarnation?: string;
-  createdAt: number;
-  deletedAt?: number;
-}
+export type ObjectRecord = ObservedObject;
 
 /**
  * From the fields of one kind, as errors name them, to pointers into the request: the first pattern that matches. Absent

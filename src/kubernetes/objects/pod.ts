@@ -3,9 +3,8 @@ import { rememberBackOff } from '../../containers/back-off.ts';
 import type { ObservedContainer, ObservedContainerState, ObservedPod } from '../../containers/observed.ts';
 import type { Pod } from '../api/resources.ts';
 import { projectConditions, projectMetadata } from './object.ts';
-import type { ObjectRecord } from './object.ts';
 
-export interface PodRecord extends Omit<ObservedPod, 'container'>, ObjectRecord {
+export interface PodRecord extends Omit<ObservedPod, 'container'> {
   /** All but init containers; which one is ours, only the Deployment says. */
   containers: readonly ObservedContainer[];
   /** Name of the ReplicaSet that controls it. */
