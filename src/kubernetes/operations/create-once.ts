@@ -74,12 +74,26 @@ async function findMade(
     const deployment = requireOwn(id, objects, { idempotency, conflict });
     if (deployment === undefined) return undefined;
     const missing = missingServices(deployment, objects);
-    if (missing.length === 0) return buildContainer(objects, { ...context.view, now: performance.now() })!.container;
+    if (missing.length === 0) {
+      remember(context, deployment, objects);
+      return buildContainer(objects, { ...context.view, now: performance.now() })!.container;
+    }
     const { bounds } = context;
     if (Date.now() - deployment.createdAt > longestCreateMs(bounds)) {
       await completeServices(context, deployment, missing, performance.now() + bounds.writeMs);
     } else await sleep(lookMs, signal);
   }
+}
+
+/** Lists show it from now on, as after a create: the watches may not have told of it yet. */
+function remember(
+  { caches }: ClusterContext,
+  deployment: DeploymentRecord,
+  { services, pods }: ContainerObjects,
+): void {
+  for (const service of services) caches.write('services', service);
+  for (const pod of pods) caches.write('pods', pod);
+  caches.write('deployments', deployment);
 }
 
 /** The Deployment that the key has made; absent where nothing has the id any more. */

@@ -74,6 +74,19 @@ t.test('creating once', async (t) => {
     t.equal(named('services', 'lost').length, 1);
   });
 
+  await t.test('lists show it at once on whatever replica answered, even while the watches say nothing', async (t) => {
+    const quiet = await openSandbox({ controllers: false });
+    t.teardown(() => quiet[Symbol.asyncDispose]());
+    await using maker = await connect(quiet);
+    await using other = await connect(quiet);
+    quiet.sandbox.faults.silenceWatches();
+    const request = { id: 'listed', key: 'listed', spec: withPorts({ 80: 'internal' }) };
+    await maker.repository.createOnce(request, unhurried());
+    const { container } = await other.repository.createOnce(request, unhurried());
+    const { containers } = await other.repository.list({ pageSize: 10 }, unhurried());
+    t.same(containers, [container]);
+  });
+
   await t.test('one that is in the making is waited for, and given with its Service', async (t) => {
     const request = { id: 'slow', key: 'slow', spec: withPorts({ 80: 'internal' }) };
     using held = faults.add({ verb: 'create', resource: 'services', action: { kind: 'delay', milliseconds: 700 } });
