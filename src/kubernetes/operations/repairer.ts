@@ -58,6 +58,8 @@ export class Repairer {
   }
 
   async #repairAndPlan(): Promise<void> {
+    // To memory that has no Services yet all of them are missing; once it is filled, a repair follows.
+    if (!this.#context.caches.isFilled) return;
     const concerns = (containerId: string) => this.#leadership.leads || this.#own.has(containerId);
     const { signal } = this.#stopping;
     const { lookAgainAt } = await repairServices(this.#context, { minAgeMs: this.#minAgeMs, concerns }, signal);

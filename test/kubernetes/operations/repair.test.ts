@@ -64,6 +64,30 @@ t.test('a standby leaves repairs to the leader, until it leads itself', async (t
   );
 });
 
+t.test('who comes to lead before it knows the Services takes none of them for missing', async (t) => {
+  await using cluster = await openSandbox(still);
+  {
+    await using maker = await connect(cluster);
+    for (const id of ['a', 'b', 'c'])
+      await maker.repository.create({ id, spec: withPorts({ 80: 'internal' }) }, unhurried());
+  }
+  const { faults, requests } = cluster.sandbox;
+  const leadership = new ManualLeadership(false);
+  const bounds = { writes: { writeMs: 500, rollBackMs: 0, marginMs: -10_000 } };
+  await using connected = await connect(cluster, { leadership, bounds, start: false });
+  using late = faults.delay(500, { verb: 'list', resource: 'services', times: 1 });
+  requests.clear();
+  connected.start();
+  await eventually(
+    () => [...connected.source.ids()].length,
+    (count) => count === 3,
+  );
+  leadership.set(true);
+  await connected.source.ready;
+  await connected.source.resync(unhurried().signal);
+  t.same([late.hits, requests.count({ verb: 'list', resource: 'services' })], [1, 2], 'one to fill, one to resync');
+});
+
 t.test('a standby completes what it left half-done itself', async (t) => {
   await using cluster = await openSandbox(still);
   await makeIncomplete(cluster, 'others');
