@@ -13,7 +13,6 @@ import type {
   PageRequest,
 } from '../containers/repository.ts';
 import { orAborted } from '../time.ts';
-import { buildContainer } from './objects/container.ts';
 import type { ClusterContext } from './operations/cluster-context.ts';
 import { createContainer, refuseTakenId } from './operations/create-container.ts';
 import { createOnce } from './operations/create-once.ts';
@@ -64,7 +63,7 @@ export class ClusterContainerRepository implements ContainerRepository {
     return await this.#translating(async () => {
       const found = await lookUpObjects(context, id, { signal });
       requireSingleDeployment(id, found);
-      return buildContainer(found, { ...context.view, now: performance.now() })!.container;
+      return context.caches.index.containerOf(id, found)!;
     });
   }
 

@@ -157,6 +157,47 @@ t.test('a cache that is cut off answers within its bound, and not beyond it', as
   t.equal((await repository.list({ pageSize: 10 }, unhurried())).containers.length, 1);
 });
 
+t.test('the update time never goes back when memory is cut off, and when it is not any more', async (t) => {
+  await using cluster = await openSandbox();
+  await using connected = await connect(cluster, { bounds: { liveMs: 1_000, reflector: quickReflector } });
+  const { repository } = connected;
+  const { requests, objects, faults } = cluster.sandbox;
+  const read = () => repository.get('web', unhurried());
+  const setTransition = (lastTransitionTime: string) => {
+    const [pod] = objects.list('pods', cluster.namespace);
+    const place = { resource: 'pods', namespace: cluster.namespace, name: pod!.metadata.name };
+    objects.patch(place, { status: { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime }] } }, 'status');
+  };
+  await repository.create({ id: 'web', spec: containerSpec() }, unhurried());
+  await eventually(read, ({ status }) => status === 'RUNNING');
+  setTransition('2037-01-01T00:00:00Z');
+  await eventually(read, ({ update_time }) => update_time.startsWith('2037'));
+
+  faults.silenceWatches();
+  await eventually(
+    async () => {
+      requests.clear();
+      await read();
+      return requests.count({ verb: 'list', resource: 'pods' });
+    },
+    (looks) => looks > 0,
+  );
+  setTransition('2036-01-01T00:00:00Z');
+  t.match((await read()).update_time, /^2037/, 'what memory showed counts');
+  setTransition('2038-01-01T00:00:00Z');
+  t.match((await read()).update_time, /^2038/);
+  setTransition('2036-01-01T00:00:00Z');
+  faults.resetWatches();
+  await eventually(
+    async () => {
+      requests.clear();
+      t.match((await read()).update_time, /^2038/, 'and what the cluster showed');
+      return requests.count({ verb: 'list', resource: 'pods' });
+    },
+    (looks) => looks === 0,
+  );
+});
+
 t.test('before the caches are filled a list waits, within its deadline', async (t) => {
   await using cluster = await openSandbox({ controllers: false });
   cluster.sandbox.objects.create(legacyDeployment('a', cluster.namespace));

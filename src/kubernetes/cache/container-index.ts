@@ -48,6 +48,14 @@ export class ContainerIndex {
     return view && shown && { container: view.container, uid: shown.deploymentUid, validUntil: view.validUntil };
   }
 
+  /** The container of objects that were read from the cluster itself; what it shows counts for reads from memory too. */
+  containerOf(id: string, objects: ContainerObjects, now = performance.now()): Container | undefined {
+    const entry = this.#entry(id, now);
+    const { view, shown } = this.#show(objects, entry.shown, now);
+    if (entry.shown === undefined || entry.shown.deploymentUid === shown?.deploymentUid) entry.shown = shown;
+    return view?.container;
+  }
+
   #entry(id: string, now: number): Entry {
     const { deployments, services, pods } = this.#sources;
     const entry = this.#entries.get(id);
@@ -77,13 +85,16 @@ export class ContainerIndex {
 
   #renew(id: string, before: Entry | undefined, now: number): Entry {
     const objects = this.objects(id);
-    const deploymentUid = currentDeployments(objects)[0]?.uid;
-    const shown = before?.shown?.deploymentUid === deploymentUid ? before?.shown : undefined;
-    const options = { ...this.#view, now };
-    const view = buildContainer(objects, shown ? { ...options, updatedAtLeast: shown.updatedAt } : options);
-    const shownNow = view && deploymentUid !== undefined ? { deploymentUid, updatedAt: view.updatedAt } : before?.shown;
-    const entry = { ...objects, view, shown: shownNow };
+    const entry = { ...objects, ...this.#show(objects, before?.shown, now) };
     if (objects.deployments.length > 0) this.#entries.set(id, entry);
     return entry;
+  }
+
+  #show(objects: ContainerObjects, before: Entry['shown'], now: number): Pick<Entry, 'view' | 'shown'> {
+    const deploymentUid = currentDeployments(objects)[0]?.uid;
+    const shown = before?.deploymentUid === deploymentUid ? before : undefined;
+    const options = { ...this.#view, now };
+    const view = buildContainer(objects, shown ? { ...options, updatedAtLeast: shown.updatedAt } : options);
+    return { view, shown: view && deploymentUid !== undefined ? { deploymentUid, updatedAt: view.updatedAt } : before };
   }
 }
