@@ -4,7 +4,7 @@ import { ConflictError, KeyReusedError, UnavailableError } from '../../container
 import { idempotencyRecord, matchIdempotency } from '../../containers/idempotency.ts';
 import type { IdempotencyRecord } from '../../containers/idempotency.ts';
 import { sleep } from '../../time.ts';
-import { buildContainer, currentDeployments } from '../objects/container.ts';
+import { currentDeployments } from '../objects/container.ts';
 import type { ContainerObjects } from '../objects/container.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
 import type { ClusterContext } from './cluster-context.ts';
@@ -76,7 +76,7 @@ async function findMade(
     const missing = missingServices(deployment, objects);
     if (missing.length === 0) {
       remember(context, deployment, objects);
-      return buildContainer(objects, { ...context.view, now: performance.now() })!.container;
+      return context.caches.index.containerOf(id, objects)!;
     }
     const { bounds } = context;
     if (Date.now() - deployment.createdAt > longestCreateMs(bounds)) {

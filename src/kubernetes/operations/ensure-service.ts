@@ -1,5 +1,7 @@
 /** Makes the Services of a container that is to have some. */
 import { backoffMs } from '../../backoff.ts';
+import { ConflictError, UnavailableError } from '../../containers/errors.ts';
+import type { ContainerError } from '../../containers/errors.ts';
 import { sleep } from '../../time.ts';
 import { alreadyExists, hasStatus, isKubernetesError, retryAfterMs } from '../api/api-error.ts';
 import type { Service } from '../api/resources.ts';
@@ -11,6 +13,8 @@ import type { ClusterContext } from './cluster-context.ts';
 
 /** Between creates that are throttled, where the API server does not say when to come back. */
 const backoff = { firstMs: 200, maxMs: 2_000 };
+/** When to try again with a name whose former Service still has to go, in seconds. */
+const removalRetryAfterSeconds = 5;
 
 /**
  * Creates the Service. One of its name that the Deployment owns already is as good, whoever made it. A throttled create was
@@ -18,7 +22,8 @@ const backoff = { firstMs: 200, maxMs: 2_000 };
  *
  * @param owner - the Deployment, of ours, that the Service was built for
  * @param until - when the attempts end, by `performance.now()`
- * @throws errors of the Kubernetes API
+ * @throws ConflictError where a stranger's Service has the name, or one that was robbed of its labels; UnavailableError while
+ *   a former one is being removed; errors of the Kubernetes API
  */
 export async function ensureService(
   { api, caches }: Pick<ClusterContext, 'api' | 'caches'>,
@@ -42,19 +47,28 @@ export async function ensureService(
           continue;
         }
         const mayBeThere = alreadyExists(error) || (isKubernetesError(error) && error.outcomeUnknown);
-        const found = mayBeThere ? await findOwned().catch(() => undefined) : undefined;
-        if (found === undefined) throw error;
-        return found;
+        const found = mayBeThere ? await find().catch(() => 'unknown' as const) : undefined;
+        if (found === 'unknown') throw error;
+        if (found?.ownerUid === owner.uid && found.deletedAt === undefined) return found;
+        throw alreadyExists(error) ? nameTaken(found, error) : error;
       }
     }
   }
 
-  async function findOwned(): Promise<ServiceRecord | undefined> {
-    const { containerId, incarnation = '', uid } = owner;
+  async function find(): Promise<ServiceRecord | undefined> {
+    const { containerId, incarnation = '' } = owner;
     const services = await api.listAll('services', oneIncarnation(containerId, incarnation), { until });
-    const records = services.map(projectService);
-    const isIt = ({ name, ownerUid, deletedAt }: ServiceRecord) =>
-      name === service.metadata?.name && ownerUid === uid && deletedAt === undefined;
-    return records.find((found) => found !== undefined && isIt(found));
+    return services.map(projectService).find((record) => record?.name === service.metadata?.name);
+  }
+
+  /** @param taker - absent where what has the name does not carry the labels */
+  function nameTaken(taker: ServiceRecord | undefined, cause: unknown): ContainerError {
+    const { containerId: id } = owner;
+    if (taker?.deletedAt !== undefined) {
+      const message = `The former Service of the container ${id} is still being removed.`;
+      return new UnavailableError(message, removalRetryAfterSeconds, { cause });
+    }
+    const message = `There is a Service named ${service.metadata!.name!} that is not known as one of the container ${id}.`;
+    return new ConflictError(message, { cause });
   }
 }

@@ -133,6 +133,43 @@ t.test('creating once', async (t) => {
     t.equal(named('services', 'half').length, 1);
   });
 
+  await t.test(
+    'one whose Service is being removed is 503, and one whose Service lost its labels a conflict',
+    async (t) => {
+      await using impatient = await connect(cluster, {
+        bounds: { writes: { writeMs: 1_000, rollBackMs: 0, marginMs: 0 } },
+      });
+      const request = { id: 'robbed', key: 'robbed', spec: withPorts({ 80: 'internal' }) };
+      const { container } = await first.repository.createOnce(request, unhurried());
+      const { name } = container.service!;
+      const service = { resource: 'services', namespace: cluster.namespace, name };
+      await eventually(
+        () => Date.now() - Date.parse(container.create_time),
+        (age) => age > 2_000,
+      );
+      const again = () => failureOf(impatient.repository.createOnce(request, unhurried()));
+      objects.patch(service, { metadata: { finalizers: ['example.com/hold'] } });
+      objects.delete(service);
+      t.match(await again(), { name: 'UnavailableError', message: /former Service .* is still being removed/ });
+      objects.patch(service, { metadata: { finalizers: null } });
+      t.match(await impatient.repository.createOnce(request, unhurried()), {
+        replayed: true,
+        container: { service: {} },
+      });
+
+      const labels = Object.keys(objects.get(service)!.metadata.labels!).map((label) => [label, null]);
+      objects.patch(service, { metadata: { labels: Object.fromEntries(labels) as object } });
+      t.match(await again(), {
+        name: 'ConflictError',
+        message: new RegExp(`named ${name} that is not known as one of`),
+      });
+      t.same(
+        impatient.lines.filter(({ level }) => level === 'error'),
+        [],
+      );
+    },
+  );
+
   await t.test('one that is being removed is 503, and one that was deleted is made anew', async (t) => {
     const request = { id: 'gone', key: 'gone', spec: containerSpec() };
     const { container } = await first.repository.createOnce(request, unhurried());
