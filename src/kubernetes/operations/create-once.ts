@@ -12,6 +12,7 @@ import { longestCreateMs } from './cluster-context.ts';
 import type { createContainer } from './create-container.ts';
 import { refuseTakenId } from './create-container.ts';
 import { lookUpObjects } from './look-up.ts';
+import { isNewer } from '../cache/resource-version.ts';
 import { completeServices, missingServices } from './repair-services.ts';
 
 export interface KeyedRequest {
@@ -85,14 +86,14 @@ async function findMade(
   }
 }
 
-/** Lists show it from now on, as after a create: the watches may not have told of it yet. */
-function remember(
-  { caches }: ClusterContext,
-  deployment: DeploymentRecord,
-  { services, pods }: ContainerObjects,
-): void {
-  for (const service of services) caches.write('services', service);
-  for (const pod of pods) caches.write('pods', pod);
+/** Lists show it from now on, and nothing that had the id before: the watches may not have told of either yet. */
+function remember({ caches }: ClusterContext, deployment: DeploymentRecord, found: ContainerObjects): void {
+  for (const known of caches.index.objects(deployment.containerId).deployments) {
+    const isFound = found.deployments.some(({ uid }) => uid === known.uid);
+    if (!isFound && isNewer(deployment.resourceVersion, known.resourceVersion)) caches.hide('deployments', known.uid);
+  }
+  for (const service of found.services) caches.write('services', service);
+  for (const pod of found.pods) caches.write('pods', pod);
   caches.write('deployments', deployment);
 }
 

@@ -81,10 +81,14 @@ t.test('creating once', async (t) => {
     await using other = await connect(quiet);
     quiet.sandbox.faults.silenceWatches();
     const request = { id: 'listed', key: 'listed', spec: withPorts({ 80: 'internal' }) };
-    await maker.repository.createOnce(request, unhurried());
-    const { container } = await other.repository.createOnce(request, unhurried());
-    const { containers } = await other.repository.list({ pageSize: 10 }, unhurried());
-    t.same(containers, [container]);
+    for (const round of ['made for the first time', 'made anew']) {
+      await maker.repository.createOnce(request, unhurried());
+      const { container } = await other.repository.createOnce(request, unhurried());
+      t.same(await other.repository.get('listed', unhurried()), container, round);
+      const { containers } = await other.repository.list({ pageSize: 10 }, unhurried());
+      t.same(containers, [container], round);
+      await maker.repository.delete('listed', unhurried());
+    }
   });
 
   await t.test('one that is in the making is waited for, and given with its Service', async (t) => {
