@@ -42,7 +42,7 @@ export async function deleteContainer(
 
 /**
  * Deletes the Deployment, then the Services that it owns, whose failure is no failure: the cluster's garbage collector
- * removes them too. A Deployment that was replaced is left as it is, and they with it.
+ * removes them too. One that has taken the place of the Deployment is left as it is: this one has gone, and they with it.
  *
  * @throws errors of the Kubernetes API about the Deployment
  */
@@ -53,8 +53,8 @@ export async function deleteObjects(
   until: number,
 ): Promise<DeleteOutcome> {
   const outcome = await deleteWithRetry(api, { resource: 'deployments', name, uid }, until);
-  if (outcome === 'replaced') return outcome;
   caches.hide('deployments', uid);
+  if (outcome === 'replaced') return outcome;
   await Promise.all(owned.map((service) => deleteService(service).catch(warn)));
   return outcome;
 

@@ -171,6 +171,9 @@ t.test('deleting', async (t) => {
     await other.repository.create({ id: 'renewed', spec: containerSpec() }, unhurried());
     await repository.delete('renewed', unhurried());
     t.notOk(names('deployments').includes('dcm-renewed'));
+    t.type(await failureOf(repository.get('renewed', unhurried())), NotFoundError);
+    const { containers } = await repository.list({ pageSize: 1_000 }, unhurried());
+    t.notOk(containers.some(({ id }) => id === 'renewed'));
     faults.resetWatches();
   });
 
