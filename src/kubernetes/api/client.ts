@@ -87,7 +87,11 @@ export class KubernetesClient {
     const call: CallDescription = { verb: 'list', resource };
     const query = { ...selection, continue: continueToken };
     const { value, bytes } = await this.#exchange(call, 'GET', this.#path(resource), { query, ...limits });
-    return { ...readPage<Resources[Kind]>(call, value), bytes };
+    const page = readPage(call, resource, value);
+    if (page.continueToken !== undefined && page.continueToken === continueToken) {
+      throw new KubernetesConnectionError(call, 'the list does not go on, its continue token is the same again');
+    }
+    return { ...page, bytes };
   }
 
   /** All objects that a selector finds, in one answer: only for selectors that find few. Tried again as reads may be. */
@@ -111,8 +115,9 @@ export class KubernetesClient {
 
   /** One attempt. @throws `KubernetesApiError` 404 where there is no object of this name */
   async get<Kind extends Resource>(resource: Kind, name: string, limits: CallLimits): Promise<Resources[Kind]> {
-    const { value } = await this.#exchange({ verb: 'get', resource }, 'GET', this.#pathOf(resource, name), limits);
-    return value as Resources[Kind];
+    const call: CallDescription = { verb: 'get', resource };
+    const { value } = await this.#exchange(call, 'GET', this.#pathOf(resource, name), limits);
+    return readObject(call, resource, value);
   }
 
   /**
@@ -130,7 +135,7 @@ export class KubernetesClient {
     const query = dryRun ? { ...strict, dryRun: 'All' } : strict;
     const options = { query, body: object, ...limits };
     const { value } = await this.#exchange(call, 'POST', this.#path(resource), options);
-    return value as Resources[Kind];
+    return readObject(call, resource, value);
   }
 
   /**
@@ -146,7 +151,7 @@ export class KubernetesClient {
     const call: CallDescription = { verb: 'update', resource };
     const path = this.#pathOf(resource, object.metadata?.name ?? '');
     const { value } = await this.#exchange(call, 'PUT', path, { query: strict, body: object, ...limits });
-    return value as Resources[Kind];
+    return readObject(call, resource, value);
   }
 
   /** Merges `change` into the object (RFC 7396). One attempt, which may have been done although its answer is lost. */
@@ -159,7 +164,7 @@ export class KubernetesClient {
     const call: CallDescription = { verb: 'patch', resource };
     const options = { query: strict, body: change, contentType: 'application/merge-patch+json', ...limits };
     const { value } = await this.#exchange(call, 'PATCH', this.#pathOf(resource, name), options);
-    return value as Resources[Kind];
+    return readObject(call, resource, value);
   }
 
   /** One attempt. Deletes only the object with this uid, where one is given; what it owns follows in the background. */
@@ -326,13 +331,44 @@ function parse(call: CallDescription, text: string): unknown {
   }
 }
 
-function readPage<Item>(call: CallDescription, value: unknown): Omit<ListPage<Item>, 'bytes'> {
-  const page = value as { items?: Item[] | null; metadata?: { resourceVersion?: string; continue?: string } } | null;
-  if (page?.metadata?.resourceVersion === undefined || page.items === undefined) {
-    throw new KubernetesConnectionError(call, 'the answer is not a list');
+/** Whatever else may stand where an API server is expected says 200 as well, a proxy's page for signing in above all. */
+function readObject<Kind extends Resource>(call: CallDescription, resource: Kind, value: unknown): Resources[Kind] {
+  const { kind } = resources[resource];
+  if (!isObjectOf(value, kind)) throw new KubernetesConnectionError(call, `the answer is not a ${kind}`);
+  return value as Resources[Kind];
+}
+
+function isObjectOf(value: unknown, kind: string): boolean {
+  const object = value as { kind?: unknown; metadata?: { name?: unknown; uid?: unknown } | null } | null;
+  const { name, uid } = object?.metadata ?? {};
+  return object?.kind === kind && typeof name === 'string' && typeof uid === 'string';
+}
+
+function readPage<Kind extends Resource>(
+  call: CallDescription,
+  resource: Kind,
+  value: unknown,
+): Omit<ListPage<Resources[Kind]>, 'bytes'> {
+  const kind = `${resources[resource].kind}List`;
+  const page = value as {
+    kind?: unknown;
+    items?: unknown;
+    metadata?: { resourceVersion?: string; continue?: string };
+  } | null;
+  const items = page?.items ?? [];
+  if (
+    page?.kind !== kind ||
+    page.metadata?.resourceVersion === undefined ||
+    !isArrayOfObjects<Resources[Kind]>(items)
+  ) {
+    throw new KubernetesConnectionError(call, `the answer is not a ${kind}`);
   }
   const { resourceVersion, continue: continueToken } = page.metadata;
-  return { items: page.items ?? [], resourceVersion, ...(continueToken && { continueToken }) };
+  return { items, resourceVersion, ...(continueToken && { continueToken }) };
+}
+
+function isArrayOfObjects<Item extends object>(value: unknown): value is Item[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null);
 }
 
 /** Errors of the connection in our own words, with their cause; the caller's own signal wins. */

@@ -35,15 +35,17 @@ export interface ResourceDescriptor {
   group: string;
   version: string;
   plural: string;
+  /** What its objects call themselves. */
+  kind: string;
   namespaced: boolean;
 }
 
 export const resources: { readonly [Kind in Resource]: ResourceDescriptor & { plural: Kind } } = {
-  deployments: { group: 'apps', version: 'v1', plural: 'deployments', namespaced: true },
-  services: { group: '', version: 'v1', plural: 'services', namespaced: true },
-  pods: { group: '', version: 'v1', plural: 'pods', namespaced: true },
-  leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespaced: true },
-  namespaces: { group: '', version: 'v1', plural: 'namespaces', namespaced: false },
+  deployments: { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment', namespaced: true },
+  services: { group: '', version: 'v1', plural: 'services', kind: 'Service', namespaced: true },
+  pods: { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true },
+  leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease', namespaced: true },
+  namespaces: { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false },
 };
 
 /** The path of all objects of a kind; of those in the namespace, where objects of the kind have one. */

@@ -96,8 +96,45 @@ t.test('calls of the Kubernetes API', async (t) => {
     t.match(await failureOf(client.create('pods', pod, {})), { status: 502, reason: undefined, outcomeUnknown: true });
     faults.refuse({ code: 200, body: '<html>hello</html>', contentType: 'text/html' }, { times: 1 });
     await t.rejects(client.version({}), KubernetesConnectionError);
-    faults.refuse({ code: 200, body: '{}', contentType: 'application/json' }, { times: 1 });
-    await t.rejects(client.list('pods', { labelSelector: 'a' }, {}), KubernetesConnectionError);
+  });
+
+  await t.test('an answer that is not what was asked for is none', async (t) => {
+    const status = { kind: 'Status', status: 'Success', metadata: {} };
+    const objects = ['null', '[]', '{}', '{"kind":"Pod"}', '{"kind":"Pod","metadata":null}', JSON.stringify(status)];
+    const calls = [
+      () => client.create('pods', pod, {}),
+      () => client.get('pods', 'a', {}),
+      () => client.update('pods', pod, {}),
+      () => client.patch('pods', 'a', {}, {}),
+      () => client.list('pods', { labelSelector: 'a' }, {}),
+    ];
+    const pages = ['{}', '{"items":"a"}', '{"items":[null]}', '{"items":[1]}'].map((text) =>
+      JSON.stringify({ kind: 'PodList', metadata: { resourceVersion: '1' }, ...(JSON.parse(text) as object) }),
+    );
+    const others = [
+      { ...pod, kind: 'Service', metadata: { name: 'a', uid: 'b' } },
+      { ...status, kind: 'ServiceList' },
+    ];
+    for (const body of ['', ...objects, ...pages.slice(1), ...others.map((other) => JSON.stringify(other))]) {
+      using _ = faults.refuse({ code: 200, body, contentType: 'application/json' });
+      for (const call of calls) {
+        const error = await failureOf(call());
+        t.type(error, KubernetesConnectionError, body);
+        t.match(error.message, /^(create|get|update|patch|list) pods: the answer is not (JSON|a Pod)/);
+      }
+    }
+    using _ = faults.refuse({ code: 200, body: pages[0]!, contentType: 'application/json' });
+    t.same((await client.list('pods', { labelSelector: 'a' }, {})).items, [], 'an empty list may lack its items');
+  });
+
+  await t.test('a list that does not go on is none', async (t) => {
+    const page = { kind: 'PodList', metadata: { resourceVersion: '1', continue: 'a' }, items: [] };
+    faults.refuse({ code: 200, body: JSON.stringify(page), contentType: 'application/json' });
+    t.match(await client.list('pods', {}, {}), { continueToken: 'a' });
+    t.match(await failureOf(client.list('pods', { continueToken: 'a' }, {})), {
+      name: 'KubernetesConnectionError',
+      message: 'list pods: the list does not go on, its continue token is the same again',
+    });
   });
 
   await t.test('a field that Kubernetes does not know is refused, not dropped', async (t) => {

@@ -4,6 +4,7 @@ import {
   ConflictError,
   InternalError,
   InvalidArgumentError,
+  NotFoundError,
   UnavailableError,
 } from '../../../src/containers/errors.ts';
 import { KubernetesApiError } from '../../../src/kubernetes/api/api-error.ts';
@@ -190,6 +191,27 @@ t.test('creating', async (t) => {
     const error = await failureOf(repository.create({ id: 'unknown', spec: containerSpec() }, unhurried()));
     t.type(error, UnavailableError);
     t.match(error.message, /not known whether the container unknown was created. Read it before/);
+  });
+
+  await t.test('takes no answer of something else than the API server for a container that was made', async (t) => {
+    const strange = { code: 200, body: '{"status":"ok"}', contentType: 'application/json' };
+    using once = faults.refuse(strange, { verb: 'create', resource: 'deployments' });
+    const request = { id: 'misled', spec: withPorts({ 80: 'internal' }) };
+    t.match(await failureOf(repository.create(request, unhurried())), {
+      name: 'UnavailableError',
+      message: /not known whether the container misled was created/,
+    });
+    once.remove();
+    faults.refuse(strange, { verb: 'create', resource: 'services', times: 1 });
+    t.match(await failureOf(repository.create(request, unhurried())), {
+      name: 'UnavailableError',
+      message: 'The Kubernetes API server cannot be reached.',
+    });
+    t.match(connected.lines.at(-1), {
+      level: 'warn',
+      err: { message: 'create services: the answer is not a Service' },
+    });
+    await t.rejects(repository.get('misled', unhurried()), NotFoundError);
   });
 
   await t.test('tells what the cluster said when it surely has not made it', async (t) => {
