@@ -9,6 +9,8 @@ import type { Test } from 'tap';
 import { inlineReferences, loadContract, withoutReadOnly } from '../../../src/http/document.ts';
 import type { Schema } from '../../../src/http/document.ts';
 import type { ContainerSpec } from '../../../src/containers/container.ts';
+import { findSpecViolations } from '../../../src/containers/rules.ts';
+import { createAjv } from '../../../src/http/ajv.ts';
 import { violationsOf } from '../../../src/kubernetes/error-fields.ts';
 import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
@@ -30,6 +32,7 @@ const any = '*';
 const { document } = await loadContract();
 const schema = withoutReadOnly(inlineReferences(document, document.components!.schemas!['ContainerSpec'] as Schema));
 const fields = leavesOf(schema).filter((field) => !leftOut.some((prefix) => field.startsWith(prefix)));
+const validate = createAjv().compile(schema);
 const specs = fc.sample(containerSpecs(), { numRuns: 500, seed });
 const fuzzed = fc
   .sample(nearValidRequests('secret'), { numRuns: 1_000, seed })
@@ -52,6 +55,7 @@ for (const field of fields) {
     const pair = pairThatDiffers(field);
     t.ok(pair, 'is made, with different values, by containerSpecs() of the tests');
     if (pair) checkCluster(t, field, pair);
+    if (pair) checkText(t, field, pair[0]);
     t.end();
   });
 }
@@ -70,6 +74,14 @@ function checkCluster(t: Test, field: string, [spec, changed]: readonly [Contain
   );
   const isNamed = pointers.some((pointer) => pointer !== undefined && pointer !== '/spec' && isAbove(pointer, field));
   t.ok(isNamed, `is named where the cluster refuses it (${paths.map(({ path }) => path).join(', ')})`);
+}
+
+/** Half of a surrogate pair has no UTF-8, so that the cluster would run something else than what was sent. */
+function checkText(t: Test, field: string, spec: ContainerSpec): void {
+  if (typeof valuesAt(spec, field)[0] !== 'string') return;
+  const broken = replaceFirst(spec, field.split('/').slice(1), '\ud800');
+  const isRefused = !validate(broken) || findSpecViolations(broken).length > 0;
+  t.ok(isRefused, 'is refused where it has half of a surrogate pair');
 }
 
 /** Pointers to everything that has no members of its own; {@link any} for each item of a list or member of a map. */
