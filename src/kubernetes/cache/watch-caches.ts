@@ -98,12 +98,11 @@ export class WatchCaches {
   /** What each cache has, and how long ago its watch last showed a sign of life. */
   stats(): Record<CachedKind, CacheStats> {
     const now = performance.now();
-    const of = ({ store, reflector }: { store: { size: number }; reflector: { lastSignOfLife: number } }) => ({
-      objects: store.size,
-      ageSeconds: (now - reflector.lastSignOfLife) / 1_000,
-    });
-    const { deployments, services, pods } = this.#caches;
-    return { deployments: of(deployments), services: of(services), pods: of(pods) };
+    const stats = Object.entries(this.#caches).map(([kind, { store, reflector }]) => [
+      kind,
+      { objects: store.size, ageSeconds: (now - reflector.lastSignOfLife) / 1_000 },
+    ]);
+    return Object.fromEntries(stats) as Record<CachedKind, CacheStats>;
   }
 
   /** Calls back with the id of every container of which an object changed. Returns the function that ends it. */
