@@ -1,14 +1,18 @@
 /** One connection to NATS from its beginning to its end: what was published is confirmed on it, or fails with it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JetStreamClient, MsgHdrs, NatsConnection } from 'nats';
-import { Events, headers, NatsError } from 'nats';
+import { ErrorCode, Events, headers, NatsError } from 'nats';
 import type { Logger } from 'pino';
 import type { Confirmation, EventStream } from './event-stream.ts';
+import { EventTooLargeError } from './publisher.ts';
 import type { EventMessage } from './publisher.ts';
 import { within } from '../time.ts';
 
 /** The header by which JetStream knows a message that is sent again. */
 const messageIdHeader = 'Nats-Msg-Id';
+
+/** JetStream's error for a message that is larger than the stream takes. */
+const messageExceedsMaximum = 10_054;
 
 /** How often an idle connection is tried, and the stream that captures the subject asked for. */
 const checkPeriodMs = 15_000;
@@ -85,6 +89,7 @@ export class NatsSession {
       if (this.#confirmation === undefined) throw new Error('it is not known what would confirm the event');
       await (this.#confirmation.by === 'stream' ? this.#publishToStream(message) : this.#publishPlain(message));
     } catch (err) {
+      if (isTooLarge(err)) throw new EventTooLargeError('the event is larger than NATS takes', { cause: err });
       void this.check();
       throw err;
     }
@@ -129,6 +134,7 @@ export class NatsSession {
     try {
       await this.#jetStream.publish(this.#subject, message.body, { headers: headersOf(message) });
     } catch (err) {
+      if (isTooLarge(err)) throw err;
       const reason = err instanceof NatsError && err.api_error?.description;
       throw reason ? new Error(`the stream refuses: ${reason}`, { cause: err }) : err;
     }
@@ -166,6 +172,13 @@ export class NatsSession {
       if (refused.operation === 'publish' && refused.subject === this.#subject) this.#refusals++;
     }
   }
+}
+
+/** More than the server takes of anything, or the stream of one message. */
+function isTooLarge(err: unknown): boolean {
+  if (!(err instanceof NatsError)) return false;
+  const maxPayloadExceeded: string = ErrorCode.MaxPayloadExceeded;
+  return err.code === maxPayloadExceeded || err.api_error?.err_code === messageExceedsMaximum;
 }
 
 function headersOf({ id, contentType }: EventMessage): MsgHdrs {

@@ -6,6 +6,7 @@ import type { Leadership } from '../leadership/leadership.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { isSameChange } from './cloud-event.ts';
 import type { StatusChange, StatusEvent } from './cloud-event.ts';
+import { EventTooLargeError } from './publisher.ts';
 import type { EventMessage, EventPublisher } from './publisher.ts';
 import type { ReportedContainers } from './reported-containers.ts';
 
@@ -39,7 +40,7 @@ export interface OutboxStats {
   published: number;
   /** Tries that were not confirmed. */
   failed: number;
-  /** DELETED events that were given up because too many waited. */
+  /** Events that were given up: DELETED ones because too many waited, others because they are too large. */
   dropped: number;
 }
 
@@ -161,10 +162,14 @@ export class Outbox {
       this.#sendable.delete(oldest);
       this.#failed.delete(oldest);
       this.#slots.delete(oldest);
-      this.#counts.dropped++;
-      this.#options.metrics?.eventDropped();
+      this.#countDropped();
       this.#options.log.error({ containerId: oldest }, 'too many unpublished status events, dropped a DELETED');
     }
+  }
+
+  #countDropped(): void {
+    this.#counts.dropped++;
+    this.#options.metrics?.eventDropped();
   }
 
   /** Whether this replica leads is asked before each event: the process may have been frozen since the one before. */
@@ -209,11 +214,12 @@ export class Outbox {
     this.#send();
   }
 
-  #goOn(slot: Slot, confirmed: StatusEvent): void {
-    const { containerId } = confirmed;
+  /** @param done - the event that is confirmed, or given up */
+  #goOn(slot: Slot, done: StatusEvent): void {
+    const { containerId } = done;
     const waiting = slot.waiting?.event;
     const isNews =
-      waiting !== undefined && (waiting.deploymentUid !== confirmed.deploymentUid || !isSameChange(waiting, confirmed));
+      waiting !== undefined && (waiting.deploymentUid !== done.deploymentUid || !isSameChange(waiting, done));
     if (isNews) {
       this.#sendable.add(containerId);
     } else {
@@ -228,10 +234,21 @@ export class Outbox {
     this.#inFlight--;
     this.#counts.failed++;
     slot.sending = undefined;
-    slot.wasTried = true;
-    entry.failures++;
-    if (this.#slots.get(containerId) === slot) this.#goOnAfterFailure(slot, entry, err);
+    if (err instanceof EventTooLargeError) {
+      this.#dropTooLarge(slot, entry.event, err);
+    } else {
+      slot.wasTried = true;
+      entry.failures++;
+      if (this.#slots.get(containerId) === slot) this.#goOnAfterFailure(slot, entry, err);
+    }
     this.#send();
+  }
+
+  #dropTooLarge(slot: Slot, event: StatusEvent, err: Error): void {
+    const { containerId, status } = event;
+    this.#countDropped();
+    this.#options.log.error({ err, containerId, status }, 'a status event is too large for NATS, dropped it');
+    if (this.#slots.get(containerId) === slot) this.#goOn(slot, event);
   }
 
   #goOnAfterFailure(slot: Slot, entry: Entry, err: unknown): void {

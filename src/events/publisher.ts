@@ -7,6 +7,11 @@ export interface EventMessage {
   body: string;
 }
 
+/** The broker takes nothing of this size: the event never arrives, however often it is sent. */
+export class EventTooLargeError extends Error {
+  override readonly name = 'EventTooLargeError';
+}
+
 export interface EventPublisher {
   /** While false, publishing is of no use: there is no connection, or it is not known what would confirm an event. */
   readonly connected: boolean;
@@ -14,7 +19,7 @@ export interface EventPublisher {
   onConnect(listener: () => void): void;
   /**
    * Resolves once the broker has confirmed that it has the message. Rejects, within a bounded time, when that is not
-   * known: the message may have arrived all the same.
+   * known: the message may have arrived all the same; with an `EventTooLargeError` when it never will.
    */
   publish(message: EventMessage): Promise<void>;
 }

@@ -52,7 +52,7 @@ export class PrometheusMetrics implements Metrics {
   });
   readonly #eventsDropped = new Counter({
     name: 'dcm_events_dropped_total',
-    help: 'Status events that were given up because too many waited.',
+    help: 'Status events that were given up because too many waited, or because they are too large for NATS.',
     registers: [this.#registry],
   });
   readonly #eventDelays = new Histogram({

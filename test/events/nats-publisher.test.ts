@@ -227,6 +227,31 @@ await t.test(
   },
 );
 
+for (const [limit, start] of [
+  ['server', () => startRealNatsServer({ configuration: 'max_payload: 2000' })],
+  ['stream', () => startRealNatsServer({ jetStream: true })],
+] as const) {
+  await t.test(`drops what is larger than the ${limit} takes, and goes on`, { skip: withoutNatsServer }, async (t) => {
+    await using server = await start();
+    const stream = limit === 'stream' ? await streamOf(server.url, { max_msg_size: 2_000 }) : undefined;
+    await using _ = stream;
+    await using subscriber = await subscriberOf({ servers: server.url });
+    await using sender = publisherTo(server.url);
+    sender.put('large', 'x'.repeat(2_000));
+    sender.put('small');
+    await sender.emptied();
+    t.match(sender.outbox.stats(), { published: 1, dropped: 1 });
+    t.match(sender.logged('a status event is too large for NATS, dropped it'), [
+      { level: 'error', containerId: 'large', err: { message: /larger than NATS takes/ } },
+    ]);
+    t.equal(sender.logged('publishing failed, will retry').length, 0);
+    sender.put('large', 'x');
+    await sender.emptied();
+    await until('what is small enough arrived', () => subscriber.ids().length >= 2);
+    t.equal(sender.logged('connected to NATS').length, 1);
+  });
+}
+
 await t.test('notices that a stream comes and goes', { skip: withoutNatsServer }, async (t) => {
   await using server = await startRealNatsServer({ jetStream: true });
   await using subscriber = await subscriberOf({ servers: server.url });

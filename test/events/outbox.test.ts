@@ -4,6 +4,7 @@ import t from 'tap';
 import type { ContainerEndpoint, ContainerStatus } from '../../src/containers/container.ts';
 import { createStatusEventEncoder } from '../../src/events/cloud-event.ts';
 import { Outbox } from '../../src/events/outbox.ts';
+import { EventTooLargeError } from '../../src/events/publisher.ts';
 import { alwaysLeads } from '../../src/leadership/leadership.ts';
 import { RecordingPublisher } from '../support/event-publisher.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -57,6 +58,28 @@ await t.test(
     t.equal(outbox.size, 0);
   },
 );
+
+await t.test('sends what waits behind an event that is too large, unless it is the same', async (t) => {
+  const { publisher, outbox, put, lines } = outboxOf();
+  publisher.holding = true;
+  put('a', 'RUNNING');
+  put('a', 'FAILED');
+  put('b', 'RUNNING');
+  put('b', 'RUNNING');
+  for (const { fail } of publisher.sent) fail(new EventTooLargeError('too large'));
+  await nextTurn();
+  t.strictSame(publisher.summary, ['a RUNNING', 'b RUNNING', 'a FAILED']);
+  t.match(
+    lines.map(({ level, containerId }) => [level, containerId]),
+    [
+      [50, 'a'],
+      [50, 'b'],
+    ],
+  );
+  publisher.sent[2]!.confirm();
+  await outbox.empty(new AbortController().signal);
+  t.notOk(outbox.discard(), 'none of them may still arrive');
+});
 
 await t.test('does not send again what was just confirmed', async (t) => {
   const { publisher, outbox, put } = outboxOf();
