@@ -27,7 +27,7 @@ declare module 'fastify' {
   }
 }
 
-const writeLimits = { atOnce: 128, waiting: 2_000 };
+const writeLimits = { atOnce: 24, waiting: 2_000 };
 
 /** A handler of any operation: what the typed ones of `Handlers` have in common. */
 type Handler = (call: Call) => Promise<Answer>;

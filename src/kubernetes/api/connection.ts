@@ -23,8 +23,11 @@ export interface CredentialsBounds {
 }
 
 const defaultBounds: CredentialsBounds = { lifetimeMs: 10_000, minAgeMs: 1_000, pluginMs: 30_000 };
-/** Three watches, and requests enough for a provider that is never more than busy. */
-const maxConnections = 64;
+/**
+ * Requests at once. More are served no sooner, since the API server takes its time for each, and hold up everybody else
+ * there, the provider's own probe of the cluster included: how long that takes under load goes with this number.
+ */
+const maxConnections = 16;
 
 export interface Access {
   dispatcher: Dispatcher;
