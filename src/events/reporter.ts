@@ -15,6 +15,9 @@ const deletedRepeats = 2;
 /** Deleted containers whose repeats are still to come. Past this the oldest are not repeated. */
 const maxDeletedKept = 100_000;
 
+/** Resyncs are at least this far apart, whatever the period: each lists everything in the cluster. */
+const minResyncPeriodMs = 1_000;
+
 /** The pace at which a resync repeats the status of every container, unless the period asks for a faster one. */
 const repeatsPerSecond = 200;
 
@@ -133,15 +136,16 @@ export class StatusReporter {
   }
 
   async #run(): Promise<void> {
-    const { source, clock, resyncPeriodMs } = this.#options;
+    const { source, clock } = this.#options;
     const { signal } = this.#stop;
+    const periodMs = Math.max(this.#options.resyncPeriodMs, minResyncPeriodMs);
     await source.ready;
-    let next = clock.elapsed() + resyncPeriodMs;
+    let next = clock.elapsed() + periodMs;
     await this.#visit([...source.ids()], 0, (containerId) => this.#look(containerId));
     for (;;) {
       await sleep(next - clock.elapsed(), signal, clock);
       if (signal.aborted) return;
-      next = Math.max(next, clock.elapsed()) + resyncPeriodMs;
+      next = Math.max(next, clock.elapsed()) + periodMs;
       if (!(await this.#resync())) continue;
       const known = this.#known();
       const overMs = Math.min((known.length / repeatsPerSecond) * 1_000, (next - clock.elapsed()) * repeatShare);

@@ -270,6 +270,26 @@ await t.test('repeats many containers within a short period', async (t) => {
   reporter.stop();
 });
 
+await t.test(
+  'compares no more than once a second, and never twice at a time, however short the period is',
+  async (t) => {
+    const { clock, source, reporter } = await started({ debounceMs: 0, resyncPeriodMs: 1 });
+    source.setPhase('a', 'Running');
+    await clock.advance(10_000);
+    t.equal(source.resyncs, 10);
+    let underWay = 0;
+    let most = 0;
+    source.onResync = async () => {
+      most = Math.max(most, ++underWay);
+      await new Promise<void>((resolve) => void clock.after(5_000, resolve));
+      underWay--;
+    };
+    await clock.advance(30_000);
+    t.equal(most, 1);
+    reporter.stop();
+  },
+);
+
 await t.test('repeats nothing when the cluster cannot be asked, and gives up asking at the end', async (t) => {
   const { clock, source, reported, warnings, reporter } = await started();
   source.setPhase('a', 'Running');
