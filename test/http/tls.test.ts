@@ -4,6 +4,8 @@ import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import type { AgentOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { test } from 'tap';
 import { makeCertificate } from '../support/certificate.ts';
 import type { TestCertificate } from '../support/certificate.ts';
@@ -115,6 +117,47 @@ test('new authorities of clients count, and those that were withdrawn no longer 
   await until('they are read', () => server.logLines.some(({ msg }) => msg === 'the certificate was renewed'));
   t.equal((await once200(server, await agentOptions(certificate, second))).status, 200);
   await t.rejects(once200(server, await agentOptions(certificate, first)));
+});
+
+/** A handshake with a request after it, of a session where one is given; resolves to the session that the server gave. */
+async function converse(
+  server: HttpServer,
+  options: ConnectionOptions,
+): Promise<{ session: Buffer; resumed: boolean }> {
+  const socket = connect({ host: '127.0.0.1', port: server.port, ...options });
+  try {
+    const sessions: Buffer[] = [];
+    socket.on('session', (session) => sessions.push(session));
+    await once(socket, 'secureConnect');
+    socket.write(`GET ${health} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const closed = once(socket, 'close').then(() => [Buffer.alloc(0)]);
+    const [answer] = (await Promise.race([once(socket, 'data'), closed])) as [Buffer];
+    if (!answer.includes('HTTP/1.1 200')) throw new Error('there was no answer');
+    return { session: sessions.at(-1)!, resumed: socket.isSessionReused() };
+  } finally {
+    socket.destroy();
+  }
+}
+
+test('a session of a client whose authority was withdrawn is not resumed', async (t) => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    await using certificate = await makeCertificate();
+    await using first = await makeCertificate();
+    await using second = await makeCertificate();
+    await using authorities = await makeCertificate();
+    await copyFile(first.certFile, authorities.certFile);
+    await using server = await startHttpServer({ tls: { ...certificate, clientCaFile: authorities.certFile } });
+    const trusting = { ca: await readFile(certificate.certFile), maxVersion };
+    const options: ConnectionOptions = { ...(await agentOptions(certificate, first)), ...trusting };
+    const { session } = await converse(server, options);
+    t.ok((await converse(server, { ...options, session })).resumed, `${maxVersion} resumes`);
+
+    await copyFile(second.certFile, authorities.certFile);
+    await server.passTime(10_000);
+    await until('they are read', () => server.logLines.some(({ msg }) => msg === 'the certificate was renewed'));
+    for (const former of [options, trusting]) await t.rejects(converse(server, { ...former, session }), maxVersion);
+    t.equal(server.logLines.filter(({ msg }) => msg === 'request').length, 2);
+  }
 });
 
 test('a pair that cannot be used leaves the old one, is an ERROR once, and is taken once it is whole', async (t) => {
