@@ -21,7 +21,7 @@ export interface CreatingJob {
 /** Ids by what became of their creates. */
 export interface CreatingResult {
   created: string[];
-  /** 503 with `Retry-After`, which the client heeds. */
+  /** 503 with `Retry-After`, which the client honours. */
   refused: string[];
   /** All else, in words; it should be empty. */
   failed: string[];

@@ -43,7 +43,7 @@ export interface PolicyRule {
 export interface Access {
   /** Path of a kubeconfig that holds its token. */
   kubeconfig: string;
-  /** Replaces the rules of its Role; resolves once the API server heeds them. */
+  /** Replaces the rules of its Role; resolves once they are in force. */
   setRules: (rules: readonly PolicyRule[]) => Promise<void>;
 }
 
@@ -163,7 +163,7 @@ export class ControlPlane implements AsyncDisposable {
     await this.waitFor('a ServiceAccount in the namespace default', () => this.#hasServiceAccount('default'));
   }
 
-  /** Makes a namespace in which Pods can be created at once, named after the prefix; gone again at the end. */
+  /** Makes a namespace in which Pods can be created at once, named after the prefix, and deleted at the end. */
   async createNamespace(prefix = 'test'): Promise<string> {
     const { metadata } = await this.api.create('/api/v1/namespaces', { metadata: { generateName: `${prefix}-` } });
     this.#namespaces.push(metadata.name);

@@ -362,7 +362,7 @@ const serviceStages = [
   stage('Service', 'load-balancer-kept', [isAbsent(isDeleted), isLoadBalancer, isAbsent(hasFinalizer)], {
     finalizers: { add: [{ value: loadBalancerFinalizer }] },
   }),
-  // The address is the cluster IP moved to 198.18.0.0/15, which RFC 2544 reserves: unique, and nobody's.
+  // The address is the cluster IP moved to 198.18.0.0/15, which RFC 2544 reserves: unique, and used by nobody.
   stage(
     'Service',
     'load-balancer-address',

@@ -160,7 +160,7 @@ async function checkAfterwards(target: FuzzTarget, before: Measurement): Promise
   check(after.heapUsed - before.heapUsed < maxHeapGrowth, `the heap has not grown: ${memory}`);
   const files = `${before.openFiles} before, ${after.openFiles} after`;
   check(after.openFiles - before.openFiles < maxFileGrowth, `the open files have not grown: ${files}`);
-  check((await provider.stop()) === 0, 'the provider ends in good order');
+  check((await provider.stop()) === 0, 'the provider stops gracefully');
   const output = await provider.output();
   check(output.includes('"msg":"request"'), 'the log tells of requests');
   const line = output.split('\n').find((text) => text.includes(secret));

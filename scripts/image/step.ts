@@ -1,4 +1,4 @@
-/** A command that is given a time: whatever it does, it does not keep us waiting for ever. */
+/** A command with a time-out. */
 import { spawn } from 'node:child_process';
 
 export interface Step {

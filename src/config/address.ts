@@ -15,7 +15,7 @@ const hostPattern = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/;
 const hostNamePattern =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*(?!\d+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
 
-/** Addresses that are nobody's, such as `0.0.0.0`. */
+/** The unspecified address, such as `0.0.0.0`. */
 const unspecifiedPattern = /^[0.:]+$/;
 
 /**

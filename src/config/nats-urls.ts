@@ -24,7 +24,7 @@ export class NatsUrlError extends Error {
   }
 }
 
-/** Everything of one URL but its host: must be the same all through a list, since the client takes one set for all. */
+/** Everything of one URL but its host: must be the same in all URLs of a list, since the client takes one set for all. */
 interface Access {
   user?: string;
   password?: string;

@@ -66,7 +66,7 @@ const probeActions = ['http_get', 'tcp_socket', 'grpc', 'exec'] as const;
 
 /**
  * Violations of the hints of a `spec` as it was sent, `maxViolations` at most; unknown hints, and those of other providers,
- * are nobody's here.
+ * are left alone.
  */
 export function findHintViolations(spec: Json, policy: HintPolicy): Violation[] {
   const hints = hintsOf(spec);
@@ -77,7 +77,7 @@ export function findHintViolations(spec: Json, policy: HintPolicy): Violation[] 
     .toArray();
 }
 
-/** Looks on only when asked for more. */
+/** Lazy: looks further only when more is asked for. */
 type Rule = (hints: Json, policy: HintPolicy) => Iterable<Violation>;
 
 const rules: readonly Rule[] = [

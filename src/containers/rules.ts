@@ -11,7 +11,7 @@ import { defaultHintPolicy, findHintViolations } from './hints.ts';
 import type { HintPolicy } from './hints.ts';
 import { cpuMillicores, memoryBytes } from './units.ts';
 
-/** Looks on only when asked for more, so that a body full of violations costs no more than those that are told. */
+/** Lazy, so that a body full of violations costs no more than those that are told. */
 type Rule = (spec: Json, policy: HintPolicy) => Iterable<Violation>;
 
 /** A path of its own under the collection. */

@@ -39,7 +39,7 @@ export interface Abortable {
 
 /** To be told of the end of a request takes much less memory than its signal, which is made when it is asked for. */
 export interface WaitOptions extends CallOptions {
-  /** Has one thing told when the signal is aborted, or would be; at once where that was before. */
+  /** Registers what is called when the signal is aborted; called at once where it has been. */
   onAbort(abortable: Abortable): void;
 }
 
@@ -53,7 +53,7 @@ export interface ContainerWaitingOptions {
 
 /** How often it is looked at least whether memory is still live, in milliseconds. */
 const liveCheckMs = 1_000;
-/** How often it is looked at most whose time is up, in milliseconds: it is everyone who is looked at. */
+/** How often time-outs are looked for at most, in milliseconds: each look is at everyone who waits. */
 const minRoundMs = 20;
 const retryAfterSeconds = 5;
 

@@ -27,7 +27,7 @@ export interface StatusEvent extends StatusChange {
   seenAt: number;
 }
 
-/** Whether the events of both have the same data, so that the second is no news. */
+/** Whether the events of both have the same data, so that the second need not be sent. */
 export function isSameChange(one: StatusChange, other: StatusChange): boolean {
   return (
     one.status === other.status && one.message === other.message && isDeepStrictEqual(one.endpoints, other.endpoints)

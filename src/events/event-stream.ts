@@ -75,7 +75,7 @@ export async function askForStream(
   }
 }
 
-/** A stream of which this cannot be known, for want of permission, is taken for one of the usual kind, which does. */
+/** Without the permission to ask, the stream is assumed to be of the usual kind, which acknowledges. */
 async function askForConfiguration(
   connection: NatsConnection,
   stream: string,

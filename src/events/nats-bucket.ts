@@ -26,7 +26,7 @@ export interface BucketEntry {
 
 /** The part of a bucket that is used; each call rejects within a bounded time where its outcome is not known. */
 export interface Bucket {
-  /** How long the bucket keeps what is written, in milliseconds; 0 for ever. */
+  /** How long the bucket keeps what is written, in milliseconds; 0 forever. */
   readonly ttlMs: number;
   /** Everything under `<prefix>.`, by what follows that in the key. */
   read(prefix: string): Promise<Map<string, BucketEntry>>;
@@ -102,7 +102,7 @@ class NatsBucket implements Bucket {
     return this.#kv.put(key, encode(value));
   }
 
-  /** By the stream's own purge: what the client's `purge` and `delete` leave behind would stay for ever. */
+  /** By the stream's own purge: what the client's `purge` and `delete` leave behind would stay forever. */
   async purge(key: string, revision: number): Promise<void> {
     const filter = `$KV.${this.#name}.${key}`;
     await this.#manager.streams.purge(`KV_${this.#name}`, { filter, seq: revision + 1 });

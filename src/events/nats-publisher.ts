@@ -54,7 +54,7 @@ export class NatsPublisher implements EventPublisher {
     this.#stream = new EventStream({ subject, answerTimeoutMs: this.#answerTimeoutMs, log });
   }
 
-  /** Begins to connect in the background, and tries without end; never throws. */
+  /** Begins to connect in the background, and keeps trying; never throws. */
   start(): void {
     this.#running ??= this.#run();
   }

@@ -78,7 +78,7 @@ interface Term {
   isCheckingNamespace: boolean;
 }
 
-/** A write got a revision that is no news: the bucket is another one of the same name. */
+/** A write got a revision that is not new: the bucket is another one of the same name. */
 class BucketReplaced extends Error {
   constructor() {
     super('somebody removed the key-value bucket and made it anew');

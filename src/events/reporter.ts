@@ -262,7 +262,7 @@ export class StatusReporter {
     return { containerId, status, message, endpoints, ...(deploymentUid !== undefined && { deploymentUid }) };
   }
 
-  /** Another Deployment is another container, though its id and its status be the same. */
+  /** Another Deployment is another container, even with the same id and status. */
   #differs(change: StatusChange): boolean {
     const reported = this.#states.get(change.containerId)?.reported;
     if (reported === undefined || !isSameChange(reported, change)) return true;

@@ -142,9 +142,10 @@ function routeOf(
   const handler = (request: FastifyRequest, reply: FastifyReply): void => {
     const call = new Call(validate(request), request.exchange);
     const answering = method === 'GET' ? handle(call) : admission.admit(call, async () => handle(call));
-    // Sent already means that the time was up: how the handler ends then is nobody's any more.
+    // Sent already means that the time was up: how the handler ends then no longer matters.
     const refuse = (error: unknown) => {
-      if (!reply.sent) reply.send(error instanceof Error ? error : new Error('thrown was no error', { cause: error }));
+      if (!reply.sent)
+        reply.send(error instanceof Error ? error : new Error('what was thrown is not an Error', { cause: error }));
     };
     answering.then((answer) => {
       try {

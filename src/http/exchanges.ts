@@ -51,7 +51,7 @@ export class Exchange {
     return this.#controller.signal;
   }
 
-  /** Has one thing told when the signal is aborted, or would be; at once where that was before. */
+  /** Registers what is called when the signal is aborted, or would be if anybody had asked for it; at once where it was. */
   onAbort(abortable: Abortable): void {
     this.#abortable = abortable;
     if (this.#reason) abortable.abort(this.#reason);

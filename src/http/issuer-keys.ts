@@ -14,7 +14,7 @@ export interface IssuerKeysOptions {
   clock: Pick<Clock, 'elapsed'>;
 }
 
-/** How old keys may become before they are fetched again, so that those that were withdrawn do not count for ever. */
+/** How old keys may become before they are fetched again, so that those that were withdrawn do not count forever. */
 const refreshMs = 10 * 60_000;
 /** How long a token of an unknown key causes no further fetch after one: rotated keys are found, and nobody can make us ask. */
 const cooldownMs = 10_000;

@@ -10,7 +10,7 @@ import { RequestError } from './problem.ts';
 export function refuseOtherMethods(app: FastifyInstance): () => void {
   const methodsByUrl = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
-    // Every GET brings its HEAD, and those of a path with and without a trailing slash come singly.
+    // Fastify adds a HEAD to every GET, and calls the hook separately for a path with and without a trailing slash.
     if (method === 'HEAD') return;
     const methods = methodsByUrl.get(url) ?? new Set();
     for (const name of [method].flat()) methods.add(name);

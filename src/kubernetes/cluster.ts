@@ -61,7 +61,7 @@ export interface Cluster {
   /** What each cache has, by resource, and how long ago its watch last showed a sign of life. */
   stats(): ReturnType<WatchCaches['stats']>;
   watched: WatchedContainers;
-  /** Begins to watch, in the background; a cluster that is away is waited for without end. */
+  /** Begins to watch, in the background; a cluster that is away is waited for indefinitely. */
   start(): void;
   /** Ends the watches at once, and waits for writes that are going on, each of which has a deadline. */
   stop(): Promise<void>;

@@ -58,7 +58,7 @@ function permissionError(error: KubernetesApiError, namespace: string): LeasePer
   return new LeasePermissionError(error.call.verb, namespace, { cause: error });
 }
 
-/** What is missing is taken for what makes others wait longest but for ever. */
+/** What is missing is taken for what makes others wait longest, but not forever. */
 function readLease({ metadata = {}, spec = {} }: LeaseObject): Lease {
   const { managedFields: _, ...kept } = metadata;
   const sentLate = metadata.annotations?.[sentLateAnnotation];

@@ -106,7 +106,7 @@ function nextRecord(before: LeaseRecord, identity: string, time: Date): LeaseRec
   return { ...first, acquireTime: before.acquireTime, transitions: before.transitions };
 }
 
-/** Free at once, for those too who heed nothing but the duration. */
+/** Free at once, also for those who look at nothing but the duration. */
 function releasedRecord(before: LeaseRecord, time: Date): LeaseRecord {
   const now = microTime(time);
   return { holder: '', durationSeconds: 1, acquireTime: now, renewTime: now, transitions: before.transitions };

@@ -18,7 +18,7 @@ export interface RegistrarOptions extends Telemetry {
   registry: {
     /** Base URL, without trailing slashes. */
     url: string;
-    /** How long a registration is good for, in milliseconds, so that a registry that lost it has it again; 0: for ever. */
+    /** How long a registration is good for, in milliseconds, so that a registry that lost it gets it again; 0: forever. */
     refreshMs: number;
   };
   registration: Registration;

@@ -72,7 +72,7 @@ t.test('tells of objects that come to match a selector as added, and of those th
   t.match(gone.object.metadata, { labels: { mark: 'yes' }, resourceVersion: body.metadata.resourceVersion });
 });
 
-t.test('ends in good order when its time is up, with a bookmark before when asked for', async (t) => {
+t.test('ends regularly when its time is up, with a bookmark before when asked for', async (t) => {
   const version = await currentVersion();
   const query = `watch=true&allowWatchBookmarks=true&timeoutSeconds=5&resourceVersion=${version}`;
   await using watch = await cluster.watch(`${deployments}?${query}&${selecting('nothing')}`);

@@ -168,7 +168,7 @@ await t.test('repeats the endpoints as they are, and of a container that is dele
   reporter.stop();
 });
 
-await t.test('reports a container that flaps for ever once a window', async (t) => {
+await t.test('reports a container that flaps forever once a window', async (t) => {
   const { clock, source, reported, reporter } = await started();
   for (let change = 0; change < 100; change++) {
     source.setPhase('a', ['Pending', 'Running', 'Failed'][change % 3]!);

@@ -113,7 +113,7 @@ test('a token must have an end, which may have passed by as much as clocks diffe
   t.equal((await list(server, await sign())).status, 401);
 });
 
-test('a token that does not name its key is checked with each that may be it', async (t) => {
+test('a token that does not name its key is checked with each key that fits', async (t) => {
   await using issuer = await startOpenIdProvider();
   const pairs = await Promise.all([1, 2, 3].map(() => generateKeyPair('ES256')));
   await using keys = await serveKeys(pairs[0]!.publicKey, pairs[1]!.publicKey);

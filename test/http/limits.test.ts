@@ -49,7 +49,7 @@ test('a handler that never looks at its signal is answered 503 all the same', as
   server.repository.intercept = () => end.promise;
   const { response } = await server.client.GET('/containers');
   t.equal(response.status, 503);
-  // What it answers later is nobody's any more, and does no harm.
+  // What it answers later is dropped, and does no harm.
   end.resolve(undefined);
   server.repository.intercept = () => undefined;
   t.equal((await server.client.GET('/containers')).response.status, 200);

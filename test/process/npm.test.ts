@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '../..');
 /** npm runs on the same Node as the scripts that it starts. */
 const pathOfNode = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
 
-test('npm run dev shows a readable log, and Ctrl-C ends it in good order', async (t) => {
+test('npm run dev shows a readable log, and Ctrl-C stops it gracefully', async (t) => {
   await using cluster = await startKubernetesApi();
   const kubeconfig = await cluster.writeKubeconfig();
   await using dev = startProcess('npm', ['run', 'dev'], {

@@ -28,7 +28,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-test('serves on, and stops in good order, when nobody reads its log any more', async (t) => {
+test('serves on, and stops gracefully, when nobody reads its log any more', async (t) => {
   await using cluster = await startKubernetesApi();
   await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig() });
   const url = await service.listening();
@@ -39,7 +39,7 @@ test('serves on, and stops in good order, when nobody reads its log any more', a
   t.equal(service.stderr(), '');
 });
 
-test('serves on, and stops in good order, when the disk that its log goes to is full', async (t) => {
+test('serves on, and stops gracefully, when the disk that its log goes to is full', async (t) => {
   await using cluster = await startKubernetesApi();
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
@@ -51,7 +51,7 @@ test('serves on, and stops in good order, when the disk that its log goes to is 
   t.equal(service.stderr(), '');
 });
 
-test('stops in good order when the reader of its log has stopped reading', async (t) => {
+test('stops gracefully when the reader of its log has stopped reading', async (t) => {
   const pipe = join(t.testdir({}), 'pipe');
   execFileSync('mkfifo', [pipe]);
   const readEnd = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -90,7 +90,7 @@ for (const signals of [1, 2]) {
   });
 }
 
-test('stops in good order when its standard output is a terminal that is paused', async (t) => {
+test('stops gracefully when its standard output is a terminal that is paused', async (t) => {
   await using cluster = await startKubernetesApi();
   const port = await findFreePort();
   const folder = t.testdir({});

@@ -36,7 +36,7 @@ test('registers from its start to its end', async (t) => {
   t.match(lines[0], { msg: 'registered' });
 });
 
-test('only registers while it leads, and anew each time it comes to lead', async (t) => {
+test('only registers while it leads, and again each time it becomes the leader', async (t) => {
   await using registry = await startRegistry();
   const leadership = new ManualLeadership(false);
   const { registration, lines } = create(registry.url, { leadership, refreshMs: 0 });

@@ -28,7 +28,7 @@ export function chartValues(containersNamespace: string): Record<string, unknown
   };
 }
 
-/** How long the API server may take until it heeds a new policy. */
+/** How long the API server may take until a new policy is in force. */
 const policyTimeoutMs = 60_000;
 const release = 'provider';
 

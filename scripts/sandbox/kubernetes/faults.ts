@@ -43,7 +43,7 @@ export interface OpenWatch {
   readonly resource: string;
   /** Cuts the connection. */
   reset(): void;
-  /** Ends the stream in good order. */
+  /** Ends the stream regularly. */
   end(): void;
   /** Sends nothing from now on; the connection stays. */
   silence(): void;

@@ -99,7 +99,7 @@ export class ObjectStore<Item extends ObjectRecord> {
 
   /**
    * Puts in what the API server answered to an own write. Where the watch or a list has already passed that version, it
-   * knows better: also when it knows that the object is gone again.
+   * knows better: also when it knows that the object has been deleted since.
    */
   write(item: Item): void {
     const passed = this.#version !== undefined && !isNewer(item.resourceVersion, this.#version);

@@ -51,7 +51,7 @@ export interface ReflectorOptions<Kind extends CachedKind> {
 const shortestWatchMs = 500;
 
 /**
- * How long the first watch after a failure lasts: where nothing happens, only its end in good order shows that the API
+ * How long the first watch after a failure lasts: where nothing happens, only its regular end shows that the API
  * server is back. That it was accepted does not: it may be silent for good.
  */
 const proofSeconds = 1;

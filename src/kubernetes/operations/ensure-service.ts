@@ -17,7 +17,7 @@ const backoff = { firstMs: 200, maxMs: 2_000 };
 const removalRetryAfterSeconds = 5;
 
 /**
- * Creates the Service. One of its name that the Deployment owns already is as good, whoever made it. A throttled create was
+ * Creates the Service. One of that name that the Deployment already owns will do, whoever made it. A throttled create was
  * not made: it is asked for again when the API server has said, or after some time.
  *
  * @param owner - the Deployment, of ours, that the Service was built for

@@ -56,7 +56,7 @@ export async function repairServices(
 }
 
 /**
- * Whether others will fare no better: the cluster does not answer, or throttles. What it refuses to one it may give another;
+ * Whether the others will fail too: the cluster does not answer, or throttles. What it refuses to one it may give another;
  * webhooks refuse with any status.
  */
 function concernsAll(error: unknown): boolean {

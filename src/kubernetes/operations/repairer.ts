@@ -27,7 +27,7 @@ export class Repairer {
     this.#leadership = leadership;
   }
 
-  /** Repairs once the caches are filled, and whenever this replica comes to lead. */
+  /** Repairs once the caches are filled, and whenever this replica becomes the leader. */
   start(): void {
     this.#unsubscribe = this.#leadership.onChange((leads) => {
       if (leads) void this.repair().catch(() => undefined);

@@ -150,7 +150,7 @@ async function runPhase(
   tell(`${name}: all is well, ${stream.received.length} events so far`);
 }
 
-/** One that fails ends the others in good order. */
+/** One that fails stops the others gracefully. */
 function failed(error: unknown, others: AbortController): never {
   others.abort();
   throw error;

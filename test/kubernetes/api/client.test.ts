@@ -48,7 +48,7 @@ t.test('calls of the Kubernetes API', async (t) => {
     t.equal(requests.count({ verb: 'list' }), 1);
   });
 
-  await t.test('a read is tried again after a dropped connection, and not for ever', async (t) => {
+  await t.test('a read is tried again after a dropped connection, and not forever', async (t) => {
     faults.drop({ verb: 'list', times: 2 });
     t.same(await client.listAll('pods', 'a=b', {}), []);
     using fault = faults.drop({ verb: 'list' });

@@ -64,7 +64,7 @@ t.test('a standby leaves repairs to the leader, until it leads itself', async (t
   );
 });
 
-t.test('who comes to lead before it knows the Services takes none of them for missing', async (t) => {
+t.test('a new leader that does not know the Services yet takes none of them for missing', async (t) => {
   await using cluster = await openSandbox(still);
   {
     await using maker = await connect(cluster);
@@ -242,7 +242,7 @@ t.test('a cluster that throttles is left alone', async (t) => {
   t.notOk(connected.lines.some(({ containerId }) => containerId === 'b' || containerId === 'c'));
 });
 
-t.test('creates of which the outcome is not known do not put repairs off for ever', async () => {
+t.test('creates of which the outcome is not known do not put repairs off forever', async () => {
   await using cluster = await openSandbox(still);
   const [name] = await makeIncomplete(cluster, 'a');
   const bounds = { writes: { writeMs: 2_000, rollBackMs: 0, marginMs: 0 } };
