@@ -1,6 +1,6 @@
 /** Deleting: preconditions, finalizers, owners, namespaces. */
 import t from 'tap';
-import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/controllers.ts';
+import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/times.ts';
 import { eventually, openCluster, type ClusterResponse } from '../support/kubernetes.ts';
 import { deployment, idleDeployment, mergePatch, pathsIn, service } from './objects.ts';
 

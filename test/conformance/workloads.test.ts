@@ -1,6 +1,6 @@
 /** What a cluster makes of Deployments: ReplicaSets, Pods, statuses. */
 import t from 'tap';
-import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/controllers.ts';
+import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/times.ts';
 import { eventually, openCluster, type ClusterResponse } from '../support/kubernetes.ts';
 import { deployment, mergePatch, pathsIn } from './objects.ts';
 

@@ -1,7 +1,7 @@
 /** How the sandbox's Pods and Services live, as people see them. */
 import t from 'tap';
 import { startKubernetesApi, type SandboxKubernetes } from '../../scripts/sandbox/kubernetes/api.ts';
-import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/controllers.ts';
+import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/times.ts';
 import { behaviourOf, nextStage, type Stage } from '../../scripts/sandbox/kubernetes/controllers/pod-life.ts';
 import { planReplicas, type RolloutState } from '../../scripts/sandbox/kubernetes/controllers/rollout.ts';
 import type { Pod, Service } from '../../scripts/sandbox/kubernetes/objects.ts';

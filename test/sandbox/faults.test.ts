@@ -2,7 +2,7 @@
 import t from 'tap';
 import { eventually, openSandbox } from '../support/kubernetes.ts';
 import { startKubernetesApi } from '../../scripts/sandbox/kubernetes/api.ts';
-import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/controllers.ts';
+import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/times.ts';
 import { deployment, idleDeployment, mergePatch, pathsIn } from '../conformance/objects.ts';
 
 async function startApi() {

@@ -2,7 +2,7 @@
  * Everything at once: a cluster with a namespace of its own, NATS, a registry, a subscriber of the status events, and a
  * provider between them. On a real cluster the provider is the chart's ServiceAccount, under the chart's admission policy.
  */
-import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/controllers.ts';
+import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/times.ts';
 import { startControlPlane } from '../../scripts/cluster/control-plane.ts';
 import type { ControlPlane, PolicyRule } from '../../scripts/cluster/control-plane.ts';
 import { createChartAccess } from './chart-access.ts';

@@ -4,7 +4,7 @@ import type { Faults } from '../faults.ts';
 import type { KubernetesObject } from '../objects.ts';
 import type { Registry } from '../registry.ts';
 import type { Resource } from '../resources.ts';
-import type { ControllerTimes } from './controllers.ts';
+import type { ControllerTimes } from './times.ts';
 import type { Timers } from './timers.ts';
 import { WorkQueue, type ObjectKey } from './work-queue.ts';
 

@@ -1,7 +1,7 @@
 /** The lives of Pods: what each does next is told by the image of its containers. Pure. */
 import type { V1Container, V1ContainerStatus, V1PodCondition, V1PodStatus } from '@kubernetes/client-node';
 import type { Pod, Wire } from '../objects.ts';
-import type { ControllerTimes } from './controllers.ts';
+import type { ControllerTimes } from './times.ts';
 import { takesEnvironment, type MissingReferences } from './pod-references.ts';
 
 type Container = Wire<V1Container>;
