@@ -260,7 +260,7 @@ export class ReportedContainers {
       log.warn({ ttlMs: bucket.ttlMs }, 'the key-value bucket forgets after a time, and deletions with it');
     this.#keys = keysOf(entries, term.namespaceUid);
     term.bucket = bucket;
-    term.revision = Math.max(0, ...entries.values().map(({ revision }) => revision));
+    term.revision = entries.values().reduce((highest, { revision }) => Math.max(highest, revision), 0);
     term.isFailing = false;
     this.#hasWarned = false;
     this.#reckon(term);
