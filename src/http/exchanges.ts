@@ -8,7 +8,7 @@ import { UnavailableError } from '../containers/errors.ts';
 import type { Abortable } from '../containers/waiting.ts';
 import { noMetrics } from '../telemetry/telemetry.ts';
 import type { Metrics, Telemetry } from '../telemetry/telemetry.ts';
-import { retryAfterSeconds } from './problem.ts';
+import { retryAfterSeconds, sendProblem } from './problem.ts';
 
 /** In milliseconds. */
 export interface ExchangeLimits {
@@ -126,7 +126,7 @@ export class Exchanges {
       };
       line.waiting.push({ exchange, handle: handleInTime });
     } else {
-      reply.send(new UnavailableError('Too many requests wait on this connection.', retryAfterSeconds));
+      this.#refuse(exchange, new UnavailableError('Too many requests wait on this connection.', retryAfterSeconds));
     }
   }
 
@@ -155,6 +155,11 @@ export class Exchanges {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** Not left to the application's error handler: a request whose URL is malformed has none. */
+  #refuse({ request, reply }: Exchange, error: UnavailableError): void {
+    sendProblem(this.#log, error, request, reply);
   }
 
   /** In a function of its own: listeners keep all that those beside them use. */
@@ -223,7 +228,7 @@ export class Exchanges {
       } else if (now - arrivedAt >= this.#limits.requestMs && !reply.sent) {
         const timeIsUp = new UnavailableError('The time for the request is up.', retryAfterSeconds);
         exchange.abort(timeIsUp);
-        reply.send(timeIsUp);
+        this.#refuse(exchange, timeIsUp);
       }
     }
   }

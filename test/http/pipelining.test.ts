@@ -65,6 +65,26 @@ test('the time of a request runs while it waits for those before it', async (t) 
   t.equal((await connection.answer({ path: `${base}/health` })).status, 200, 'and the connection serves on');
 });
 
+test('a request that waits for too long, or behind too many, is answered 503 whatever its URL is', async (t) => {
+  await using server = await startHttpServer({ timeouts: { requestMs: 500 } });
+  holdReads(server);
+  const [readable, malformed] = [`${base}/none`, `${base}/%zz`];
+  using connection = await openRaw(server.port);
+  connection.write(get(readable) + get(malformed));
+  using crowd = await openRaw(server.port);
+  crowd.write(get(readable) + get(malformed).repeat(33));
+  t.equal((await connection.answer({ path: readable })).status, 503);
+  t.match(await connection.answer({ path: malformed }), { status: 503, problem: { detail: /time .* is up/ } });
+  t.equal((await crowd.answer({ path: readable })).status, 503);
+  for (let waiting = 1; waiting <= 32; waiting++) {
+    t.match(await crowd.answer({ path: malformed }), { status: 503, problem: { detail: /time .* is up/ } });
+  }
+  t.match(await crowd.answer({ path: malformed }), { status: 503, problem: { detail: /^Too many requests wait/ } });
+  t.equal(server.logLines.filter(({ level }) => level === 50).length, 0);
+  connection.write(get(malformed));
+  t.equal((await connection.answer({ path: malformed })).status, 400, 'and the connection serves on');
+});
+
 test('a client that leaves takes with it all that it has asked for', async (t) => {
   await using server = await startHttpServer({ timeouts: { shutdownMs: 60_000 } });
   holdReads(server);
