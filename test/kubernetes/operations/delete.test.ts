@@ -163,6 +163,33 @@ t.test('deleting', async (t) => {
     t.notOk(names('deployments').includes('dcm-lost'));
   });
 
+  await t.test('takes nothing that may have been made after it when its answer was lost', async (t) => {
+    await create('again', containerSpec());
+    await using other = await connect(cluster);
+    faults.dropAnswer({ verb: 'delete', resource: 'deployments', times: 1 });
+    const failed = failureOf(repository.delete('again', unhurried()));
+    await eventually(
+      () => names('deployments'),
+      (found) => !found.includes('dcm-again'),
+    );
+    await other.repository.create({ id: 'again', spec: containerSpec() }, unhurried());
+    t.type(await failed, UnavailableError);
+    t.ok(names('deployments').includes('dcm-again'));
+  });
+
+  await t.test('does not say that it deleted what may have been there before it', async (t) => {
+    await create('before', containerSpec());
+    await using other = await connect(cluster);
+    faults.silenceWatches();
+    await other.repository.delete('before', unhurried());
+    await other.repository.create({ id: 'before', spec: containerSpec() }, unhurried());
+    faults.drop({ verb: 'delete', times: 1 });
+    t.type(await failureOf(repository.delete('before', unhurried())), UnavailableError);
+    await repository.delete('before', unhurried());
+    t.notOk(names('deployments').includes('dcm-before'));
+    faults.resetWatches();
+  });
+
   await t.test('deletes what has the id now, where another replica made it anew', async (t) => {
     await create('renewed', containerSpec());
     await using other = await connect(cluster);
