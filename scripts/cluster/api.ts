@@ -1,6 +1,5 @@
 /** Plain JSON requests to a Kubernetes API server, as whoever a kubeconfig names: for tests that look at the cluster itself. */
 import type { RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, request } from 'undici';
 
 /** Only what every object has; tests say the rest. */
@@ -48,6 +47,8 @@ export class ClusterApi implements AsyncDisposable {
   }
 
   static async fromKubeconfig(path: string): Promise<ClusterApi> {
+    // Takes longer to load than all else here, and few that import this need it.
+    const { KubeConfig } = await import('@kubernetes/client-node');
     const config = new KubeConfig();
     config.loadFromFile(path);
     const cluster = config.getCurrentCluster();

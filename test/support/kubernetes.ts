@@ -3,7 +3,6 @@
  * the kubeconfig in `SP_TEST_KUBECONFIG` names.
  */
 import { randomUUID } from 'node:crypto';
-import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, request as send } from 'undici';
 import {
   startKubernetesApi,
@@ -59,7 +58,8 @@ export type SandboxCluster = TestCluster & { sandbox: SandboxKubernetes };
 export async function openSandbox(options: KubernetesApiOptions = {}): Promise<SandboxCluster> {
   const sandbox = await startKubernetesApi(options);
   try {
-    const cluster = await openKubeconfig(await sandbox.writeKubeconfig());
+    const { url: server, certificateAuthority: ca } = sandbox;
+    const cluster = await openNamespace(await sandbox.writeKubeconfig(), { server, ...(ca !== undefined && { ca }) });
     const dispose = async (): Promise<void> => {
       await cluster[Symbol.asyncDispose]();
       await sandbox.close();
@@ -73,7 +73,12 @@ export async function openSandbox(options: KubernetesApiOptions = {}): Promise<S
 
 /** A namespace of its own in the cluster that the kubeconfig names. */
 export async function openKubeconfig(kubeconfig: string): Promise<TestCluster> {
-  const { server, headers, agent } = connect(kubeconfig);
+  return openNamespace(kubeconfig, await readKubeconfig(kubeconfig));
+}
+
+async function openNamespace(kubeconfig: string, { server, token, ...tls }: Access): Promise<TestCluster> {
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const agent = new Agent({ bodyTimeout: 0, connect: tls });
   const namespace = `test-${randomUUID().slice(0, 8)}`;
   const call = async (
     method: string,
@@ -108,7 +113,19 @@ export async function openKubeconfig(kubeconfig: string): Promise<TestCluster> {
   };
 }
 
-function connect(kubeconfig: string): { server: string; headers: Record<string, string>; agent: Agent } {
+/** How an API server is reached; certificates and keys are PEM. */
+interface Access {
+  /** Without a trailing slash. */
+  server: string;
+  token?: string;
+  ca?: string;
+  cert?: string;
+  key?: string;
+}
+
+async function readKubeconfig(kubeconfig: string): Promise<Access> {
+  // Takes longer to load than all else here, and the sandbox needs none of it.
+  const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const cluster = config.getCurrentCluster();
@@ -116,11 +133,9 @@ function connect(kubeconfig: string): { server: string; headers: Record<string, 
   if (!cluster) throw new Error(`${kubeconfig} names no current cluster`);
   const pem = (data: string | undefined): string | undefined => data && Buffer.from(data, 'base64').toString();
   const [ca, cert, key] = [cluster.caData, user?.certData, user?.keyData].map(pem);
-  return {
-    server: cluster.server.replace(/\/$/, ''),
-    headers: user?.token === undefined ? {} : { authorization: `Bearer ${user.token}` },
-    agent: new Agent({ bodyTimeout: 0, connect: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } }),
-  };
+  const server = cluster.server.replace(/\/$/, '');
+  const token = user?.token;
+  return { server, ...(token && { token }), ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
 }
 
 function parse(text: string): unknown {

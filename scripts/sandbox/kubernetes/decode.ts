@@ -3,7 +3,7 @@
  * for strict requests), a value of the wrong type refuses the whole request, empty values that Go leaves out are left out.
  * The kinds' fields are those of client-node's models.
  */
-import * as models from '@kubernetes/client-node';
+import * as models from '@kubernetes/client-node/dist/gen/models/all.js';
 import { badRequest, type ApiError } from './api-error.ts';
 import { isJsonObject, type ObjectInput } from './objects.ts';
 import { parseQuantity } from './quantity.ts';
