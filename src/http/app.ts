@@ -95,7 +95,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     done();
   });
   drainOnClose(app, exchanges, timeouts.shutdownMs);
-  refuseTunnels(app, { exchanges, lingerMs: timeouts.readMs, authenticate });
+  refuseTunnels(app, { log, exchanges, lingerMs: timeouts.readMs, authenticate });
   app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(log, nothingHere(), request, reply));
 

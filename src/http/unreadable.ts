@@ -84,10 +84,16 @@ function endWith(socket: Duplex, answer: string, lingerMs: number): void {
 /** Refuses what the parser accepts and no route can take: tunnels. */
 export function refuseTunnels(
   app: FastifyInstance,
-  { exchanges, lingerMs, authenticate }: Omit<RefusalOptions, 'log'> & { authenticate: Authenticate | undefined },
+  { log, exchanges, lingerMs, authenticate }: RefusalOptions & { authenticate: Authenticate | undefined },
 ): void {
   app.server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    const refuse = (error: unknown) => endWith(socket, rawAnswer(error, request.url, requestIdOf(request)), lingerMs);
+    const refuse = (error: unknown) => {
+      const requestId = requestIdOf(request);
+      const { status } = problemAnswer(error, undefined).problem;
+      // Without its target, which is no path and may have a password in it.
+      log.info({ requestId, method: request.method, status }, 'request');
+      endWith(socket, rawAnswer(error, request.url, requestId), lingerMs);
+    };
     const noProxy = new RequestError(405, 'The provider is no proxy.', { allow: '' });
     socket.on('error', () => socket.destroy());
     const judge = () => {

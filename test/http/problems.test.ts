@@ -87,6 +87,13 @@ test('paths and methods that there are not', (t) =>
     'a tunnel': [message('CONNECT localhost:80'), { status: 405 }],
   }));
 
+test('a tunnel is a line of the log, as any request is', async (t) => {
+  await using server = await startHttpServer();
+  await sendRaw(server.port, message('CONNECT user:secret@localhost:80', 'X-Request-Id: tunnel-1\r\n'));
+  t.match(server.logLines, [{ msg: 'request', requestId: 'tunnel-1', method: 'CONNECT', status: 405 }]);
+  t.notMatch(JSON.stringify(server.logLines), /secret/);
+});
+
 test('URLs that are not what they should be', (t) =>
   expectProblems(t, {
     'a lone percent sign': [message(`GET ${base}/%zz`), { status: 400, instance: `${base}/%25zz` }],
