@@ -142,7 +142,10 @@ function createServer({ log, timeouts }: AppOptions, parts: ServerParts): Fastif
     routerOptions: { maxParamLength: maxHeaderBytes },
     clientErrorHandler: refuseUnreadable({ log, exchanges, lingerMs: timeouts.readMs }),
     frameworkErrors: (error, request, reply) => {
-      const refuse = (reason: unknown) => sendProblem(log, reason, request, reply);
+      // Its time may be up while the token is looked at.
+      const refuse = (reason: unknown) => {
+        if (!reply.sent) sendProblem(log, reason, request, reply);
+      };
       exchanges.begin(request, reply, () => {
         if (authenticate === undefined) refuse(error);
         else authenticate(request.raw).then(() => refuse(error), refuse);

@@ -58,7 +58,8 @@ export class IssuerKeys {
       // Others may have fetched newer ones meanwhile.
       const areNew = this.#keys !== known;
       if (!(error instanceof errors.JWKSNoMatchingKey) || (!areNew && this.#ageMs < cooldownMs)) throw error;
-      if (!areNew) await this.#refresh();
+      // An issuer that is away now has given no such key so far.
+      if (!areNew) await this.#refresh().catch(() => undefined);
     }
     return await this.#keys!(header, token);
   };
@@ -98,7 +99,7 @@ export class IssuerKeys {
     const { issuer, jwksUrl, log } = this.#options;
     try {
       const url = jwksUrl ?? (await discoverKeys(issuer));
-      this.#keys = createLocalJWKSet(requireKeys(await fetchJson(url), url));
+      this.#keys = createLocalJWKSet(requireKeys(await fetchJson(url), withoutQuery(url)));
       this.#fetchedAt = this.#options.clock.elapsed();
       this.#failure = undefined;
     } catch (err) {
@@ -132,7 +133,7 @@ function requireKeys(answer: unknown, url: string): JSONWebKeySet {
 
 async function fetchJson(url: string): Promise<unknown> {
   const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  if (!response.ok) throw new Error(`${withoutQuery(url)} answered ${response.status}`);
   return JSON.parse(await readText(response));
 }
 
@@ -141,8 +142,13 @@ async function readText({ url, body }: Response): Promise<string> {
   let bytes = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
-    if (bytes > maxAnswerBytes) throw new Error(`${url} answered more than 1 MiB`);
+    if (bytes > maxAnswerBytes) throw new Error(`${withoutQuery(url)} answered more than 1 MiB`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
+}
+
+/** For the log: the values of a query may be anybody's secret. */
+function withoutQuery(url: string): string {
+  return url.replace(/[?#].*$/s, '');
 }

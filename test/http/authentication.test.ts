@@ -270,6 +270,61 @@ test('while no keys can be had: 503, unless some are cached', async (t) => {
   t.equal((await list(server, token)).status, 200, 'keys that are old serve on');
 });
 
+test('where the keys lie is told without the query, which may hold a secret', async (t) => {
+  await using issuer = await startOpenIdProvider();
+  await using keys = await serveKeys();
+  await using server = await startHttpServer({ tokens: rulesOf(issuer, { jwksUrl: `${keys.url}?code=secret-1` }) });
+  const token = await issuer.token();
+  for (const [answer, status] of [
+    ['{}', 200],
+    ['', 500],
+  ] as const) {
+    Object.assign(keys, { answer, status });
+    await server.passTime(2_000);
+    t.equal((await list(server, token)).status, 503);
+  }
+  keys.isEndless = true;
+  await server.passTime(2_000);
+  t.equal((await list(server, token)).status, 503);
+  t.equal(server.logLines.filter(({ msg }) => /keys of the token issuer/.test(String(msg))).length, 3);
+  t.match(JSON.stringify(server.logLines), keys.url);
+  t.notMatch(JSON.stringify(server.logLines), 'secret-1');
+});
+
+test('a token of an unknown key is 401 as well while the issuer is away, as some keys are known', async (t) => {
+  await using issuer = await startOpenIdProvider();
+  await using server = await startHttpServer({ tokens: rulesOf(issuer) });
+  const token = await issuer.token();
+  t.equal((await list(server, token)).status, 200);
+  issuer.isReachable = false;
+  await server.passTime(11_000);
+  const { privateKey } = await generateKeyPair('ES256');
+  const forged = await new SignJWT({ iss: issuer.issuer, aud: 'containers' })
+    .setProtectedHeader({ alg: 'ES256', kid: 'unknown' })
+    .setExpirationTime('1m')
+    .sign(privateKey);
+  t.equal((await list(server, forged)).status, 401);
+  t.equal((await list(server, token)).status, 200);
+});
+
+test('a request whose time is up while keys are waited for is answered once', async (t) => {
+  await using issuer = await startOpenIdProvider();
+  await using keys = await serveKeys();
+  keys.isSilent = true;
+  const tokens = rulesOf(issuer, { jwksUrl: keys.url });
+  await using server = await startHttpServer({ tokens, timeouts: { requestMs: 300 } });
+  const authorization = `Authorization: Bearer ${await issuer.token()}`;
+  for (const path of [base, `${base}/%zz`, '/nope']) {
+    const { status } = await sendRaw(server.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n${authorization}\r\n\r\n`);
+    t.equal(status, 503, path);
+  }
+  await until('the keys are given up', () =>
+    server.logLines.some(({ msg }) => /keys of the token issuer/.test(String(msg))),
+  );
+  await new Promise(setImmediate);
+  t.notMatch(JSON.stringify(server.logLines), 'already sent');
+});
+
 test('an answer without keys leaves those that are known in place', async (t) => {
   const { privateKey, publicKey } = await generateKeyPair('ES256');
   await using issuer = await startOpenIdProvider();

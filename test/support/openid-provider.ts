@@ -108,8 +108,11 @@ export interface KeyServer extends AsyncDisposable {
   url: string;
   /** What is answered: the set of keys, until a test has another wish. */
   answer: string;
+  status: number;
   /** While true, answers never end. */
   isEndless: boolean;
+  /** While true, nobody is answered. */
+  isSilent: boolean;
   /** How often it was asked. */
   requests: number;
 }
@@ -118,15 +121,18 @@ export interface KeyServer extends AsyncDisposable {
 export async function serveKeys(...keys: webcrypto.CryptoKey[]): Promise<KeyServer> {
   const server = createServer((_request, response) => {
     served.requests++;
+    if (served.isSilent) return;
     if (served.isEndless) writeEndlessly(response);
-    else response.end(served.answer);
+    else response.writeHead(served.status).end(served.answer);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const served: KeyServer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     answer: JSON.stringify({ keys: await Promise.all(keys.map((key) => exportJWK(key))) }),
+    status: 200,
     isEndless: false,
+    isSilent: false,
     requests: 0,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
