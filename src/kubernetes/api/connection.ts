@@ -51,6 +51,7 @@ export class ClusterConnection {
   #loadedAt = performance.now();
   #current: Credentials | undefined;
   #pending: Promise<Credentials> | undefined;
+  #isClosed = false;
 
   constructor(load: () => KubeConfig, bounds: CredentialsBounds) {
     this.#load = load;
@@ -93,6 +94,7 @@ export class ClusterConnection {
 
   /** Ends all connections, those in use too, and plugins that run. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#plugins.end();
     await this.#current?.dispatcher.destroy();
   }
@@ -104,6 +106,7 @@ export class ClusterConnection {
     await within(this.#config.applyToHTTPSOptions(options), bound).finally(() => this.#plugins.end());
     // What may fail comes first: connections that were closed are used no more.
     const headers = { ...authorizationHeaders(options), ...(await tokenHeaders(this.#config)) };
+    if (this.#isClosed) throw new Error('the connections to the cluster are closed');
     const tls = tlsOptions(options);
     const previous = this.#current;
     const isUnchanged = isDeepStrictEqual(previous?.tls, tls);

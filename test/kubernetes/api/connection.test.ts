@@ -272,6 +272,20 @@ t.test('connections are given up for new ones only when all credentials could be
   t.same(server.seen, ['Bearer token-1', 'Bearer token-2', 'Bearer token-2']);
 });
 
+t.test('connections are not replaced once they are closed', async (t) => {
+  await using folder = await temporaryFolder();
+  await using server = await startServer(() => true);
+  const [file, authority] = ['config', 'authority'].map((name) => join(folder.path, name));
+  await writeFile(file!, kubeconfig(server.url, { token: 'x' }, { 'certificate-authority': 'authority' }));
+  await writeFile(authority!, 'old');
+  const connection = openConnection(file, { lifetimeMs: 0, minAgeMs: 1_000, pluginMs: 30_000 });
+  await new KubernetesClient(connection, 'a').version({});
+  await writeFile(authority!, 'new');
+  const refused = t.rejects(connection.access(), { message: 'the connections to the cluster are closed' });
+  await connection.close();
+  await refused;
+});
+
 /** A plugin of this shell script, which finds its own folder in `$HERE`. */
 async function writePlugin(folder: string, script: string) {
   const command = join(folder, 'plugin');
