@@ -36,7 +36,7 @@ export async function loadTlsCredentials({ certFile, keyFile, clientCaFile }: Tl
   const credentials = { cert, key, ...(ca !== undefined && { ca }) };
   requireUsable(certFile, () => new X509Certificate(cert));
   requireUsable(keyFile, () => createPrivateKey(key));
-  if (clientCaFile !== undefined) requireUsable(clientCaFile, () => new X509Certificate(ca!));
+  if (clientCaFile !== undefined) requireUsable(clientCaFile, () => readAuthorities(ca!));
   createSecureContext(contextOptions(credentials));
   return credentials;
 }
@@ -51,6 +51,13 @@ function requireUsable(file: string, read: () => unknown): void {
   } catch (cause) {
     throw new Error(`${file} cannot be used: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Each of them: `createSecureContext` would take those before one that is broken or cut off, and leave out the rest. */
+function readAuthorities(pem: string): void {
+  const [, ...certificates] = pem.split('-----BEGIN ');
+  if (certificates.length === 0) throw new Error('it has no certificate');
+  for (const certificate of certificates) new X509Certificate(`-----BEGIN ${certificate}`);
 }
 
 /** Everything of a secure context, each time: what is left out would count as unset, the authorities of clients among it. */

@@ -219,6 +219,28 @@ test('files without anything in them stop the start, and leave the old ones in p
   t.equal((await once200(server, { ...client, ...known })).status, 200);
 });
 
+test('authorities that are cut off stop the start, and leave all of the old ones in place', async (t) => {
+  await using certificate = await makeCertificate();
+  await using first = await makeCertificate();
+  await using second = await makeCertificate();
+  await using authorities = await makeCertificate();
+  const [one, other] = [await readFile(first.certFile, 'utf8'), await readFile(second.certFile, 'utf8')];
+  const tls = { ...certificate, clientCaFile: authorities.certFile };
+  const broken = [other.slice(0, 200), '-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n'];
+  for (const rest of broken) {
+    await writeFile(authorities.certFile, `${one}${rest}`);
+    await t.rejects(startHttpServer({ tls }), /cert\.pem cannot be used/);
+  }
+  await writeFile(authorities.certFile, `# the first\n${one}# and another one\n${other}`);
+  await using server = await startHttpServer({ tls });
+  await writeFile(authorities.certFile, `${one}${broken[0]}`);
+  await server.passTime(10_000);
+  await until('it is told', () => server.logLines.some(({ level }) => level === 50));
+  for (const client of [first, second]) {
+    t.equal((await once200(server, await agentOptions(certificate, client))).status, 200);
+  }
+});
+
 test('close() ends with connections that are idle, silent or in their handshake', async (t) => {
   await using certificate = await makeCertificate();
   await using server = await startHttpServer({ tls: certificate, timeouts: { shutdownMs: 60_000 } });
