@@ -55,12 +55,13 @@ test('the time of a request runs while it waits for those before it', async (t) 
   await using server = await startHttpServer({ timeouts: { requestMs: 200 } });
   holdReads(server);
   using connection = await openRaw(server.port);
-  connection.write(get(`${base}/none`).repeat(2));
-  for (const _ of [1, 2]) {
+  connection.write(get(`${base}/none`).repeat(10));
+  for (let index = 0; index < 10; index++) {
     const answer = await connection.answer({ path: `${base}/none` });
     t.match([answer.status, answer.headers.get('retry-after')], [503, '5']);
   }
-  t.equal(server.repository.calls, 1);
+  // Where the first one's time is up a moment before, the second may have its turn.
+  t.ok(server.repository.calls <= 2, `${server.repository.calls} were handled`);
   connection.write(get(`${base}/health`));
   t.equal((await connection.answer({ path: `${base}/health` })).status, 200, 'and the connection serves on');
 });
