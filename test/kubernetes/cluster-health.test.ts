@@ -1,5 +1,6 @@
 import t from 'tap';
 
+import { maxConnections } from '../../src/kubernetes/api/connection.ts';
 import { containerSpec } from '../support/base-spec.ts';
 import { connect, openSandbox } from '../support/cluster.ts';
 import { eventually } from '../support/kubernetes.ts';
@@ -66,7 +67,7 @@ t.test('is good, and the watches are taken up again, while more creates than the
   const settled = Promise.allSettled(creates);
   await eventually(
     () => hang.hits,
-    (hits) => hits >= 60,
+    (hits) => hits >= maxConnections,
   );
   const startedAt = performance.now();
   t.ok(await connected.health.healthy());

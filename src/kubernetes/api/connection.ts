@@ -27,7 +27,7 @@ const defaultBounds: CredentialsBounds = { lifetimeMs: 10_000, minAgeMs: 1_000, 
  * Requests at once. More are served no sooner, since the API server takes its time for each, and hold up everybody else
  * there, the provider's own probe of the cluster included: how long that takes under load goes with this number.
  */
-const maxConnections = 16;
+export const maxConnections = 16;
 
 export interface Access {
   dispatcher: Dispatcher;
