@@ -8,12 +8,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildService } from './build/service.ts';
 import { startControlPlane } from './cluster/control-plane.ts';
 import type { ControlPlane } from './cluster/control-plane.ts';
 
 const suites = ['test/conformance', 'test/deploy', 'test/e2e'];
 /** These kill and stop processes, which only works on a control plane of our own. */
 const suitesOnOwnProcesses = ['test/cluster', 'test/faults'];
+
+/** What is soaked is the service as it ships. */
+const builtFolder = '.cache/service';
 
 /** On a control plane of its own, which it watches. */
 const soak = { option: '--soak=', file: 'test/faults/replicas/soak.test.ts' };
@@ -52,8 +56,10 @@ function listFiles({ isOwn }: ControlPlane): string[] {
 async function runSoak(minutes: number): Promise<number> {
   if (!(minutes > 0)) throw new Error(`${soak.option} takes a number of minutes`);
   const seconds = Math.ceil(minutes * 60);
+  await buildService(join(import.meta.dirname, '..', builtFolder));
   return await runTests([`--timeout=${secondsPerFile + seconds}`, soak.file], {
     SP_TEST_ALL: '1',
+    SP_TEST_BUILT: builtFolder,
     SP_TEST_SOAK_SECONDS: String(seconds),
   });
 }

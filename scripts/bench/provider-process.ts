@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import ts from 'typescript';
 import { Client } from 'undici';
+import { nodeOptions as shippedNodeOptions } from '../build/node-options.ts';
 import { findFreePort } from '../free-port.ts';
 import type { Reading } from './probe.ts';
 
@@ -49,9 +50,6 @@ export interface ProviderProcess extends AsyncDisposable {
 
 const root = join(import.meta.dirname, '../..');
 const patienceMs = 120_000;
-
-/** Options for Node with which the built service is started by `npm start` and in its image. */
-const shippedNodeOptions = ['--max-semi-space-size=4', '--no-allocation-site-pretenuring'];
 
 /** Resolves once it is ready: its caches are filled; rejects with its output when it ends before that, or takes more than two minutes. */
 export async function startProviderProcess(options: ProviderProcessOptions): Promise<ProviderProcess> {

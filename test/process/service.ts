@@ -3,7 +3,7 @@ import { createClient } from '../../generated/client.ts';
 import type { Client } from '../../generated/client.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
 import type { LogLine } from '../support/log-lines.ts';
-import { mainFile } from '../support/main-file.ts';
+import { mainArguments } from '../support/main-file.ts';
 import { startProcess } from '../support/process.ts';
 import type { ProcessOptions, TestProcess } from '../support/process.ts';
 
@@ -30,7 +30,7 @@ export function startService(
   env: Record<string, string>,
   { nodeArgs = [], ...options }: Omit<ProcessOptions, 'env'> & { nodeArgs?: string[] } = {},
 ): Service {
-  const service = startProcess(process.execPath, [...nodeArgs, mainFile], {
+  const service = startProcess(process.execPath, [...nodeArgs, ...mainArguments], {
     ...options,
     env: { ...required, SP_SERVER_ADDRESS: '127.0.0.1:0', ...env },
   });
