@@ -4,7 +4,7 @@ import { createClient } from '../../generated/client.ts';
 import type { Client } from '../../generated/client.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
 import type { LogLine } from './log-lines.ts';
-import { mainFile } from './main-file.ts';
+import { mainArguments } from './main-file.ts';
 import { startProcess } from './process.ts';
 import type { TestProcess } from './process.ts';
 
@@ -42,7 +42,7 @@ export async function startProvider(options: ProviderOptions): Promise<ProviderP
   await using stack = new AsyncDisposableStack();
   const { bareEnvironment = false } = options;
   const process = stack.use(
-    startProcess(globalThis.process.execPath, [mainFile], { env: environment(options), bareEnvironment }),
+    startProcess(globalThis.process.execPath, mainArguments, { env: environment(options), bareEnvironment }),
   );
   const lines = new LogLines(process);
   const { address } = await lines.find(({ msg }) => msg === 'listening');
