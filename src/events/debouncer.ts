@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 
 /** Windows closed in one turn of the event loop, so that 10,000 that end together do not hold up everything else. */
-const closedPerTurn = 500;
+const closedPerTurn = 200;
 
 export class Debouncer {
   readonly #windowMs: number;

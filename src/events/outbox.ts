@@ -13,8 +13,11 @@ import type { ReportedContainers } from './reported-containers.ts';
 /** Containers of which something is unpublished. Containers that exist are never left out, deleted ones past this are. */
 const defaultMaxUnpublished = 100_000;
 
-/** Events sent and not yet confirmed. Enough to hide a round trip, and little to send again. */
-const maxInFlight = 1_000;
+/**
+ * Events sent and not yet confirmed. Enough to hide a round trip, little to send again, and what one answer of the server
+ * confirms, and lets go on, is done within one turn of the event loop.
+ */
+const maxInFlight = 250;
 
 const retry = { firstMs: 250, maxMs: 10_000 };
 
