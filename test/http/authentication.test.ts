@@ -46,7 +46,8 @@ test('what is no valid token is answered 401, always with the same words', async
   const tokens: Record<string, string | undefined> = {
     none: undefined,
     'an empty one': '',
-    'no JWT': 'abc',
+    // Not three hexadecimal digits, which any request id may have.
+    'no JWT': 'no-jwt',
     'one for another audience': await issuer.token({ audience: 'others' }),
     'one of another key by the same name': await forged()
       .setProtectedHeader({ alg: 'ES256', kid: kid.kid })
