@@ -1,7 +1,7 @@
 /** Growth as a picture: a small diagram for each series, both axes logarithmic, in plain SVG. */
 import type { Row } from './report.ts';
 
-const width = 300;
+const width = 360;
 const height = 190;
 const margin = { left: 62, right: 18, top: 34, bottom: 34 };
 const columns = 3;
