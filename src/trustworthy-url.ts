@@ -1,6 +1,6 @@
-/** Which URLs keys may be fetched from. */
+/** Which URLs keys may be fetched from, and secrets sent to. */
 
-/** Whether nobody between can change what is fetched there: https, or this machine. */
+/** Whether nobody between can read or change what is exchanged there: https, or this machine. */
 export function isTrustworthyUrl(text: string): boolean {
   const url = URL.parse(text);
   if (url === null) return false;

@@ -26,6 +26,7 @@ export interface ProviderIdentity {
 
 /** How this provider gets its tokens: the client credentials grant of OAuth 2.0. */
 export interface ClientCredentials {
+  /** Over https or on this machine, unless plain http was allowed. */
   tokenEndpoint: string;
   clientId: string;
   clientSecret: string;
@@ -277,6 +278,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   /** A token, or all that it takes to get one, but not both. */
   function registryAuthentication(): RegistryConfig['authentication'] {
     const token = optional('DCM_AUTH_TOKEN', bearerToken);
+    const allowsHttp = optional('DCM_AUTH_ALLOW_HTTP', flag) ?? false;
     const credentials = ['DCM_AUTH_TOKEN_ENDPOINT', 'DCM_AUTH_CLIENT_ID', 'DCM_AUTH_CLIENT_SECRET'];
     const given = credentials.filter(isSet);
     if (given.length === 0) return token === undefined ? undefined : { token };
@@ -284,8 +286,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       problems.push({ variable: 'DCM_AUTH_TOKEN', detail: `must not be set together with ${given.join(', ')}` });
     }
     requireTogether(credentials);
+    const tokenEndpoint = optional('DCM_AUTH_TOKEN_ENDPOINT', endpointUrl);
+    if (tokenEndpoint !== undefined && !allowsHttp && !isTrustworthyUrl(tokenEndpoint)) {
+      const detail = 'would have the client secret sent over plain http: it must be https, or on a loopback address';
+      const variable = 'DCM_AUTH_TOKEN_ENDPOINT';
+      problems.push({ variable, detail: `${detail}, unless DCM_AUTH_ALLOW_HTTP is true` });
+    }
     return {
-      tokenEndpoint: optional('DCM_AUTH_TOKEN_ENDPOINT', endpointUrl)!,
+      tokenEndpoint: tokenEndpoint!,
       clientId: optional('DCM_AUTH_CLIENT_ID', clientText)!,
       clientSecret: optional('DCM_AUTH_CLIENT_SECRET', clientText)!,
     };

@@ -1,7 +1,7 @@
 /** Who may call: bearer tokens (RFC 6750) that are JWTs of one issuer (RFC 9068). */
 import type { IncomingMessage } from 'node:http';
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
-import type { JWTPayload, JWTVerifyOptions } from 'jose';
+import type { JWTPayload, JWTVerifyOptions, JWTVerifyResult } from 'jose';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { UnavailableError } from '../containers/errors.ts';
@@ -34,6 +34,13 @@ const asymmetricAlgorithms = [
 /** By how much the clocks of the issuer and of this machine may differ, in seconds. */
 const clockToleranceSeconds = 30;
 
+/**
+ * What access tokens say that they are: RFC 9068, section 2.1, and what most issuers write in its place. A signature of the
+ * issuer alone does not make one: it also signs those that say that somebody logged out (`logout+jwt`), or what has happened
+ * (`secevent+jwt`). Media types, whose `application/` may be left out (RFC 7515, section 4.1.9).
+ */
+const accessTokenTypes = /^(?:application\/)?(?:at\+)?jwt$/i;
+
 const bearerPattern = /^Bearer +([\w.~+/-]+=*)$/i;
 
 export function tokenAuthentication(rules: TokenRules, log: Logger, clock: Pick<Clock, 'elapsed'>): Authenticate {
@@ -51,7 +58,7 @@ export function tokenAuthentication(rules: TokenRules, log: Logger, clock: Pick<
     if (token === undefined || isRepeated(rawHeaders, 'authorization')) throw unauthenticated();
     let payload: JWTPayload;
     try {
-      payload = await verify(token, keys, verification);
+      payload = requireAccessToken(await verify(token, keys, verification));
     } catch (error) {
       throw refusalOf(error, log);
     }
@@ -63,7 +70,7 @@ export function tokenAuthentication(rules: TokenRules, log: Logger, clock: Pick<
  * A token need not say which key it was signed with (RFC 7515, section 4.1.4): then each that may be it is tried, and newer
  * ones where it is none of these.
  */
-async function verify(token: string, keys: IssuerKeys, options: JWTVerifyOptions): Promise<JWTPayload> {
+async function verify(token: string, keys: IssuerKeys, options: JWTVerifyOptions): Promise<JWTVerifyResult> {
   const { generation } = keys;
   try {
     return await verifyWithKnown(token, keys, options);
@@ -74,14 +81,14 @@ async function verify(token: string, keys: IssuerKeys, options: JWTVerifyOptions
   }
 }
 
-async function verifyWithKnown(token: string, keys: IssuerKeys, options: JWTVerifyOptions): Promise<JWTPayload> {
+async function verifyWithKnown(token: string, keys: IssuerKeys, options: JWTVerifyOptions): Promise<JWTVerifyResult> {
   try {
-    return (await jwtVerify(token, keys.find, options)).payload;
+    return await jwtVerify(token, keys.find, options);
   } catch (error) {
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
     for await (const key of error) {
       try {
-        return (await jwtVerify(token, key, options)).payload;
+        return await jwtVerify(token, key, options);
       } catch (refusal) {
         // Keys that are too short are refused by a TypeError, and cannot have been the one.
         const isOtherKey = refusal instanceof errors.JWSSignatureVerificationFailed || refusal instanceof TypeError;
@@ -90,6 +97,12 @@ async function verifyWithKnown(token: string, keys: IssuerKeys, options: JWTVeri
     }
     throw new errors.JWSSignatureVerificationFailed();
   }
+}
+
+function requireAccessToken({ payload, protectedHeader: { typ } }: JWTVerifyResult): JWTPayload {
+  if (typ !== undefined && !(typeof typ === 'string' && accessTokenTypes.test(typ)))
+    throw new errors.JWTInvalid(`it is a ${typ}, no access token`);
+  return payload;
 }
 
 /** Whatever is wrong with a token is not told: it would help those most who try. */

@@ -310,6 +310,35 @@ test('refuses bad client credentials', (t) => {
   t.end();
 });
 
+test('sends the client secret over https, or on this machine, unless plain http is allowed', (t) => {
+  const problem =
+    'DCM_AUTH_TOKEN_ENDPOINT would have the client secret sent over plain http: it must be https, or on a loopback ' +
+    'address, unless DCM_AUTH_ALLOW_HTTP is true';
+  const env = (tokenEndpoint: string, more = {}) => ({
+    ...required,
+    ...credentials,
+    DCM_AUTH_TOKEN_ENDPOINT: tokenEndpoint,
+    ...more,
+  });
+  for (const url of ['http://sso/token', 'HTTP://10.0.0.1:8080/token', 'http://localhost.example/token?a=b']) {
+    t.strictSame(problems(env(url)), [problem], url);
+    t.strictSame(problems(env(url, { DCM_AUTH_ALLOW_HTTP: 'false' })), [problem], url);
+    const { authentication } = readConfig(env(url, { DCM_AUTH_ALLOW_HTTP: 'true' })).registry;
+    t.match(authentication, { tokenEndpoint: url });
+  }
+  for (const url of [
+    'http://127.0.0.1:8080/token',
+    'http://[::1]/token',
+    'http://localhost/token',
+    'https://sso/token',
+  ])
+    t.match(readConfig(env(url)).registry.authentication, { tokenEndpoint: url });
+  t.strictSame(problems({ ...required, DCM_AUTH_ALLOW_HTTP: 'yes' }), [
+    'DCM_AUTH_ALLOW_HTTP is "yes": it must be true or false',
+  ]);
+  t.end();
+});
+
 test('says nothing of a credential, wherever it stands', (t) => {
   const secret = 'hunter2';
   const lines = problems({

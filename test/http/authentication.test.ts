@@ -114,6 +114,31 @@ test('a token must have an end, which may have passed by as much as clocks diffe
   t.equal((await list(server, await sign())).status, 401);
 });
 
+test('a token of the issuer that says that it is another kind of token is none', async (t) => {
+  const { privateKey, publicKey } = await generateKeyPair('ES256');
+  await using issuer = await startOpenIdProvider();
+  await using keys = await serveKeys(publicKey);
+  await using server = await startHttpServer({ tokens: rulesOf(issuer, { jwksUrl: keys.url }) });
+  const sign = (typ: unknown) =>
+    new SignJWT({ iss: issuer.issuer, aud: 'containers' })
+      .setProtectedHeader({ alg: 'ES256', ...(typ !== undefined && { typ: typ as string }) })
+      .setExpirationTime('1m')
+      .sign(privateKey);
+  for (const typ of [undefined, 'at+jwt', 'application/at+jwt', 'JWT', 'jwt', 'AT+JWT'])
+    t.equal((await list(server, await sign(typ))).status, 200, String(typ));
+  const others = [
+    'logout+jwt',
+    'secevent+jwt',
+    'dpop+jwt',
+    'oauth-authz-req+jwt',
+    'application/logout+jwt',
+    'x/at+jwt',
+    '',
+  ];
+  for (const typ of [...others, 'at+jwt ', null, 7, ['JWT']])
+    t.equal((await list(server, await sign(typ))).status, 401, String(typ));
+});
+
 test('a token that does not name its key is checked with each key that fits', async (t) => {
   await using issuer = await startOpenIdProvider();
   const pairs = await Promise.all([1, 2, 3].map(() => generateKeyPair('ES256')));

@@ -13,6 +13,7 @@
 {{- include "provider.variable" (list "DCM_AUTH_TOKEN_ENDPOINT" .tokenEndpoint) }}
 {{- include "provider.variable" (list "DCM_AUTH_CLIENT_ID" .id) }}
 {{- include "provider.secretVariable" (list "DCM_AUTH_CLIENT_SECRET" .secret) }}
+{{- include "provider.variable" (list "DCM_AUTH_ALLOW_HTTP" (ternary "true" "" (eq (toString .allowHttp) "true"))) }}
 {{- end }}
 {{- include "provider.variable" (list "SP_K8S_NAMESPACE" $values.containers.namespace) }}
 {{- include "provider.variable" (list "SP_K8S_EXTERNAL_SVC_TYPE" $values.containers.externalServiceType) }}
