@@ -73,15 +73,16 @@ export class Outbox {
   readonly #slots = new Map<string, Slot>();
   /** Ids of containers whose waiting entry can be sent now, the one that waits longest first. */
   readonly #sendable = new Set<string>();
-  /** Ids of containers whose waiting entry failed and waits for its next try. */
-  readonly #failed = new Set<string>();
+  /** Ids of containers whose waiting entry failed, with what cancels its next try: each has a back-off of its own. */
+  readonly #failed = new Map<string, () => void>();
   /** Ids of containers whose waiting entry is the last one, the oldest first. */
   readonly #deleted = new Set<string>();
   #inFlight = 0;
   readonly #counts = { published: 0, failed: 0, dropped: 0 };
   /** Something was confirmed only when this replica led no more. */
   #wasConfirmedLate = false;
-  #nextTry: { at: number; cancel: () => void } | undefined;
+  /** Failures until then are no news: a line was written, and what it is about was not tried again yet. */
+  #quietUntil = -Infinity;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: OutboxOptions) {
@@ -110,7 +111,7 @@ export class Outbox {
     this.#slots.set(containerId, slot);
     const event = { ...change, id: randomUUID(), seenAt: this.#options.clock.now() };
     this.#setWaiting(slot, { event, putAt: this.#options.clock.elapsed(), failures: 0 });
-    this.#failed.delete(containerId);
+    this.#cancelRetry(containerId);
     if (slot.sending === undefined) this.#sendable.add(containerId);
     this.#dropPastBound();
     this.#send();
@@ -141,10 +142,9 @@ export class Outbox {
 
   /** Sends nothing of what was put so far. What is not confirmed is lost. */
   close(): void {
-    this.#nextTry?.cancel();
-    this.#nextTry = undefined;
-    this.#sendable.clear();
+    for (const cancel of this.#failed.values()) cancel();
     this.#failed.clear();
+    this.#sendable.clear();
     this.#deleted.clear();
     this.#slots.clear();
     this.#onEmpty?.();
@@ -163,7 +163,7 @@ export class Outbox {
       if (oldest === undefined) return;
       this.#deleted.delete(oldest);
       this.#sendable.delete(oldest);
-      this.#failed.delete(oldest);
+      this.#cancelRetry(oldest);
       this.#slots.delete(oldest);
       this.#countDropped();
       this.#options.log.error({ containerId: oldest }, 'too many unpublished status events, dropped a DELETED');
@@ -263,19 +263,30 @@ export class Outbox {
 
   #tryLater({ event, failures }: Entry, err: unknown): void {
     const { clock, log } = this.#options;
-    this.#failed.add(event.containerId);
+    const { containerId } = event;
     const delayMs = backoffMs(failures, retry);
-    const at = clock.elapsed() + delayMs;
-    if (this.#nextTry !== undefined && this.#nextTry.at <= at) return;
-    this.#nextTry?.cancel();
-    this.#nextTry = { at, cancel: clock.after(delayMs, () => this.#retryNow()) };
+    const tryAgain = () => {
+      this.#failed.delete(containerId);
+      this.#sendable.add(containerId);
+      this.#send();
+    };
+    this.#failed.set(containerId, clock.after(delayMs, tryAgain));
+    if (clock.elapsed() < this.#quietUntil) return;
+    this.#quietUntil = clock.elapsed() + delayMs;
     log.warn({ err, failures, delayMs: Math.round(delayMs), unpublished: this.size }, 'publishing failed, will retry');
   }
 
+  #cancelRetry(containerId: string): void {
+    this.#failed.get(containerId)?.();
+    this.#failed.delete(containerId);
+  }
+
+  /** What failed is tried now, whatever is left of its back-off. */
   #retryNow(): void {
-    this.#nextTry?.cancel();
-    this.#nextTry = undefined;
-    for (const containerId of this.#failed) this.#sendable.add(containerId);
+    for (const [containerId, cancel] of this.#failed) {
+      cancel();
+      this.#sendable.add(containerId);
+    }
     this.#failed.clear();
     this.#send();
   }

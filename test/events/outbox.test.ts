@@ -125,6 +125,48 @@ await t.test('sends what failed again, the same to the last byte', async (t) => 
   t.equal(clock.pending, 0);
 });
 
+await t.test('tries each of many refused events by its own back-off, whatever else fails meanwhile', async (t) => {
+  const { clock, publisher, lines, put } = outboxOf();
+  publisher.holding = true;
+  let answered = 0;
+  const refuse = async () => {
+    for (; answered < publisher.sent.length; answered++) publisher.sent[answered]!.fail(new Error('the stream is full'));
+    await nextTurn();
+  };
+  for (let id = 0; id < 500; id++) put(`c${id}`, 'RUNNING');
+  for (let second = 0; second < 60; second++) {
+    put('flapping', second % 2 === 0 ? 'RUNNING' : 'FAILED');
+    for (let step = 0; step < 20; step++) {
+      while (answered < publisher.sent.length) await refuse();
+      await clock.advance(50);
+    }
+  }
+  const tries = Map.groupBy(publisher.sent, ({ data }) => data.id);
+  tries.delete('flapping');
+  const counts = [...tries.values()].map(({ length }) => length);
+  t.equal(counts.length, 500);
+  t.ok(Math.max(...counts) <= 20, `at most ${Math.max(...counts)} tries of one event in a minute`);
+  t.ok(Math.min(...counts) >= 9, `at least ${Math.min(...counts)}`);
+  t.ok(lines.length <= 60 * 8, `${lines.length} lines`);
+  publisher.holding = false;
+  publisher.connect();
+  await clock.advance(0);
+  t.equal(clock.pending, 0, 'a new connection waits for no back-off');
+});
+
+await t.test('no longer tries again what is dropped past the bound', async (t) => {
+  const { clock, publisher, outbox, put } = outboxOf({ maxUnpublished: 1 });
+  publisher.holding = true;
+  put('a', 'DELETED');
+  publisher.sent[0]!.fail(new Error('no answer'));
+  await nextTurn();
+  put('b', 'RUNNING');
+  t.equal(clock.pending, 0);
+  await clock.advance(60_000);
+  t.strictSame(publisher.summary, ['a DELETED', 'b RUNNING']);
+  t.equal(outbox.size, 1);
+});
+
 await t.test('gives up an event that failed for a newer one of the same container', async (t) => {
   const { clock, publisher, outbox, put } = outboxOf();
   publisher.holding = true;
