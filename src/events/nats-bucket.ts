@@ -39,22 +39,30 @@ export interface Bucket {
 /**
  * Uses the bucket as it is, and makes it where there is none.
  *
- * @throws NatsError when there is no JetStream, or it is not permitted
+ * @throws NatsError when there is no JetStream, or it is not permitted; Error when the bucket mirrors another one
  */
 export async function openBucket(connection: NatsConnection, options: BucketOptions): Promise<Bucket> {
   const { name, replicas, answerTimeoutMs } = options;
   const jetStream = connection.jetstream({ timeout: answerTimeoutMs });
   const kv = await jetStream.views.kv(name, { replicas, history: 1, timeout: answerTimeoutMs });
   const manager = await connection.jetstreamManager({ timeout: answerTimeoutMs, checkAPI: false });
-  const { ttl } = await kv.status();
+  const { ttl, streamInfo } = await kv.status();
+  const { mirror } = streamInfo.config;
+  if (mirror !== undefined)
+    throw new Error(`the key-value bucket ${name} mirrors ${mirror.name} and takes no keys itself`);
   return new NatsBucket(kv, manager, name, ttl);
 }
 
-/** Whether a call to the bucket failed as it does where somebody removed the bucket, or JetStream is away. */
+/**
+ * Whether a call to the bucket failed as it does where somebody removed the bucket, or JetStream is away. The client gives
+ * the code of "nobody answers" to refusals of that status too, such as that of a full bucket: those come with JetStream's
+ * own error.
+ */
 export function isMissing(err: unknown): boolean {
   if (!(err instanceof NatsError)) return false;
+  if (err.api_error !== undefined) return err.api_error.err_code === streamNotFound;
   const noResponders: string = ErrorCode.NoResponders;
-  return err.code === noResponders || err.api_error?.err_code === streamNotFound;
+  return err.code === noResponders;
 }
 
 class NatsBucket implements Bucket {

@@ -83,13 +83,18 @@ export class NatsSession {
     return this.#confirmation;
   }
 
-  /** Resolves when the stream, or where there is none the server, has the message; rejects after a bounded time. */
+  /**
+   * Resolves when the stream, or where there is none the server, has the message; rejects after a bounded time. A stream that
+   * refuses is there and answers: only other failures are a reason to look for it again.
+   */
   async publish(message: EventMessage): Promise<void> {
     try {
       if (this.#confirmation === undefined) throw new Error('it is not known what would confirm the event');
       await (this.#confirmation.by === 'stream' ? this.#publishToStream(message) : this.#publishPlain(message));
     } catch (err) {
       if (isTooLarge(err)) throw new EventTooLargeError('the event is larger than NATS takes', { cause: err });
+      const refusal = err instanceof NatsError ? err.api_error?.description : undefined;
+      if (refusal !== undefined) throw new Error(`the stream refuses: ${refusal}`, { cause: err });
       void this.check();
       throw err;
     }
@@ -131,13 +136,7 @@ export class NatsSession {
   }
 
   async #publishToStream(message: EventMessage): Promise<void> {
-    try {
-      await this.#jetStream.publish(this.#subject, message.body, { headers: headersOf(message) });
-    } catch (err) {
-      if (isTooLarge(err)) throw err;
-      const reason = err instanceof NatsError && err.api_error?.description;
-      throw reason ? new Error(`the stream refuses: ${reason}`, { cause: err }) : err;
-    }
+    await this.#jetStream.publish(this.#subject, message.body, { headers: headersOf(message) });
   }
 
   #publishPlain(message: EventMessage): Promise<void> {

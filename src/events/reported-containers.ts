@@ -69,6 +69,8 @@ interface Term {
   isOpening: boolean;
   /** The last thing that was asked of the bucket failed: events don't wait for it now. */
   isFailing: boolean;
+  /** How often the bucket was opened anew since it last took or removed a key. */
+  reopenings: number;
   namespaceUid?: string | undefined;
   /**
    * Uids of Deployments that were there before the uid of the namespace was read, and are not known to be gone: as long as
@@ -191,6 +193,7 @@ export class ReportedContainers {
       revision: 0,
       isOpening: true,
       isFailing: false,
+      reopenings: 0,
       witnesses: new Set(),
       isCheckingNamespace: false,
     };
@@ -233,19 +236,23 @@ export class ReportedContainers {
     }
   }
 
-  /** Opens a bucket again that somebody removed: what it is to hold is written anew, and events don't wait for it. */
+  /**
+   * Opens a bucket again that somebody removed: what it is to hold is written anew, and events don't wait for it. At once the
+   * first time; a bucket that can be opened and takes nothing is as bad as one that cannot.
+   */
   async #reopen(term: Term): Promise<void> {
     term.bucket = undefined;
     this.#keys.clear();
     this.#reckon(term);
-    for (let failures = 0; !this.#isOver(term);) {
+    for (;;) {
+      if (term.reopenings > 0) await sleep(backoffMs(term.reopenings, retry), term.ended);
+      if (this.#isOver(term)) return;
+      term.reopenings++;
       try {
         await this.#adopt(term);
         return;
       } catch (err) {
-        failures++;
         this.#warn(term, err);
-        await sleep(backoffMs(failures, retry), term.ended);
       }
     }
   }
@@ -262,7 +269,7 @@ export class ReportedContainers {
     term.bucket = bucket;
     term.revision = entries.values().reduce((highest, { revision }) => Math.max(highest, revision), 0);
     term.isFailing = false;
-    this.#hasWarned = false;
+    if (term.reopenings === 0) this.#hasWarned = false;
     this.#reckon(term);
   }
 
@@ -362,7 +369,7 @@ export class ReportedContainers {
       const revision = await bucket.put(this.#keyOf(containerId), JSON.stringify(value));
       if (this.#isOver(term) || term.bucket !== bucket) return;
       if (revision <= before) throw new BucketReplaced();
-      term.isFailing = false;
+      this.#works(term);
       term.revision = Math.max(term.revision, revision);
       this.#keys.set(containerId, { deploymentUid, namespaceUid, revision });
       const told = this.#told.get(containerId);
@@ -387,7 +394,8 @@ export class ReportedContainers {
         this.#failed(term, bucket, err);
         return;
       }
-      if (this.#isOver(term)) return;
+      if (this.#isOver(term) || term.bucket !== bucket) return;
+      this.#works(term);
       if (this.#keys.get(containerId) === key) this.#keys.delete(containerId);
     }
     if (this.#ended.get(containerId) === deploymentUid) this.#ended.delete(containerId);
@@ -418,6 +426,12 @@ export class ReportedContainers {
       if (failures > 0 && this.#stop.signal.aborted) return;
       if (failures > 0) await sleep(backoffMs(failures, retry), AbortSignal.any([term.ended, this.#stop.signal]));
     }
+  }
+
+  #works(term: Term): void {
+    term.isFailing = false;
+    term.reopenings = 0;
+    this.#hasWarned = false;
   }
 
   #failed(term: Term, bucket: Bucket, err: unknown): void {

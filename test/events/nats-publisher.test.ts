@@ -227,6 +227,22 @@ await t.test(
   },
 );
 
+await t.test('does not look for the stream again because it refuses', { skip: withoutNatsServer }, async (t) => {
+  await using server = await startRealNatsServer({ jetStream: true });
+  await using stream = await streamOf(server.url, { max_msgs: 1, discard: DiscardPolicy.New });
+  await using sender = publisherTo(server.url);
+  await until('it is connected', () => sender.publisher.connected);
+  const connection = await connect({ servers: server.url });
+  t.teardown(() => connection.close());
+  let asked = 0;
+  connection.subscribe('$JS.API.STREAM.NAMES', { callback: () => asked++ });
+  await connection.flush();
+  for (let id = 0; id < 200; id++) sender.put(String(id));
+  await until('all were refused again and again', () => sender.outbox.stats().failed >= 600);
+  t.ok(asked <= 1, `asked ${asked} times`);
+  t.ok(stream.manager);
+});
+
 for (const [limit, start] of [
   ['server', () => startRealNatsServer({ configuration: 'max_payload: 2000' })],
   ['stream', () => startRealNatsServer({ jetStream: true })],

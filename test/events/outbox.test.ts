@@ -130,7 +130,8 @@ await t.test('tries each of many refused events by its own back-off, whatever el
   publisher.holding = true;
   let answered = 0;
   const refuse = async () => {
-    for (; answered < publisher.sent.length; answered++) publisher.sent[answered]!.fail(new Error('the stream is full'));
+    for (; answered < publisher.sent.length; answered++)
+      publisher.sent[answered]!.fail(new Error('the stream is full'));
     await nextTurn();
   };
   for (let id = 0; id < 500; id++) put(`c${id}`, 'RUNNING');

@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { connect, StringCodec } from 'nats';
+import { connect, ErrorCode, NatsError, StringCodec } from 'nats';
 import t from 'tap';
 import { parseNatsUrls } from '../../src/config/nats-urls.ts';
+import type { Bucket } from '../../src/events/nats-bucket.ts';
+import { ReportedContainers } from '../../src/events/reported-containers.ts';
 import { createStatusEvents } from '../../src/events/status-events.ts';
 import type { StatusEventsOptions } from '../../src/events/status-events.ts';
+import { alwaysLeads } from '../../src/leadership/leadership.ts';
 import { startRealNatsServer, withoutNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { SourceCensus } from '../support/census.ts';
 import { MemorySource } from '../support/container-feed.ts';
@@ -439,6 +442,76 @@ await t.test('pays what it owes to a bucket that was full, while events go out',
   await bucket.manager.streams.update(stream, { max_msgs: -1 });
   await provider.settled();
   t.equal(Object.keys(await bucket.content()).length, 19);
+});
+
+await t.test('asks a bucket that stays full again less and less often, and says so once', skip, async (t) => {
+  await using server = await startRealNatsServer({ jetStream: true });
+  await using bucket = await bucketAt(server.url);
+  await using provider = providerOf(server.url);
+  provider.start();
+  setRunning(provider.source, 'first', 'uid-0');
+  await until('it is reported', () => provider.stats().outbox.published === 1);
+  await provider.settled();
+  await bucket.manager.streams.update(`KV_${bucketName}`, { max_msgs: 1 });
+  const reads = provider.census.namespaceReads;
+  const writes = await subjectsAt(server.url);
+  setRunning(provider.source, 'second', 'uid-1');
+  await until('it is tried again', () => writes.filter((subject) => subject.startsWith('$KV.')).length >= 4);
+  t.ok(provider.census.namespaceReads - reads <= 1, `${provider.census.namespaceReads - reads} reads of the namespace`);
+  t.equal(provider.logged(cannotBeUsed).filter(({ level }) => level === 'warn').length, 1);
+  t.match(provider.logged(cannotBeUsed)[0], { err: { message: /maximum messages exceeded/ } });
+  t.match(provider.stats().bucket, { open: true, owed: 1 });
+});
+
+await t.test('opens a bucket that can be read and never takes a key less and less often', async (t) => {
+  const { log, lines } = captureLog();
+  let opened = 0;
+  const bucket: Bucket = {
+    ttlMs: 0,
+    read: () => Promise.resolve(new Map()),
+    put: () => Promise.reject(NatsError.errorForCode(ErrorCode.NoResponders)),
+    purge: () => Promise.resolve(),
+  };
+  let connect: (() => void) | undefined;
+  const record = new ReportedContainers({
+    openBucket: () => {
+      opened++;
+      return Promise.resolve(bucket);
+    },
+    publisher: { connected: true, onConnect: (listener) => (connect = listener) },
+    census: new SourceCensus(new MemorySource()),
+    leadership: alwaysLeads,
+    isKnown: () => true,
+    onForgotten: () => undefined,
+    log,
+  });
+  connect!();
+  await until('it is open', () => record.stats().open);
+  const begunAt = performance.now();
+  void record.remember({ containerId: 'web', status: 'RUNNING', message: '', endpoints: [], deploymentUid: 'uid-1' });
+  await until('it was opened again', () => opened >= 4);
+  const ms = performance.now() - begunAt;
+  t.ok(ms >= 500 + 1_000, `three times in ${Math.round(ms)} ms`);
+  t.equal(lines.filter(({ level }) => level === 'warn').length, 1);
+  t.match(record.stats(), { owed: 1 });
+  await record.stop(AbortSignal.abort());
+});
+
+await t.test('names the bucket that has to be named in place of one that mirrors it', skip, async (t) => {
+  await using server = await startRealNatsServer({ jetStream: true });
+  await using events = await subscribeEvents(server.url);
+  await using bucket = await bucketAt(server.url);
+  await bucket.jetStream.views.kv('original');
+  await bucket.manager.streams.add({ name: `KV_${bucketName}`, mirror: { name: 'KV_original' } });
+  await using provider = providerOf(server.url);
+  provider.start();
+  setRunning(provider.source, 'web', 'uid-1');
+  await events.waitFor('web', 'RUNNING');
+  await until('it was tried again', () => provider.logged(cannotBeUsed).length > 1);
+  t.match(provider.logged(cannotBeUsed), [
+    { level: 'warn', err: { message: 'the key-value bucket reported mirrors KV_original and takes no keys itself' } },
+    { level: 'debug' },
+  ]);
 });
 
 await t.test('remembers what was reported before the bucket was there, and after it was lost', skip, async (t) => {
