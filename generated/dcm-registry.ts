@@ -149,7 +149,7 @@ export interface operations {
           'application/problem+json': components['schemas']['RegistryProblem'];
         };
       };
-      /** @description The registration clashes with another provider's. */
+      /** @description The registration clashes with another provider's: an environment agent has one provider for each type of service. */
       409: {
         headers: {
           [name: string]: unknown;

@@ -342,7 +342,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   };
   const registry = {
     url: required('DCM_REGISTRATION_URL', baseUrl),
-    refreshMs: optional('SP_REGISTRATION_REFRESH', durationOrNever) ?? 10 * 60_000,
+    refreshMs: optional('SP_REGISTRATION_REFRESH', durationOrNever) ?? 60_000,
     ...present('authentication', registryAuthentication()),
   };
   const leaseName = optional('SP_LEASE_NAME', objectName) ?? defaultLeaseName(provider.name);

@@ -96,11 +96,10 @@ function conclude(
   const next = { ...progress, attempt: attempt + 1 };
   if (result.outcome === 'refused') {
     const delayMs = refusalDelayMs;
-    const { status, answer } = result;
-    const refusal = `${status} ${answer}`;
-    if (refusal !== progress.refusal)
-      log.error({ attempt, delayMs, status, answer }, 'registration refused, will retry');
-    else log.debug({ attempt, delayMs, status }, 'registration refused as before, will retry');
+    const { outcome: _, ...said } = result;
+    const refusal = JSON.stringify(said);
+    if (refusal !== progress.refusal) log.error({ attempt, delayMs, ...said }, 'registration refused, will retry');
+    else log.debug({ attempt, delayMs, status: said.status }, 'registration refused as before, will retry');
     return { progress: { ...next, failures: 0, refusal }, delayMs };
   }
   const answered = result.outcome === 'failed';

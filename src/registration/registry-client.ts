@@ -6,23 +6,30 @@ import type { Registration } from './payload.ts';
 import { parseRetryAfter } from './retry.ts';
 
 /**
- * `refused` is the registry's answer to what we sent, or to a failure of its database; `failed` is what comes of gateways
- * and overload, and `retryAfterMs` is absent where the registry did not say when. An answer has no token of ours in it.
+ * `refused` is the registry's answer to what we sent, or to a failure of its database, or a redirect that is not followed,
+ * to `location`; `failed` is what comes of gateways and overload, and `retryAfterMs` is absent where the registry did not
+ * say when. Neither an answer nor a location has a token of ours in it.
  */
 export type RegistrationResult =
   | { outcome: 'registered'; status: number }
-  | { outcome: 'refused'; status: number; answer: string }
+  | { outcome: 'refused'; status: number; answer: string; location?: string }
   | { outcome: 'failed'; status: number; answer: string; retryAfterMs?: number };
 
 const registeredStatuses: ReadonlySet<number> = new Set([200, 201]);
-const refusedStatuses: ReadonlySet<number> = new Set([400, 409, 422]);
-/** What is read of an answer that is not success, in bytes, and shown in the log, in characters. */
+/** Redirects among them that are not followed: the next try would be led to the same place. */
+const refusedStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308, 400, 409, 422]);
+/** Redirects that keep method and body, RFC 9110, sections 15.4.8 and 15.4.9. */
+const followedStatuses: ReadonlySet<number> = new Set([307, 308]);
+/** Redirects that one try follows. */
+const maxRedirects = 5;
+/** What is read of an answer that is not success, in bytes, and shown of it and of a location in the log, in characters. */
 const maxAnswerBytes = 16 * 1024;
-const maxAnswerLength = 1_000;
+const maxShownLength = 1_000;
 
 /**
- * Sends the registration once, over a connection of its own. Not by `fetch`, which refuses ports that a registry may
- * well have, and follows redirects: of most of them a POST would come out as a GET, whose 200 says nothing.
+ * Sends the registration once, over connections of its own, and again to where it is led to on the same host. Not by
+ * `fetch`, which refuses ports that a registry may well have, and follows all redirects: of most of them a POST would come
+ * out as a GET, whose 200 says nothing, and some lead to strangers.
  *
  * @param token - sent as RFC 6750 says; absent: none is
  * @param signal - bounds the try; nothing else does
@@ -40,22 +47,37 @@ export async function postRegistration(
     headersTimeout: 0,
     bodyTimeout: 0,
   });
+  const options = {
+    method: 'POST',
+    headers: {
+      accept: 'application/json',
+      'content-type': 'application/json',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(registration),
+    dispatcher,
+    signal,
+  } as const;
   try {
-    const response = await request(`${registrationUrl}/providers`, {
-      method: 'POST',
-      headers: {
-        accept: 'application/json',
-        'content-type': 'application/json',
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify(registration),
-      dispatcher,
-      signal,
-    });
-    return await readResult(response, token);
+    let url = new URL(`${registrationUrl}/providers`);
+    for (let redirects = 0; ; redirects++) {
+      const response = await request(url, options);
+      const next = redirects < maxRedirects ? findRedirect(url, response) : undefined;
+      if (next === undefined) return await readResult(response, token);
+      response.body.on('error', () => undefined).destroy();
+      url = next;
+    }
   } finally {
     await dispatcher.destroy();
   }
+}
+
+/** Where a redirect leads on the host that was asked, not from https to http; undefined for all other answers. */
+function findRedirect(from: URL, { statusCode, headers }: Dispatcher.ResponseData): URL | undefined {
+  if (!followedStatuses.has(statusCode) || headers.location === undefined) return undefined;
+  const to = URL.parse(headers.location.toString(), from.href);
+  if (to?.hostname !== from.hostname) return undefined;
+  return to.protocol === from.protocol || to.protocol === 'https:' ? to : undefined;
 }
 
 async function readResult(
@@ -64,9 +86,13 @@ async function readResult(
 ): Promise<RegistrationResult> {
   body.on('error', () => undefined);
   if (registeredStatuses.has(status)) return { outcome: 'registered', status };
-  const read = await readAnswer(body);
-  const answer = (token === undefined ? read : read.replaceAll(token, '[token]')).slice(0, maxAnswerLength);
-  if (refusedStatuses.has(status)) return { outcome: 'refused', status, answer };
+  const show = (text: string) =>
+    (token === undefined ? text : text.replaceAll(token, '[token]')).slice(0, maxShownLength);
+  const answer = show(await readAnswer(body));
+  const location = headers.location?.toString();
+  if (refusedStatuses.has(status)) {
+    return { outcome: 'refused', status, answer, ...(location !== undefined && { location: show(location) }) };
+  }
   const retryAfterMs = parseRetryAfter(headers['retry-after']?.toString() ?? null, Date.now());
   return { outcome: 'failed', status, answer, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }

@@ -26,7 +26,7 @@ test('needs no more than the required variables', (t) => {
   t.strictSame(readConfig(required), {
     logLevel: 'info',
     provider: { name: 'provider-1', endpoint: 'http://provider:8080' },
-    registry: { url: 'http://registry:8080/api/v1alpha1', refreshMs: 600_000 },
+    registry: { url: 'http://registry:8080/api/v1alpha1', refreshMs: 60_000 },
     kubernetes: {
       namespace: 'default',
       externalServiceType: 'LoadBalancer',

@@ -1,12 +1,16 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer as createTlsServer } from 'node:https';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { once } from 'node:events';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
 import { test } from 'tap';
 
 import { buildRegistration } from '../../src/registration/payload.ts';
 import { keepRegistered, tryTimeoutMs } from '../../src/registration/registrar.ts';
 import type { RegistrarOptions } from '../../src/registration/registrar.ts';
+import { makeCertificate } from '../support/certificate.ts';
 import { captureLog } from '../support/log-lines.ts';
 import { until } from '../support/until.ts';
 import { absentRegistry, answer, endlessBody, hangUp, silence, startRegistry } from '../../scripts/registry.ts';
@@ -74,6 +78,11 @@ function start(url: string, more: Partial<RegistrarOptions> = {}) {
   };
 }
 
+const pairOf = async ({ certFile, keyFile }: { certFile: string; keyFile: string }) => ({
+  cert: await readFile(certFile),
+  key: await readFile(keyFile),
+});
+
 const levels = (lines: { level: string }[]) => lines.map(({ level }) => level);
 
 for (const status of [200, 201]) {
@@ -130,7 +139,7 @@ test('a refresh that fails is retried as the first registration is', async (t) =
   t.strictSame(levels(lines), ['info', 'warn', 'warn', 'info']);
 });
 
-for (const status of [202, 204, 307, 401, 403, 404, 408, 429, 500, 502, 503, 504]) {
+for (const status of [202, 204, 401, 403, 404, 408, 429, 500, 502, 503, 504]) {
   test(`tries again after ${status}, with a longer delay each time`, async (t) => {
     await using registry = await startRegistry();
     registry.behave(answer(status), answer(status), answer(status));
@@ -160,6 +169,102 @@ for (const status of [400, 409, 422]) {
       { level: 'debug', msg: 'registration refused as before, will retry', status, attempt: 3 },
       { level: 'error', msg: 'registration refused, will retry', status, answer: '{"detail":"no such operation"}' },
       { level: 'info', msg: 'registered', attempt: 5 },
+    ]);
+  });
+}
+
+for (const status of [307, 308]) {
+  test(`follows a redirect (${status}) on the same host with all that it sends`, async (t) => {
+    await using registry = await startRegistry();
+    await using moved = await startRegistry();
+    registry.behave(answer(status, { location: '/v2/providers?from=v1' }), answer(status, { location: moved.url }));
+    const tokens = { get: () => Promise.resolve('secret'), forget: () => undefined };
+    const { time, stop, lines } = start(registry.url, { tokens });
+    await time.idle();
+    await stop();
+    const sent = {
+      method: 'POST',
+      contentType: 'application/json',
+      authorization: 'Bearer secret',
+      body: registration,
+    };
+    t.strictSame(registry.requests, [
+      { ...sent, path: '/api/v1alpha1/providers' },
+      { ...sent, path: '/v2/providers?from=v1' },
+    ]);
+    t.strictSame(moved.requests, [{ ...sent, path: '/api/v1alpha1' }]);
+    t.match(lines, [{ level: 'info', msg: 'registered', status: 201, attempt: 1 }]);
+  });
+}
+
+test('follows a redirect to https on the same host, and not one from there to http', async (t) => {
+  await using registry = await startRegistry();
+  await using certificate = await makeCertificate();
+  const paths: string[] = [];
+  const secure = createTlsServer(await pairOf(certificate), (request, response) => {
+    paths.push(request.url!);
+    if (paths.length === 1) response.writeHead(201).end();
+    else response.writeHead(307, { location: registry.url }).end();
+  });
+  secure.listen(0, '127.0.0.1');
+  await once(secure, 'listening');
+  t.teardown(() => secure.close());
+  const secureUrl = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+  const authorities = getCACertificates();
+  t.teardown(() => setDefaultCACertificates(authorities));
+  setDefaultCACertificates([...authorities, await readFile(certificate.certFile, 'utf8')]);
+
+  registry.behave(answer(308, { location: `${secureUrl}/moved` }), answer(308, { location: `${secureUrl}/back` }));
+  const { time, stop, lines } = start(registry.url);
+  time.held.add(60_000);
+  await time.idle();
+  time.goOn();
+  await registry.received(2);
+  await time.idle();
+  await stop();
+  t.strictSame(paths, ['/moved', '/back']);
+  t.equal(registry.requests.length, 2);
+  t.match(lines, [
+    { level: 'info', msg: 'registered', status: 201 },
+    { level: 'error', msg: 'registration refused, will retry', status: 307, location: registry.url },
+  ]);
+});
+
+test('follows five redirects of a try and no more, and says where the next one led', async (t) => {
+  await using registry = await startRegistry();
+  registry.behave(...Array.from({ length: 6 }, (_, turn) => answer(307, { location: `/turn-${turn}` })));
+  const { time, stop, lines } = start(registry.url);
+  time.held.add(60_000);
+  await time.idle();
+  await stop();
+  t.equal(registry.requests.length, 6);
+  t.match(lines, [{ level: 'error', status: 307, location: '/turn-5', delayMs: 60_000 }]);
+});
+
+for (const [what, status, location] of [
+  ['to another host', 307, 'http://localhost:1/api'],
+  ['to what is no web address', 308, 'ftp://127.0.0.1/'],
+  ['to what is no URL', 308, 'http://:99999'],
+  ['to nowhere', 307, undefined],
+  ['that makes a GET of it', 301, '/moved'],
+  ['that makes a GET of it', 302, '/moved'],
+  ['that makes a GET of it', 303, '/moved'],
+] as const) {
+  test(`takes a redirect (${status}) ${what} for a refusal, and says once where it leads`, async (t) => {
+    await using registry = await startRegistry();
+    const redirect = answer(status, location === undefined ? {} : { location });
+    registry.behave(redirect, redirect, answer(status, { location: 'https://secret.example' }));
+    const tokens = { get: () => Promise.resolve('secret'), forget: () => undefined };
+    const { time, stop, lines } = start(registry.url, { tokens });
+    await time.idle();
+    await stop();
+    t.equal(registry.requests.length, 4);
+    t.strictSame(time.delays, [60_000, 60_000, 60_000, refreshMs]);
+    t.match(lines, [
+      { level: 'error', msg: 'registration refused, will retry', status, location },
+      { level: 'debug', msg: 'registration refused as before, will retry', status },
+      { level: 'error', status, location: 'https://[token].example' },
+      { level: 'info', msg: 'registered' },
     ]);
   });
 }
