@@ -9,8 +9,17 @@ export interface NatsServers {
   token?: string;
   /** Path of a credentials file: a JWT and its nkey seed. */
   credentialsFile?: string;
-  /** Present: never in plain text. Absent: TLS only where a server demands or offers it. Files are PEM. */
-  tls?: { caFile?: string; certFile?: string; keyFile?: string };
+  /** Present: never in plain text. Absent: TLS only where a server demands or offers it. */
+  tls?: NatsTls;
+}
+
+/** Files are PEM. */
+export interface NatsTls {
+  caFile?: string;
+  certFile?: string;
+  keyFile?: string;
+  /** Whether the server wants the handshake before it says anything; absent: no. */
+  handshakeFirst?: boolean;
 }
 
 export class NatsUrlError extends Error {
@@ -30,16 +39,19 @@ interface Access {
   password?: string;
   token?: string;
   credentialsFile?: string;
-  tls?: { caFile?: string; certFile?: string; keyFile?: string };
+  tls?: NatsTls;
 }
 
 const defaultPort = '4222';
 const fileParameters = ['credentials', 'ca', 'cert', 'key'] as const;
+const tlsFirst = 'tls_first';
+const tlsParameters = ['ca', 'cert', 'key', tlsFirst] as const;
 
 /**
  * Takes `nats://host:4222`, `tls://host`, `nats://user:password@host`, `nats://token@host`, and lists of them with commas.
- * Files go into the query: `?credentials=/path` for a credentials file; `ca`, `cert` and `key` for TLS. What stands before
- * the `@` and in the query is percent-encoded. In a list, what only some URLs have counts for all.
+ * Files go into the query: `?credentials=/path` for a credentials file; `ca`, `cert` and `key` for TLS, beside
+ * `tls_first=true` for servers that begin with the handshake. What stands before the `@` and in the query is
+ * percent-encoded. In a list, what only some URLs have counts for all.
  *
  * @throws NatsUrlError with all problems there are
  */
@@ -72,13 +84,14 @@ function parseOne(value: string, report: (problem: string) => void): { server: s
   for (const problem of problems) report(problem);
   if (problems.length > 0) return undefined;
   const file = (name: (typeof fileParameters)[number]) => url.searchParams.get(name) ?? undefined;
-  const tlsFiles = present({ caFile: file('ca'), certFile: file('cert'), keyFile: file('key') });
+  const handshakeFirst = url.searchParams.has(tlsFirst) ? url.searchParams.get(tlsFirst) === 'true' : undefined;
+  const tls = present({ caFile: file('ca'), certFile: file('cert'), keyFile: file('key'), handshakeFirst });
   return {
     server: `${url.hostname}:${url.port || defaultPort}`,
     access: {
       ...signIn,
       ...present({ credentialsFile: file('credentials') }),
-      ...(url.protocol === 'tls:' && { tls: tlsFiles }),
+      ...(url.protocol === 'tls:' && { tls }),
     },
   };
 }
@@ -91,8 +104,8 @@ function addressProblems(url: URL): string[] {
   if (url.port === '0') problems.push('has port 0');
   if (url.pathname !== '' && url.pathname !== '/') problems.push('must not have a path');
   if (url.hash !== '') problems.push('must not have a fragment');
-  if (url.protocol === 'nats:' && ['ca', 'cert', 'key'].some((name) => files.has(name))) {
-    problems.push('has files for TLS, but does not begin with tls://');
+  if (url.protocol === 'nats:' && tlsParameters.some((name) => files.has(name))) {
+    problems.push('has parameters for TLS, but does not begin with tls://');
   }
   if (files.has('cert') !== files.has('key')) problems.push('needs both cert and key, or neither');
   return problems;
@@ -101,8 +114,11 @@ function addressProblems(url: URL): string[] {
 function queryProblems(query: URLSearchParams): string[] {
   const problems: string[] = [];
   for (const name of new Set(query.keys())) {
-    if (!fileParameters.some((known) => known === name)) {
-      problems.push(`has an unknown parameter; ${fileParameters.join(', ')} are allowed`);
+    if (name === tlsFirst) {
+      if (!/^(true|false)$/.test(query.getAll(name).join()))
+        problems.push(`must have true or false for ${tlsFirst}, once`);
+    } else if (!fileParameters.some((known) => known === name)) {
+      problems.push(`has an unknown parameter; ${[...fileParameters, tlsFirst].join(', ')} are allowed`);
     } else if (query.getAll(name).length > 1 || query.get(name) === '') {
       problems.push(`must have one path for the parameter ${name}`);
     }
@@ -122,28 +138,37 @@ function parseSignIn({ username, password }: URL): Access | undefined {
 }
 
 function merge(accesses: readonly Access[], report: (problem: string) => void): Access {
-  const merged = Object.assign({}, ...accesses) as Access;
-  for (const key of ['user', 'password', 'token', 'credentialsFile'] as const) {
-    if (accesses.some((access) => access[key] !== undefined && access[key] !== merged[key])) {
-      report(`must have the same ${words[key]} for all servers`);
-    }
-  }
-  const tls = accesses.filter((access) => access.tls !== undefined);
+  const { tls: _, ...merged } = unify(accesses, signInWords, report);
+  const tls = accesses.map((access) => access.tls).filter((options) => options !== undefined);
   if (tls.length > 0 && tls.length < accesses.length) report('must not mix tls:// with nats://');
-  const files = tls.map((access) => JSON.stringify(access.tls)).filter((files) => files !== '{}');
-  if (new Set(files).size > 1) report('must have the same files for TLS for all servers');
-  if (tls.length > 0) merged.tls = Object.assign({}, ...tls.map((access) => access.tls)) as object;
   const ways = [merged.user, merged.token, merged.credentialsFile].filter((way) => way !== undefined);
   if (ways.length > 1) report('must have one of user and password, token, and credentials file');
-  return merged;
+  return { ...merged, ...(tls.length > 0 && { tls: unify(tls, tlsWords, report) }) };
 }
 
-const words = {
+/** What any of them has; reports by its word what they have differently. */
+function unify<T extends object>(
+  parts: readonly T[],
+  words: Partial<Record<keyof T, string>>,
+  report: (problem: string) => void,
+): T {
+  const all = Object.assign({}, ...parts) as T;
+  for (const key of Object.keys(words) as (keyof T)[]) {
+    if (parts.some((part) => part[key] !== undefined && part[key] !== all[key])) {
+      report(`must have the same ${words[key]!} for all servers`);
+    }
+  }
+  return all;
+}
+
+const signInWords = {
   user: 'user',
   password: 'password',
   token: 'token',
   credentialsFile: 'credentials file',
 } as const;
+
+const tlsWords = { caFile: 'ca', certFile: 'cert', keyFile: 'key', handshakeFirst: tlsFirst } as const;
 
 /** The object without its undefined properties. */
 function present<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

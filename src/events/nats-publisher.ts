@@ -1,11 +1,11 @@
 /** Keeps a connection to NATS for as long as the service runs: it begins when NATS is there, and begins again. */
-import { readFile } from 'node:fs/promises';
-import type { ConnectionOptions, NatsConnection } from 'nats';
-import { connect, credsAuthenticator } from 'nats';
+import type { NatsConnection } from 'nats';
+import { connect } from 'nats';
 import type { Logger } from 'pino';
 import { backoffMs } from '../backoff.ts';
 import { sleep } from '../time.ts';
 import { EventStream } from './event-stream.ts';
+import { readAccess } from './nats-access.ts';
 import { awaitGreeting } from './nats-greeting.ts';
 import { openBucket } from './nats-bucket.ts';
 import type { Bucket } from './nats-bucket.ts';
@@ -114,12 +114,21 @@ export class NatsPublisher implements EventPublisher {
 
   /** Tries each server once, in random order. */
   async #connect(): Promise<NatsConnection> {
-    const { natsServers, log } = this.#options;
+    const { natsServers, connectionName, log } = this.#options;
     let lastError: unknown;
     for (const server of shuffled(natsServers.servers)) {
       try {
-        await awaitGreeting(server, this.#answerTimeoutMs, this.#stop.signal);
-        return await connect({ ...(await this.#connectionOptions()), servers: [server] });
+        const access = await readAccess(natsServers);
+        await awaitGreeting(server, this.#answerTimeoutMs, this.#stop.signal, access.tls);
+        return await connect({
+          ...access,
+          servers: [server],
+          name: connectionName,
+          timeout: this.#answerTimeoutMs,
+          reconnect: false,
+          resolve: false,
+          noAsyncTraces: true,
+        });
       } catch (err) {
         this.#stop.signal.throwIfAborted();
         log.debug({ server, err }, 'NATS server cannot be reached');
@@ -127,23 +136,6 @@ export class NatsPublisher implements EventPublisher {
       }
     }
     throw lastError;
-  }
-
-  async #connectionOptions(): Promise<ConnectionOptions> {
-    const { natsServers, connectionName } = this.#options;
-    const { user, password, token, credentialsFile, tls } = natsServers;
-    return {
-      name: connectionName,
-      timeout: this.#answerTimeoutMs,
-      reconnect: false,
-      resolve: false,
-      noAsyncTraces: true,
-      ...(user !== undefined && { user }),
-      ...(password !== undefined && { pass: password }),
-      ...(token !== undefined && { token }),
-      ...(credentialsFile !== undefined && { authenticator: credsAuthenticator(await readFile(credentialsFile)) }),
-      ...(tls !== undefined && { tls }),
-    };
   }
 
   /** Errors are only news while we want to be connected. */

@@ -203,6 +203,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   ['a hint that there is not', { 'containers.allowedHints': ['volumes'] }, /\/containers\/allowedHints\/0/],
   ['credentials in the URL of NATS', { 'nats.url': 'nats://user:password@nats' }, /\/nats\/url/],
   ['files for TLS without TLS', { 'nats.tlsSecret': 'nats-tls' }, /\/nats\/url/],
+  ['the TLS handshake first without TLS', { 'nats.url': 'nats://nats', 'nats.tlsFirst': true }, /\/nats\/url/],
   ['no NATS', { 'nats.url': '' }, /\/nats/],
   ['a half of what tokens need', { 'auth.issuer': 'https://issuer.example' }, /\/auth/],
   [

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
@@ -17,7 +17,12 @@ import { makeCertificate } from '../support/certificate.ts';
 import { captureLog } from '../support/log-lines.ts';
 import { findFreePort } from '../../scripts/free-port.ts';
 import { createNatsUser } from '../support/nats-credentials.ts';
-import { startCoreNatsServer, startRealNatsServer, withoutNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
+import {
+  startCoreNatsServer,
+  startRealNatsServer,
+  withoutNatsServer,
+  withoutNatsServerSince,
+} from '../../scripts/sandbox/nats/nats-server.ts';
 import { until } from '../support/until.ts';
 
 const subject = 'dcm.container';
@@ -444,6 +449,42 @@ await t.test(
   },
 );
 
+const mangled: [string, (text: string) => string][] = [
+  ['line ends of another system', (text) => text.replaceAll('\n', '\r\n')],
+  ['no line end at its end', (text) => text.trimEnd()],
+  ['both', (text) => text.trimEnd().replaceAll('\n', '\r\n')],
+];
+for (const [what, mangle] of mangled) {
+  await t.test(`signs in with a credentials file with ${what}`, { skip: withoutNatsServer }, async (t) => {
+    const user = createNatsUser();
+    await using server = await startRealNatsServer({ configuration: user.serverConfiguration });
+    const file = join(server.folder, 'user.creds');
+    await writeFile(file, mangle(user.credentials));
+    await using sender = publisherTo(`${server.url}?credentials=${encodeURIComponent(file)}`);
+    sender.put('web');
+    await sender.emptied();
+    t.equal(sender.logged('NATS cannot be reached, will retry').length, 0);
+  });
+
+  await t.test(`connects by TLS with PEM files with ${what}`, { skip: withoutNatsServer }, async (t) => {
+    await using certificate = await makeCertificate();
+    const { certFile, keyFile } = certificate;
+    const tls = `tls { cert_file: "${certFile}", key_file: "${keyFile}", ca_file: "${certFile}", verify: true }`;
+    await using server = await startRealNatsServer({ configuration: tls });
+    const copies = await Promise.all(
+      Object.entries({ ca: certFile, cert: certFile, key: keyFile }).map(async ([name, file]) => {
+        const copy = join(server.folder, `${name}.pem`);
+        await writeFile(copy, mangle(await readFile(file, 'utf8')));
+        return `${name}=${encodeURIComponent(copy)}`;
+      }),
+    );
+    await using sender = publisherTo(`tls://127.0.0.1:${server.port}?${copies.join('&')}`);
+    sender.put('web');
+    await sender.emptied();
+    t.equal(sender.logged('NATS cannot be reached, will retry').length, 0);
+  });
+}
+
 await t.test(
   'goes on with a credentials file that was renewed, when the server no longer takes the old one',
   { skip: withoutNatsServer },
@@ -495,6 +536,46 @@ await t.test(
     t.equal(demanding.outbox.size, 1, 'never in plain text');
   },
 );
+
+await t.test(
+  'connects to a server that wants the TLS handshake first where it is told to, and says so where it is not',
+  { skip: withoutNatsServerSince(2, 10) },
+  async (t) => {
+    await using certificate = await makeCertificate();
+    await using other = await makeCertificate();
+    const { certFile, keyFile } = certificate;
+    const files = `cert_file: "${certFile}", key_file: "${keyFile}", ca_file: "${certFile}"`;
+    const configuration = `tls { ${files}, verify: true, handshake_first: true }`;
+    await using server = await startRealNatsServer({ configuration, tlsFirst: true });
+    const url = (query: Record<string, string>) =>
+      `tls://127.0.0.1:${server.port}?${String(new URLSearchParams(query))}`;
+    const trusted = { ca: certFile, cert: certFile, key: keyFile };
+    await using sender = publisherTo(url({ ...trusted, tls_first: 'true' }));
+    sender.put('web');
+    await sender.emptied();
+    t.equal(sender.logged('NATS cannot be reached, will retry').length, 0);
+    const refused: [query: Record<string, string>, reason: RegExp][] = [
+      [trusted, /does not answer, or wants the TLS handshake first \(tls_first=true\)$/],
+      [{ ...trusted, ca: other.certFile, tls_first: 'true' }, /self-signed certificate/],
+      [{ ca: certFile, tls_first: 'true' }, /certificate required|bad certificate|closed the connection/],
+    ];
+    for (const [query, reason] of refused) {
+      await using refusedSender = publisherTo(url(query), { answerTimeoutMs: 500 });
+      const failures = () => refusedSender.logged('NATS cannot be reached, will retry');
+      await until('it was refused', () => failures().length > 0);
+      t.match(failures()[0], { err: { message: reason } });
+    }
+  },
+);
+
+await t.test('never says the name of a user to a server that does not begin with the TLS handshake', async (t) => {
+  await using server = await startCoreNatsServer();
+  await using sender = publisherTo(`tls://user:secret@127.0.0.1:${server.port}?tls_first=true`);
+  sender.put('web');
+  await until('it was refused', () => sender.logged('NATS cannot be reached, will retry').length > 0);
+  t.match(sender.logged('NATS cannot be reached, will retry')[0], { err: { code: /SSL|EPROTO/ } });
+  t.equal(sender.outbox.size, 1);
+});
 
 await t.test('keeps no socket of a server that accepts connections and says nothing', async (t) => {
   const open = new Set<Socket>();

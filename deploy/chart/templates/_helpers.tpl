@@ -42,17 +42,18 @@ dcm-provider-{{ .Values.provider.name }}
 {{- end }}
 {{- end }}
 
-{{/* What is appended to the URL of NATS: where the files are that it is entered with. */}}
+{{/* What is appended to the URL of NATS: how it is entered, and where the files for that are. */}}
 {{- define "provider.natsQuery" -}}
-{{- $files := list }}
-{{- with .Values.nats.credentialsSecret }}{{ $files = append $files "credentials=/etc/provider/nats-credentials/credentials" }}{{ end }}
+{{- $parameters := list }}
+{{- with .Values.nats.credentialsSecret }}{{ $parameters = append $parameters "credentials=/etc/provider/nats-credentials/credentials" }}{{ end }}
 {{- if .Values.nats.tlsSecret }}
-{{- $files = append $files "ca=/etc/provider/nats-tls/ca.crt" }}
+{{- $parameters = append $parameters "ca=/etc/provider/nats-tls/ca.crt" }}
 {{- if .Values.nats.tlsClientCertificate }}
-{{- $files = concat $files (list "cert=/etc/provider/nats-tls/tls.crt" "key=/etc/provider/nats-tls/tls.key") }}
+{{- $parameters = concat $parameters (list "cert=/etc/provider/nats-tls/tls.crt" "key=/etc/provider/nats-tls/tls.key") }}
 {{- end }}
 {{- end }}
-{{- if $files }}?{{ join "&" $files }}{{ end }}
+{{- if .Values.nats.tlsFirst }}{{ $parameters = append $parameters "tls_first=true" }}{{ end }}
+{{- if $parameters }}?{{ join "&" $parameters }}{{ end }}
 {{- end }}
 
 {{/* A variable, left out where its value is empty. Takes a list: name, value. */}}

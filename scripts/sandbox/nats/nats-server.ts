@@ -1,6 +1,6 @@
 /** NATS for tests: the real server where it is installed, else, for tests that ask for nothing special, one in this process. */
 import { CoreNatsServer } from './core-server.ts';
-import { findNatsServer, NatsServerProcess } from './server-process.ts';
+import { findNatsServer, natsServerVersion, NatsServerProcess } from './server-process.ts';
 import type { NatsServerProcessOptions } from './server-process.ts';
 
 export { NatsServerProcess };
@@ -12,6 +12,14 @@ const isInstalled = findNatsServer() !== undefined;
  * CI nothing is left out: the tests run, and fail.
  */
 export const withoutNatsServer = isInstalled || process.env['CI'] === 'true' ? false : 'nats-server is not installed';
+
+/** The same for tests that need a server of this version or a newer one, in CI too: `npm run test:cluster` runs them. */
+export function withoutNatsServerSince(major: number, minor: number): string | false {
+  const version = natsServerVersion();
+  if (version === undefined) return 'nats-server is not installed';
+  const isOlder = version[0] < major || (version[0] === major && version[1] < minor);
+  return isOlder && `nats-server is older than ${major}.${minor}`;
+}
 
 /** What both servers can do. */
 export interface TestNatsServer extends AsyncDisposable {

@@ -1,5 +1,5 @@
 /** The real `nats-server` as a process of its own, for as long as somebody needs it. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -17,6 +17,14 @@ export function findNatsServer(): string | undefined {
   return folders.map((folder) => join(folder, 'nats-server')).find((path) => existsSync(path));
 }
 
+/** Major and minor, as `[2, 9]`; undefined where it is not installed. */
+export function natsServerVersion(): [major: number, minor: number] | undefined {
+  const binary = findNatsServer();
+  if (binary === undefined) return undefined;
+  const [, major, minor] = /v(\d+)\.(\d+)/.exec(execFileSync(binary, ['--version'], { encoding: 'utf8' })) ?? [];
+  return [Number(major), Number(minor)];
+}
+
 export interface NatsServerProcessOptions {
   /** On 127.0.0.1; absent: any that is free, and the same one after a restart. */
   port?: number;
@@ -24,6 +32,8 @@ export interface NatsServerProcessOptions {
   configuration?: string;
   /** Whether it has JetStream, with its data in its own folder, where a restart finds it. */
   jetStream?: boolean;
+  /** Whether its configuration has `handshake_first`: then it greets nobody before that. */
+  tlsFirst?: boolean;
 }
 
 export class NatsServerProcess implements AsyncDisposable {
@@ -32,6 +42,7 @@ export class NatsServerProcess implements AsyncDisposable {
   readonly folder: string;
   #configuration: string;
   readonly #jetStream: boolean;
+  readonly #tlsFirst: boolean;
   #port: number | undefined;
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
@@ -43,6 +54,7 @@ export class NatsServerProcess implements AsyncDisposable {
     this.folder = folder;
     this.#configuration = options.configuration ?? '';
     this.#jetStream = options.jetStream ?? false;
+    this.#tlsFirst = options.tlsFirst ?? false;
     this.#port = options.port;
   }
 
@@ -150,7 +162,7 @@ export class NatsServerProcess implements AsyncDisposable {
       const port = await this.#readPort();
       if (port !== undefined) {
         this.#port = port;
-        await awaitGreeting(`127.0.0.1:${port}`, startTimeoutMs, signal);
+        if (!this.#tlsFirst) await awaitGreeting(`127.0.0.1:${port}`, startTimeoutMs, signal);
         return;
       }
       await delay(10);
