@@ -18,7 +18,7 @@ export interface ContainerFeed {
   readonly ready: Promise<void>;
   /** Whether the caches have had no sign of life of the cluster for too long to be believed. */
   readonly isCutOff: boolean;
-  /** The ids of all containers that exist in the caches, in no particular order. */
+  /** The ids of all containers that have a Deployment in the caches, one that is being deleted too, in no particular order. */
   ids(): Iterable<string>;
   /** The cached objects of one container; without a Deployment when it is gone, and then without Pods as well. */
   observe(containerId: string): ObservedReachableContainer;

@@ -13,7 +13,7 @@ import { Debouncer } from './debouncer.ts';
 const deletedRepeats = 2;
 
 /** Deleted containers whose repeats are still to come. Past this the oldest are not repeated. */
-const maxDeletedKept = 100_000;
+const defaultMaxDeletedKept = 100_000;
 
 /** Resyncs are at least this far apart, whatever the period: each lists everything in the cluster. */
 const minResyncPeriodMs = 1_000;
@@ -46,6 +46,8 @@ export interface ReporterOptions {
   resyncPeriodMs: number;
   /** Whether what was put a while ago has reached somebody: as long as it has not, deletions are not forgotten. Absent: always. */
   mayForget?: () => boolean;
+  /** Deleted containers that are remembered; absent: 100,000. Those whose Deployment a finalizer still holds come on top. */
+  maxDeletedKept?: number;
   log: Logger;
   clock: Clock;
 }
@@ -65,7 +67,7 @@ interface ReportState {
 export class StatusReporter {
   readonly #options: ReporterOptions;
   readonly #states = new Map<string, ReportState>();
-  /** Ids of those in state that were reported as deleted, in the order of that. */
+  /** Ids of those in state that were reported as deleted and are to be repeated, in the order of that. */
   readonly #deleted = new Set<string>();
   readonly #windows: Debouncer;
   readonly #stop = new AbortController();
@@ -200,7 +202,9 @@ export class StatusReporter {
   #look(containerId: string): void {
     if (this.#windows.isOpen(containerId)) return;
     const change = this.#observe(containerId);
-    if (change !== undefined && this.#differs(change)) this.#windows.open(containerId);
+    if (change === undefined) return;
+    if (this.#differs(change)) this.#windows.open(containerId);
+    else if (change.status === 'DELETED' && !this.#deleted.has(containerId)) this.#forget(containerId);
   }
 
   /** What was true a while ago is not repeated: the next comparison that succeeds does that. */
@@ -272,16 +276,21 @@ export class StatusReporter {
   #keepDeleted(containerId: string, state: ReportState): void {
     state.repeatsLeft = deletedRepeats;
     this.#deleted.add(containerId);
-    if (this.#deleted.size <= maxDeletedKept) return;
+    if (this.#deleted.size <= (this.#options.maxDeletedKept ?? defaultMaxDeletedKept)) return;
     const [oldest] = this.#deleted;
     if (oldest !== undefined) this.#forget(oldest);
   }
 
-  /** While a finalizer still holds the Deployment, the container must not look like a new one. */
+  /**
+   * Repeats no more. While a finalizer still holds the Deployment, the container must not look like a new one: what is known
+   * of it goes with the Deployment.
+   */
   #forget(containerId: string): void {
-    if (this.#options.source.observe(containerId).deployment !== undefined) return;
     this.#deleted.delete(containerId);
-    this.#states.get(containerId)?.cancelLook?.();
+    const state = this.#states.get(containerId);
+    if (state !== undefined) state.repeatsLeft = 0;
+    if (this.#options.source.observe(containerId).deployment !== undefined) return;
+    state?.cancelLook?.();
     this.#states.delete(containerId);
   }
 }

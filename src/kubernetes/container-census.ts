@@ -39,7 +39,7 @@ export function containerCensus(
         const page = await api.list('deployments', query, { signal });
         for (const { metadata } of page.items) {
           const id = metadata?.labels?.[instanceIdLabel];
-          if (id !== undefined) ids.add(id);
+          if (id !== undefined && metadata?.deletionTimestamp === undefined) ids.add(id);
         }
         continueToken = page.continueToken;
       } while (continueToken !== undefined);

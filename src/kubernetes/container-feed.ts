@@ -15,7 +15,7 @@ export function containerFeed(caches: WatchCaches, view: ViewSettings, resync: C
     get isCutOff() {
       return caches.isCutOff;
     },
-    ids: () => caches.index.ids,
+    ids: () => caches.deploymentIds(),
     observe: (containerId) => observeReachable(caches.index.objects(containerId), view),
     resync,
   };

@@ -23,7 +23,7 @@ const endpoints: [ContainerEndpoint, ContainerEndpoint] = [
 ];
 
 /** A reporter of which `changes` holds each report and `reported` its `id status`, with the time of it in milliseconds since the start. */
-function reporterOf({ debounceMs = 500, resyncPeriodMs = 10 * minute } = {}) {
+function reporterOf({ debounceMs = 500, resyncPeriodMs = 10 * minute, maxDeletedKept = 100_000 } = {}) {
   const clock = new ManualClock();
   const startedAt = clock.now();
   const source = new MemorySource();
@@ -41,6 +41,7 @@ function reporterOf({ debounceMs = 500, resyncPeriodMs = 10 * minute } = {}) {
     },
     debounceMs,
     resyncPeriodMs,
+    maxDeletedKept,
     log: pino({ level: 'warn' }, { write: (line: string) => warnings.push(line) }),
     clock,
   });
@@ -358,6 +359,42 @@ await t.test('reports a Deployment that a finalizer holds as deleted, and repeat
   source.delete('a');
   await clock.advance(100 * minute);
   t.equal(reported.length, 3);
+  reporter.stop();
+});
+
+await t.test('reports a Deployment as deleted that was being deleted before the start', async (t) => {
+  const { clock, source, reported, reporter } = reporterOf();
+  source.set('a', { deployment: deployment({ deletedAt: clock.now() }), pods: [pod()] });
+  reporter.start();
+  source.becomeReady();
+  await clock.advance(minute);
+  t.strictSame(reported, ['a DELETED']);
+  t.ok(reporter.knows('a'));
+  reporter.stop();
+});
+
+await t.test('repeats no more deletions than its bound, though a finalizer holds the oldest ones', async (t) => {
+  const { clock, source, reported, reporter } = await started({ maxDeletedKept: 3 });
+  const held = ['held-1', 'held-2'];
+  for (const id of held) source.set(id, { deployment: deployment({ deletedAt: clock.now() }), pods: [] });
+  for (let id = 0; id < 10; id++) {
+    source.setPhase(`c${id}`, 'Running');
+    await clock.advance(1_000);
+    source.delete(`c${id}`);
+    await clock.advance(1_000);
+  }
+  for (const id of held) source.set(id, { deployment: deployment({ deletedAt: clock.now() }), pods: [pod()] });
+  await clock.advance(minute);
+  const before = reported.length;
+  t.equal(reported.filter((report) => report === 'held-1 DELETED').length, 1, 'no new container');
+  await clock.advance(10 * minute);
+  t.strictSame(reported.slice(before).sort(), ['c7 DELETED', 'c8 DELETED', 'c9 DELETED']);
+  t.ok(held.every((id) => reporter.knows(id)));
+  for (const id of held) source.delete(id);
+  t.notOk(
+    held.some((id) => reporter.knows(id)),
+    'nothing is kept of them once they are gone',
+  );
   reporter.stop();
 });
 

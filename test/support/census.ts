@@ -29,6 +29,7 @@ export class SourceCensus implements ContainerCensus {
   async listIds(): Promise<ReadonlySet<string>> {
     await this.onList();
     if (this.isAway) throw new Error('the cluster is away');
-    return new Set(this.#source.ids());
+    const exists = (id: string) => this.#source.observe(id).deployment?.deletedAt === undefined;
+    return new Set([...this.#source.ids()].filter(exists));
   }
 }

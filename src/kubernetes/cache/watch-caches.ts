@@ -105,6 +105,11 @@ export class WatchCaches {
     return Object.fromEntries(stats) as Record<CachedKind, CacheStats>;
   }
 
+  /** The ids of all containers that have a Deployment, one that is being deleted too. */
+  deploymentIds(): Iterable<string> {
+    return this.#caches.deployments.store.containerIds();
+  }
+
   /** Calls back with the id of every container of which an object changed. Returns the function that ends it. */
   onChange(listener: (containerId: string) => void): () => void {
     this.#listeners.add(listener);

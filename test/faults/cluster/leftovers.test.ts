@@ -3,6 +3,7 @@ import { withPorts } from '../../support/base-spec.ts';
 import { createContainer, deleteContainer, listIds, readContainer, readStatusCode } from '../../support/containers.ts';
 import { healed } from '../../support/faults.ts';
 import { eventually } from '../../support/kubernetes.ts';
+import { startRealNatsServer, withoutNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import { startSystem } from '../../support/system.ts';
 import type { System } from '../../support/system.ts';
 
@@ -66,6 +67,7 @@ t.test('what is left of a deleted container', async (t) => {
     await using newcomer = await system.addProvider({ SP_NAME: 'newcomer' });
     await listIds(newcomer.client);
     t.equal(await readStatusCode(newcomer.client, 'held'), 404, 'for one that starts meanwhile, too');
+    await events.waitFor('held', ({ source, data }) => source.endsWith('/newcomer') && data.status === 'DELETED');
     await healed(system);
     t.ok((await workloads.one('deployments', 'held')).metadata.deletionTimestamp, 'it is still there');
 
@@ -79,6 +81,28 @@ t.test('what is left of a deleted container', async (t) => {
     await healed(system, { provider: newcomer, name: 'newcomer' });
   });
 });
+
+t.test(
+  'a container that was deleted while no provider ran, and that a finalizer still holds, is told as deleted',
+  { skip: withoutNatsServer },
+  async (t) => {
+    await using nats = await startRealNatsServer({ jetStream: true });
+    await using system = await startSystem({ nats, env: { SP_NATS_KV_BUCKET: 'reported' } });
+    const { client, events, provider, workloads } = system;
+    await createContainer(client, 'held');
+    const { id } = await events.waitFor('held', 'RUNNING');
+    await provider.kill();
+    await workloads.patch('deployments', 'dcm-held', hold);
+    await workloads.delete('deployments', 'dcm-held');
+    await using later = await system.addProvider({ SP_NAME: 'later', SP_NATS_KV_BUCKET: 'reported' });
+    const { msg, remembered } = await later.logged(({ msg }) => msg.startsWith('compared what was reported'));
+    t.ok(msg);
+    t.equal(remembered, 1, `its key is read, which the event ${id} left behind`);
+    await events.waitFor('held', 'DELETED');
+    await workloads.patch('deployments', 'dcm-held', release);
+    await healed(system, { provider: later, name: 'later' });
+  },
+);
 
 async function createCode({ client }: System, id: string): Promise<number> {
   return (await client.POST('/containers', { params: { query: { id } }, body: { spec } })).response.status;
