@@ -231,7 +231,8 @@ export interface components {
     };
     /**
      * @description What is to run. Every object in it is open: fields that are not described here are kept and come back as they
-     *     were sent. No member may be more than 500 levels deep.
+     *     were sent, numbers with all their digits and in their form (`12345678901234567890`, `1.0`, `1e400`). No member
+     *     may be more than 500 levels deep.
      */
     ContainerSpec: {
       /** @enum {string} */
@@ -786,7 +787,7 @@ export interface components {
         'application/problem+json': components['schemas']['Problem'];
       };
     };
-    /** @description The body is not `application/json`. */
+    /** @description The body is not `application/json`, or has a `Content-Encoding`. */
     UnsupportedMediaType: {
       headers: {
         [name: string]: unknown;
@@ -974,7 +975,8 @@ export interface operations {
         'application/json': {
           /**
            * @description What is to run. Every object in it is open: fields that are not described here are kept and come back as they
-           *     were sent. No member may be more than 500 levels deep.
+           *     were sent, numbers with all their digits and in their form (`12345678901234567890`, `1.0`, `1e400`). No member
+           *     may be more than 500 levels deep.
            */
           spec: {
             /** @enum {string} */

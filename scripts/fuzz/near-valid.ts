@@ -1,6 +1,8 @@
 /** Requests that are valid, and requests that are but for a little: what people and programs get wrong. */
 import fc from 'fast-check';
+import { parseExactly } from '../../src/containers/json.ts';
 
+/** Numbers may be `JSON.rawJSON`, which `structuredClone` refuses: see `copyOf`. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
 export interface NearValidRequest {
@@ -47,12 +49,29 @@ const labelKey = fc.oneof(
   fc.tuple(label(40), labelName).map(([prefix, name]) => `${prefix}.example/${name}`),
 );
 const text = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 20 }), fc.string({ unit: 'binary', maxLength: 20 }));
+const digits = (maxLength: number) =>
+  fc.string({ unit: fc.constantFrom(...Array.from('00123456789')), minLength: 1, maxLength, size: 'max' });
+
+/** Numbers in all their forms, most of them such as a double does not give back. */
+export const writtenNumbers: fc.Arbitrary<Json> = fc
+  .tuple(
+    fc.constantFrom('', '-'),
+    digits(24).map((whole) => whole.replace(/^0+(?=.)/, '')),
+    fc.option(digits(20), { nil: undefined }),
+    fc.option(fc.stringMatching(/^[eE][+-]?[0-9]{1,3}$/), { nil: undefined, freq: 3 }),
+  )
+  .map(
+    ([sign, whole, fraction, exponent = '']) =>
+      `${sign}${whole}${fraction === undefined ? '' : `.${fraction}`}${exponent}`,
+  )
+  .map((text) => parseExactly(text) as Json);
+
 /** Fields that the document does not describe: they must come back as they were sent. */
 const extras = fc.dictionary(
   fc
     .oneof(label(8), fc.constantFrom('__proto', 'constructor', 'toString', '', ' ', 'é', 'a/b', 'a~b'))
     .map((name) => `x-${name}`),
-  fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>,
+  fc.oneof(fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>, writtenNumbers, fc.array(writtenNumbers)),
   { maxKeys: 2 },
 );
 
@@ -153,7 +172,12 @@ function rangeOf(amounts: { count: number; unit: keyof typeof mebibytes }[]): Js
 
 /** As it is after a journey through JSON: without negative zeros and special prototypes. */
 function plain(value: unknown): JsonObject {
-  return JSON.parse(JSON.stringify(value)) as JsonObject;
+  return copyOf(value) as JsonObject;
+}
+
+/** With numbers as they were written. */
+export function copyOf(value: unknown): Json {
+  return parseExactly(JSON.stringify(value)) as Json;
 }
 
 const post = (target: string, body: string, headers: Record<string, string> = {}): NearValidRequest => ({
@@ -345,7 +369,7 @@ const oddValue: fc.Arbitrary<Json> = fc.oneof(
 
 /** One edit at the place that `at` picks among all members of the document. */
 function broken(document: Json, { at, how, value }: Edit): Json {
-  const copy = structuredClone(document);
+  const copy = copyOf(document);
   const places = [...placesIn(copy)];
   const place = places[at % places.length];
   if (place === undefined) return value;
@@ -364,7 +388,7 @@ interface Place {
 }
 
 function* placesIn(value: Json): Generator<Place> {
-  if (typeof value !== 'object' || value === null) return;
+  if (typeof value !== 'object' || value === null || JSON.isRawJSON(value)) return;
   for (const name of Object.keys(value)) {
     yield { holder: value, name };
     yield* placesIn(get(value, name));

@@ -1,6 +1,8 @@
 /** Sends near-valid requests as a client does and judges the answers: against the document, and against what was sent. */
 import { isDeepStrictEqual } from 'node:util';
 import { conformingFetch } from '../contract/conformance.ts';
+import { parseExactly } from '../../src/containers/json.ts';
+import { copyOf } from './near-valid.ts';
 import type { Json, NearValidRequest } from './near-valid.ts';
 
 interface CreatedContainer {
@@ -69,8 +71,8 @@ async function visit(base: string, request: NearValidRequest, options: VisitOpti
     throw new Error(`is valid, and was answered ${response.status}: ${text}`);
   if (faultAt !== undefined) checkOnlyFault(faultAt, response.status, text);
   if (response.status !== 201 && !(checksOnly && response.status === 200)) return;
-  const created = JSON.parse(text) as CreatedContainer;
-  const sent = (JSON.parse(body ?? '') as { spec: Json }).spec;
+  const created = parseExactly(text) as CreatedContainer;
+  const sent = (parseExactly(body ?? '') as { spec: Json }).spec;
   checkSpec(created, sent);
   if (checksOnly) return;
   if (headers['idempotency-key'] !== undefined) await checkRepeats(created, sent, send);
@@ -105,7 +107,7 @@ async function checkRepeats(
   const text = await again.text();
   const isReplay = again.status === 201 && again.headers.get('idempotency-replayed') === 'true';
   if (!isReplay) throw new Error(`was sent again, and was answered ${again.status}, not replayed: ${text}`);
-  const repeated = JSON.parse(text) as CreatedContainer;
+  const repeated = parseExactly(text) as CreatedContainer;
   if (repeated.id !== id) throw new Error(`was sent again, and made ${repeated.id} beside ${id}`);
   checkSpec(repeated, sent);
   const other = await send(JSON.stringify({ spec: { ...(sent as object), 'x-other': 1 } }));
@@ -120,7 +122,7 @@ function checkSpec({ spec }: CreatedContainer, sent: Json): void {
 async function checkLifeOf(url: string, sent: Json): Promise<void> {
   const read = await conformingFetch(url);
   if (read.status !== 200) throw new Error(`a read after 201 was answered ${read.status}`);
-  checkSpec((await read.json()) as CreatedContainer, sent);
+  checkSpec(parseExactly(await read.text()) as CreatedContainer, sent);
   const deletion = await conformingFetch(url, { method: 'DELETE' });
   if (deletion.status !== 204) throw new Error(`a delete after 201 was answered ${deletion.status}`);
   const gone = await conformingFetch(url);
@@ -129,7 +131,7 @@ async function checkLifeOf(url: string, sent: Json): Promise<void> {
 
 /** Without the fields that are the provider's, and with the one way to say that there is nothing. */
 function withoutReadOnly(value: Json): Json {
-  const spec = structuredClone(value) as { metadata: Record<string, Json>; network?: Record<string, Json> };
+  const spec = copyOf(value) as { metadata: Record<string, Json>; network?: Record<string, Json> };
   delete spec.metadata['namespace'];
   if (spec.network !== undefined) {
     delete spec.network['ip'];

@@ -6,7 +6,7 @@ import { posix } from 'node:path';
 import type { ContainerSpec } from './container.ts';
 import { maxViolations } from './errors.ts';
 import type { Violation } from './errors.ts';
-import { arrayOf, escapePointer, findRepetitions, objectOf } from './json.ts';
+import { arrayOf, escapePointer, findRepetitions, isObject, objectOf } from './json.ts';
 import type { Json } from './json.ts';
 import { labelKeyViolation, labelValueViolation } from './label-syntax.ts';
 import { memoryBytes } from './units.ts';
@@ -103,7 +103,7 @@ export function unknownHints(spec: unknown): string[] {
 /** The hints for Kubernetes in a valid spec; absent where there are none, or where there is no object in their place. */
 export function kubernetesHints(spec: ContainerSpec): KubernetesHints | undefined {
   const hints: unknown = spec.provider_hints?.kubernetes;
-  return isObject(hints) ? (hints as KubernetesHints) : undefined;
+  return isObject(hints) ? hints : undefined;
 }
 
 function hintsOf(spec: Json): Json {
@@ -257,8 +257,4 @@ function findMountPathViolations(path: unknown, pointer: string): Violation[] {
     return [{ detail: 'must not be the root of the file system', pointer }];
   }
   return segments.includes('..') ? [{ detail: 'must not have ".." in it', pointer }] : [];
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { ContainerSpec } from './container.ts';
+import { isObject } from './json.ts';
 
 /** What a container keeps of the request that made it. Hexadecimal. */
 export interface IdempotencyRecord {
@@ -65,10 +66,10 @@ function isEqual(a: string, b: string): boolean {
   return kept.length === asked.length && timingSafeEqual(kept, asked);
 }
 
-/** JSON whose members are in the order of their names (RFC 8785), so that the order in which they were sent is nothing. */
+/** JSON whose members are in the order of their names (RFC 8785), so that the order in which they were sent is nothing; numbers as they were sent. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_name, member: unknown) => {
-    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
+    if (!isObject(member)) return member;
     return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
 }

@@ -19,7 +19,7 @@ const healthId = 'health';
 const memoryLimit = 1n << 63n;
 const maxCores = 1_000_000;
 /**
- * Levels of arrays and objects below a member of the spec: `JSON.stringify` takes room on the stack for each, and a
+ * Levels of arrays and objects below a member: `JSON.stringify` takes room on the stack for each, and a
  * container that cannot be written as JSON could be neither kept nor listed.
  */
 const maxDepth = 500;
@@ -27,6 +27,12 @@ const maxDepth = 500;
 /** Violations of an id that a client chose; `id` as it was sent, absent where it chose none. */
 export function findIdViolations(id: unknown): Violation[] {
   return id === healthId ? [{ detail: `must not be "${healthId}", which is a path of its own`, parameter: 'id' }] : [];
+}
+
+/** Violations of a body that is to have a `spec`, as it was sent, `maxViolations` of the spec at most. */
+export function findBodyViolations(body: unknown, policy: HintPolicy): Violation[] {
+  const { spec, ...others } = objectOf(body);
+  return [...findSpecViolations(spec, policy), ...findDepthViolations(others, '')];
 }
 
 /** Violations of `spec` as it was sent, `maxViolations` at most, with pointers into the body that it is a member of. */
@@ -46,7 +52,7 @@ const rules: readonly Rule[] = [
   findEnvironmentViolations,
   findPortViolations,
   findTextViolations,
-  findDepthViolations,
+  (spec) => findDepthViolations(spec, '/spec'),
   findHintViolations,
 ];
 
@@ -146,12 +152,12 @@ function* malformedTexts(values: readonly unknown[], pointerOf: (index: number) 
   }
 }
 
-function findDepthViolations(spec: Json): Violation[] {
-  return Object.keys(spec)
-    .filter((name) => isDeeperThan(maxDepth, spec[name]))
+function findDepthViolations(parent: Json, pointer: string): Violation[] {
+  return Object.keys(parent)
+    .filter((name) => isDeeperThan(maxDepth, parent[name]))
     .map((name) => ({
       detail: `must not be more than ${maxDepth} levels deep`,
-      pointer: `/spec/${escapePointer(name)}`,
+      pointer: `${pointer}/${escapePointer(name)}`,
     }));
 }
 

@@ -1,6 +1,14 @@
 /** Bodies: JSON, or none. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hasInexactNumbers } from '../containers/json.ts';
 import { RequestError } from './problem.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The text of a body with numbers that `body` does not have as they were written; absent where it has them all so. */
+    exactBody?: string;
+  }
+}
 
 const jsonType = /^application\/json\s*(?:;|$)/i;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -16,10 +24,11 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       delete headers['content-type'];
     done();
   });
+  app.decorateRequest('exactBody');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      done(null, parseJson(body as Buffer));
+      done(null, parseJson(body as Buffer, request));
     } catch (error) {
       done(error as Error);
     }
@@ -40,17 +49,20 @@ export function acceptJsonOnly(app: FastifyInstance): void {
  * the body is about to be read, and not when what was announced is refused. HTTP/1.0 knows no such answer.
  */
 export function inviteBody(
-  { headers, raw }: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply,
   _payload: unknown,
   done: (error?: Error) => void,
 ): void {
+  const { headers, raw } = request;
+  const encoding = contentEncoding(request);
   const length = headers['content-length'];
   const isChunked = headers['transfer-encoding'] !== undefined;
   const isEmpty = !isChunked && Number(length ?? 0) === 0;
   // A body that is too large is refused by its length before it is read.
   if (headers.expect === undefined || isEmpty || Number(length) > maxBodyBytes) done();
   else if (headers['content-type'] === undefined && !isChunked) done(otherType());
+  else if (encoding !== undefined && !isChunked) done(encoded(encoding));
   else {
     if (raw.httpVersion !== '1.0') reply.raw.writeContinue();
     done();
@@ -61,14 +73,32 @@ function otherType(): RequestError {
   return new RequestError(415, 'The body must be application/json.');
 }
 
+/** Absent where the body is sent as it is. */
+function contentEncoding({ headers }: FastifyRequest): string | undefined {
+  const encoding = headers['content-encoding']?.trim() ?? '';
+  return encoding === '' || /^identity$/i.test(encoding) ? undefined : encoding;
+}
+
+/** Names the encoding, cut to what a client needs to know it by. */
+function encoded(encoding: string): RequestError {
+  return new RequestError(415, `The body must not have the content encoding ${encoding.slice(0, 63)}.`, {
+    'accept-encoding': 'identity',
+  });
+}
+
 /**
  * The value as it was sent: members named `__proto__` or `constructor` are members like others, as long as nobody assigns
  * them. Bytes that are no UTF-8 are refused, since what came back would not be what was sent. Undefined for no bytes.
  */
-function parseJson(body: Buffer): unknown {
+function parseJson(body: Buffer, request: FastifyRequest): unknown {
   if (body.length === 0) return undefined;
+  const encoding = contentEncoding(request);
+  if (encoding !== undefined) throw encoded(encoding);
   try {
-    return JSON.parse(utf8.decode(body));
+    const text = utf8.decode(body);
+    const value: unknown = JSON.parse(text);
+    if (hasInexactNumbers(text)) request.exactBody = text;
+    return value;
   } catch {
     throw new RequestError(400, 'The body is not valid JSON in UTF-8.');
   }

@@ -10,7 +10,7 @@ import type { Violation } from '../containers/errors.ts';
 import { findPageTokenViolations } from '../containers/page-token.ts';
 import { unknownHints } from '../containers/hints.ts';
 import type { HintPolicy } from '../containers/hints.ts';
-import { findIdViolations, findSpecViolations } from '../containers/rules.ts';
+import { findBodyViolations, findIdViolations } from '../containers/rules.ts';
 import { withinPage } from './list-bytes.ts';
 import type { Rules } from './request-validation.ts';
 
@@ -99,7 +99,7 @@ export function createRules({ hintPolicy }: Pick<HandlerOptions, 'hintPolicy'>):
     CreateContainer: ({ query, body, raw }) => [
       ...(member(query, 'validate_only') === 'true' ? [] : findKeyViolations(raw.headersDistinct['idempotency-key'])),
       ...findIdViolations(member(query, 'id')),
-      ...findSpecViolations(member(body, 'spec'), hintPolicy),
+      ...findBodyViolations(body, hintPolicy),
     ],
   };
 }

@@ -2,6 +2,7 @@
 import type { ValidateFunction } from 'ajv';
 import { InvalidArgumentError, maxViolations } from '../containers/errors.ts';
 import type { Violation } from '../containers/errors.ts';
+import { isObject, parseExactly } from '../containers/json.ts';
 import { parseInteger } from '../containers/units.ts';
 import { readOnlyPaths, withoutReadOnly } from './document.ts';
 import type { Parameter, ResolvedOperation, Schema } from './document.ts';
@@ -22,6 +23,8 @@ export interface ArrivedRequest {
   params: unknown;
   query: unknown;
   body: unknown;
+  /** The text of the body where its numbers are not all in `body` as they were written. */
+  exactBody?: string | undefined;
   raw: { headersDistinct: NodeJS.Dict<string[]> };
 }
 
@@ -34,7 +37,7 @@ type Reader = (request: ArrivedRequest, violations: Violation[], broken: readonl
 /**
  * The one function that validates the requests of an operation. What it gives has parameters typed, with their defaults
  * and without unknown ones, and the body as it was sent but for read-only members; these are taken out of the body that
- * arrived before anything looks at it.
+ * arrived before anything looks at it. Numbers that the schema does not describe keep their digits and their form.
  *
  * It throws an InvalidArgumentError with the violations of all parts, broken rules included, those of parameters first.
  */
@@ -49,7 +52,7 @@ export function compileRequestValidation(
   const readBody = compileBody(compile, operation);
   const readOnly = readOnlyPaths(bodySchemaOf(operation) ?? {});
   return (request) => {
-    for (const path of readOnly) removeMember(request.body, path);
+    removeMembers(request.body, readOnly);
     const broken = (rules?.(request) ?? []).slice(0, maxViolations);
     const violations: Violation[] = [];
     const params = readParams(request, violations, broken);
@@ -58,6 +61,8 @@ export function compileRequestValidation(
     violations.push(...broken.filter(({ parameter }) => parameter !== undefined));
     const body = readBody(request, violations, broken);
     if (violations.length > 0) throw new InvalidArgumentError(undefined, firstOfEachPlace(violations));
+    // A request may wait for long: what it holds meanwhile, it holds once.
+    Object.assign(request, { body, exactBody: undefined });
     return { params, query, headers, body };
   };
 }
@@ -116,8 +121,14 @@ function compileBody(compile: CompileSchema, operation: ResolvedOperation): Read
   const declared = bodySchemaOf(operation);
   if (!declared) return () => undefined;
   const schema = withoutReadOnly(declared);
+  const readOnly = readOnlyPaths(declared);
   const validate = compile(`${operation.operationId} body`, schema);
-  return ({ body }, violations, broken) => {
+  const readExactly = (text: string) => {
+    const exact = withNumbersOf(schema, parseExactly(text));
+    removeMembers(exact, readOnly);
+    return exact;
+  };
+  return ({ body, exactBody }, violations, broken) => {
     if (body === undefined) {
       if (operation.requestBody?.required) violations.push({ detail: 'is required', pointer: '' });
       return undefined;
@@ -126,7 +137,7 @@ function compileBody(compile: CompileSchema, operation: ResolvedOperation): Read
       ...(validate(body) ? [] : errorsOf(validate)),
       ...broken.filter(({ pointer }) => pointer !== undefined),
     ];
-    if (found.length === 0) return keepDeclared(body, schema);
+    if (found.length === 0) return keepDeclared(exactBody === undefined ? body : readExactly(exactBody), schema);
     violations.push(...inDocumentOrder(firstOfEachPlace(found), body, schema));
     return undefined;
   };
@@ -142,14 +153,26 @@ function errorsOf(validate: ValidateFunction) {
     .map(violationOf);
 }
 
-function removeMember(body: unknown, path: readonly string[]): void {
-  let parent = body;
-  for (const name of path.slice(0, -1)) parent = isObject(parent) ? parent[name] : undefined;
-  if (isObject(parent)) Reflect.deleteProperty(parent, path.at(-1)!);
+function removeMembers(body: unknown, paths: readonly (readonly string[])[]): void {
+  for (const path of paths) {
+    let parent = body;
+    for (const name of path.slice(0, -1)) parent = isObject(parent) ? parent[name] : undefined;
+    if (isObject(parent)) Reflect.deleteProperty(parent, path.at(-1)!);
+  }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
+/** A valid value, altered so that numbers which the schema describes are numbers: of all others it has the text. */
+function withNumbersOf(schema: Schema | undefined, value: unknown): unknown {
+  if (schema === undefined) return value;
+  if (JSON.isRawJSON(value)) return (schema.type ?? schema.oneOf) ? Number(value.rawJSON) : value;
+  if (Array.isArray(value)) return value.map((item) => withNumbersOf(schema.items, item));
+  if (!isObject(value)) return value;
+  const { properties = {}, additionalProperties: others } = schema;
+  for (const name of Object.keys(value)) {
+    const described = Object.hasOwn(properties, name) ? properties[name] : others;
+    if (typeof described === 'object') value[name] = withNumbersOf(described, value[name]);
+  }
+  return value;
 }
 
 /** Drops the unknown members of a body whose schema does not say that it is open; deeper ones are of the client's concern. */

@@ -44,6 +44,28 @@ t.test('reading and listing', async (t) => {
     t.same(withoutIp(containers.find(({ id }) => id === 'lossless')!), expected);
   });
 
+  await t.test(
+    'gives back numbers of unknown fields as they were written, in reads, lists and the answer',
+    async (t) => {
+      const exact = '[12345678901234567890,1.0,1e400,-0,0.10,{"y":1E-7}]';
+      const body = JSON.stringify({ spec: containerSpec({ 'x-numbers': JSON.rawJSON('0') }) });
+      const collection = `${system.provider.url}/api/v1alpha1/containers`;
+      const created = await fetch(`${collection}?id=numbers`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: body.replace('"x-numbers":0', `"x-numbers":${exact}`),
+      });
+      t.equal(created.status, 201);
+      for (const answer of [
+        created,
+        await fetch(`${collection}/numbers`),
+        await fetch(`${collection}?max_page_size=1000`),
+      ]) {
+        t.match(await answer.text(), `"x-numbers":${exact}`);
+      }
+    },
+  );
+
   await t.test('shows the address of the Pod once it runs, and a later update_time', async (t) => {
     const created = await createContainer(client, 'addressed');
     await events.waitFor('addressed', 'RUNNING');

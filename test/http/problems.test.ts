@@ -141,6 +141,23 @@ test('bodies that are not what they should be', (t) =>
     'a form': [withBody('Content-Type: application/x-www-form-urlencoded\r\n', 'a=b'), { status: 415 }],
     'a type that is none': [withBody('Content-Type: json\r\n', '{}'), { status: 415 }],
     'no type': [withBody('', '{}'), { status: 415 }],
+    'a body that is encoded': [
+      withBody(`${json}Content-Encoding: gzip\r\n`, 'gz'),
+      { status: 415, detail: /content encoding gzip/ },
+    ],
+    'a body that is encoded twice, in chunks': [
+      message(
+        `POST ${base}`,
+        `${json}Content-Encoding: br\r\nContent-Encoding: deflate\r\nTransfer-Encoding: chunked\r\n`,
+        '1\r\nx\r\n0\r\n\r\n',
+      ),
+      { status: 415, detail: /content encoding br, deflate/ },
+    ],
+    'a body that says that it is not encoded': [
+      withBody(`${json}Content-Encoding: Identity\r\n`, '{'),
+      { status: 400, detail: /not valid JSON/ },
+    ],
+    'an empty body that says that it is encoded': [withBody(`${json}Content-Encoding: gzip\r\n`, ''), { status: 400 }],
     'more than 200 KiB announced': [
       message(`POST ${base}`, `${json}Content-Length: ${200 * 1024 + 1}\r\n`, '{'),
       { status: 413 },
@@ -256,6 +273,10 @@ test('nobody is invited to send a body that will not be read', async (t) => {
     'a method that the path does not have': [expecting(`PUT ${base}`, `${json}Content-Length: 2\r\n`), 405],
     'a body that is announced as too large': [expecting(`POST ${base}`, `${json}Content-Length: 204801\r\n`), 413],
     'a body of another type': [expecting(`POST ${base}`, 'Content-Type: text/plain\r\nContent-Length: 2\r\n'), 415],
+    'a body that is encoded': [
+      expecting(`POST ${base}`, `${json}Content-Encoding: gzip\r\nContent-Length: 2\r\n`),
+      415,
+    ],
     'an operation without a body': [expecting(`GET ${base}/health`, 'Content-Length: 2\r\n'), 200],
     'no body': [expecting(`POST ${base}`, `${json}Content-Length: 0\r\n`), 400],
   };

@@ -1,6 +1,7 @@
 /** Random specs that are valid, small ones and such as reach the limits of what is allowed. */
 import fc from 'fast-check';
 import type { Schemas } from '../../generated/client.ts';
+import { writtenNumbers } from '../../scripts/fuzz/near-valid.ts';
 
 const inner = Array.from('abcdefghijklmnopqrstuvwxyz0123456789');
 const dnsLabel = (maxLength: number) =>
@@ -24,7 +25,7 @@ const unknownMembers = fc.dictionary(
   fc
     .string({ unit: fc.constantFrom(...inner, ...Array.from('~/ é')), minLength: 1, maxLength: 8 })
     .map((name) => `x-${name}`),
-  fc.jsonValue({ maxDepth: 2 }),
+  fc.oneof(fc.jsonValue({ maxDepth: 2 }), writtenNumbers, fc.array(writtenNumbers)),
   { maxKeys: 2 },
 );
 

@@ -4,6 +4,7 @@
  * every ReplicaSet, and the Pod template has them anyway.
  */
 import type { ContainerPort, ContainerService, ContainerSpec } from '../../containers/container.ts';
+import { hasInexactNumbers, isObject, parseExactly } from '../../containers/json.ts';
 import { cpuFromQuantity, memoryFromQuantity } from '../../containers/units.ts';
 
 export function encodeSpec(spec: ContainerSpec): string {
@@ -41,7 +42,7 @@ export function decodeSpec(annotation: string, values: ReadonlyMap<string, strin
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return hasInexactNumbers(text) ? parseExactly(text) : JSON.parse(text);
   } catch {
     return undefined;
   }
@@ -61,10 +62,6 @@ function hasObjects(parent: unknown, member: string): boolean {
   if (!isObject(parent)) return false;
   const list = parent[member];
   return list === undefined || (Array.isArray(list) && list.every(isObject));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The fields of a Deployment that was made without our annotation, as the reference provider's are. */

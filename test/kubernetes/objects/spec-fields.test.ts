@@ -16,7 +16,7 @@ import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { specAnnotation } from '../../../src/kubernetes/objects/identity.ts';
 import { buildServices, projectService } from '../../../src/kubernetes/objects/service.ts';
-import { nearValidRequests } from '../../../scripts/fuzz/near-valid.ts';
+import { copyOf, nearValidRequests } from '../../../scripts/fuzz/near-valid.ts';
 import { containerSpecs } from '../../support/container-specs.ts';
 
 const identity = { id: 'web', incarnation: 'bcdfghjklm', namespace: 'containers' };
@@ -118,7 +118,7 @@ function pairThatDiffers(field: string): [ContainerSpec, ContainerSpec] | undefi
 
 function replaceFirst(value: unknown, [step, ...rest]: string[], replacement: unknown): unknown {
   if (step === undefined) return replacement;
-  const copy = structuredClone(value) as Record<string, unknown>;
+  const copy = copyOf(value) as Record<string, unknown>;
   const names = step === any ? Object.keys(copy) : [step];
   const name = names.find((one) => rest.length === 0 || valuesAt(copy[one], `/${rest.join('/')}`).length > 0)!;
   copy[name] = replaceFirst(copy[name], rest, replacement);
