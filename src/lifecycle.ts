@@ -1,6 +1,6 @@
 /** The parts of the process: started in order, stopped in reverse, whatever becomes of one of them. */
 import type { Logger } from 'pino';
-import { callWithin, sleep } from './time.ts';
+import { sleep } from './time.ts';
 
 /**
  * What is asked about the process, as Kubernetes' own components name it: `livez` fails where only a restart helps, `readyz`
@@ -73,11 +73,11 @@ export async function stopParts(parts: readonly Part[], withinMs: number, log: L
 }
 
 async function stopPart(part: Part, withinMs: number, log: Logger): Promise<void> {
-  const bound = { ms: withinMs - Math.min(graceMs, withinMs / 5), message: 'the time for the stop is up' };
+  const deadline = AbortSignal.timeout(Math.floor(withinMs - Math.min(graceMs, withinMs / 5)));
   const over = new AbortController();
   const late = sleep(withinMs, over.signal).then(() => 'late' as const);
   try {
-    const stopped = callWithin(bound, async (deadline) => part.stop(deadline));
+    const stopped = (async () => part.stop(deadline))();
     if ((await Promise.race([stopped, late])) === 'late') log.warn({ part: part.name }, 'a part did not stop in time');
   } catch (err) {
     log.error({ part: part.name, err }, 'a part failed to stop');

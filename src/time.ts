@@ -48,12 +48,13 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Pr
 
 /** What `promise` gives, where it does within the bound; it goes on all the same. */
 export function within<T>(promise: Promise<T>, bound: Bound): Promise<T> {
-  return callWithin(bound, (signal) => orAborted(promise, signal));
+  return callWithin(bound, () => promise);
 }
 
 /**
- * What the call gives, which ends at the latest soon after the signal that it is handed is aborted: once the bound is
- * passed, and, as long as anything uses it, with the caller's own signal.
+ * What the call gives. It is handed a signal that is aborted once the bound is passed, and, as long as anything uses it, with
+ * the caller's own; from then on nobody waits for it any more. Not every call ends with its signal: one of undici that waits
+ * for a connection ends when that is there or has failed.
  */
 export async function callWithin<T>(
   { ms, message, signal, clock = systemClock }: Bound,
@@ -62,7 +63,8 @@ export async function callWithin<T>(
   const timeout = new AbortController();
   const cancel = clock.after(ms, () => timeout.abort(new Error(message)));
   try {
-    return await call(signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal);
+    const bounded = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
+    return await orAborted(call(bounded), bounded);
   } finally {
     cancel();
   }

@@ -3,6 +3,7 @@ import { createLocalJWKSet, errors } from 'jose';
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
+import { readText } from '../read-text.ts';
 import { isTrustworthyUrl } from '../trustworthy-url.ts';
 
 export interface IssuerKeysOptions {
@@ -134,18 +135,8 @@ function requireKeys(answer: unknown, url: string): JSONWebKeySet {
 async function fetchJson(url: string): Promise<unknown> {
   const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
   if (!response.ok) throw new Error(`${withoutQuery(url)} answered ${response.status}`);
-  return JSON.parse(await readText(response));
-}
-
-async function readText({ url, body }: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > maxAnswerBytes) throw new Error(`${withoutQuery(url)} answered more than 1 MiB`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
+  const body = (response.body ?? []) as AsyncIterable<Uint8Array>;
+  return JSON.parse(await readText(body, maxAnswerBytes));
 }
 
 /** For the log: the values of a query may be anybody's secret. */

@@ -1,6 +1,8 @@
 /** Whether the cluster can be worked with: its API server answers, and tells what changes. */
 import type { Logger } from 'pino';
 
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { ClusterHealth } from '../containers/repository.ts';
 import { hasStatus } from './api/api-error.ts';
 import type { KubernetesApi } from './api/client.ts';
@@ -8,21 +10,31 @@ import type { WatchCaches } from './cache/watch-caches.ts';
 
 /** How long one probe may take, in milliseconds: less than those who poll are ready to wait. */
 const probeMs = 1_500;
+/** How long a probe serves all who ask, from its beginning, in milliseconds: whoever may poll, this is all that they cause. */
+const sharedMs = 1_000;
 
 export function clusterHealth({
   api,
   caches,
   log,
+  clock = systemClock,
 }: {
   api: KubernetesApi;
-  caches: WatchCaches;
+  caches: Pick<WatchCaches, 'isCutOff'>;
   log: Logger;
+  clock?: Clock;
 }): ClusterHealth {
-  let probe: Promise<boolean> | undefined;
+  let probe: Promise<boolean> = Promise.resolve(false);
+  let begunAt = -Infinity;
+  let isUnderWay = false;
   return {
     async healthy() {
       if (caches.isCutOff) return false;
-      probe ??= answers().finally(() => (probe = undefined));
+      if (!isUnderWay && clock.elapsed() - begunAt >= sharedMs) {
+        begunAt = clock.elapsed();
+        isUnderWay = true;
+        probe = answers().finally(() => (isUnderWay = false));
+      }
       return await probe;
     },
   };

@@ -1,5 +1,6 @@
 /** One call to the registry, and what its answer means. */
-import { Agent, request } from 'undici';
+import type { Socket } from 'node:net';
+import { Agent, buildConnector, request } from 'undici';
 import type { Dispatcher } from 'undici';
 
 import type { Registration } from './payload.ts';
@@ -22,6 +23,10 @@ const refusedStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308, 4
 const followedStatuses: ReadonlySet<number> = new Set([307, 308]);
 /** Redirects that one try follows. */
 const maxRedirects = 5;
+/** Its declaration leaves out what it returns. */
+const connect = buildConnector({ timeout: 0, allowH2: false }) as unknown as (
+  ...parameters: Parameters<buildConnector.connector>
+) => Socket;
 /** What is read of an answer that is not success, in bytes, and shown of it and of a location in the log, in characters. */
 const maxAnswerBytes = 16 * 1024;
 const maxShownLength = 1_000;
@@ -43,7 +48,11 @@ export async function postRegistration(
   const dispatcher = new Agent({
     pipelining: 0,
     allowH2: false,
-    connect: { timeout: 0 },
+    connect: (options, callback) => {
+      const socket = connect(options, callback);
+      // One that is not there yet ends with the try as well.
+      signal.addEventListener('abort', () => socket.destroy(signal.reason as Error));
+    },
     headersTimeout: 0,
     bodyTimeout: 0,
   });

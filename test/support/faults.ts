@@ -1,4 +1,5 @@
 /** What has to hold after every fault: the provider serves, nothing is half-done, its caches equal the cluster, and the last events are true. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Schemas } from '../../generated/client.ts';
 import { containerStatus } from '../../src/containers/status.ts';
@@ -56,6 +57,25 @@ export async function healed(
 export async function healthOf({ client }: ProviderProcess): Promise<string> {
   const { data } = await client.GET('/containers/health', {});
   return data?.status ?? 'no answer';
+}
+
+/** What those who poll are ready to wait, and something for a busy machine. */
+const healthBoundMs = 2_000 + 500;
+/** How long one look at the cluster serves all who poll. */
+const sharedProbeMs = 1_000;
+
+/** Resolves once the provider says that it is not well, at the latest when a look of before counts no more; each poll is quick. */
+export async function becomesUnhealthy(provider: ProviderProcess): Promise<void> {
+  const until = performance.now() + sharedProbeMs + healthBoundMs;
+  for (;;) {
+    const askedAt = performance.now();
+    const polls = await Promise.all(Array.from({ length: 20 }, () => healthOf(provider)));
+    const tookMs = Math.round(performance.now() - askedAt);
+    if (tookMs >= healthBoundMs) throw new Error(`the health took ${tookMs} ms`);
+    if (polls.every((health) => health === 'unhealthy')) return;
+    if (performance.now() > until) throw new Error(`the health is still ${polls.join()}`);
+    await delay(10);
+  }
 }
 
 function isHealthy(health: string): boolean {

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 
 import { noMetrics } from '../../telemetry/telemetry.ts';
 import type { Metrics } from '../../telemetry/telemetry.ts';
+import { readText } from '../../read-text.ts';
 import { callWithin, orAborted, sleep } from '../../time.ts';
 import { KubernetesApiError, KubernetesConnectionError, isKubernetesError } from './api-error.ts';
 import type { CallDescription } from './api-error.ts';
@@ -48,6 +49,10 @@ const defaultCallMs = 10_000;
 const maxReadAttempts = 3;
 /** Longest line of a watch, in characters: objects are bounded by what etcd takes, about 1.5 MiB. */
 const maxLineLength = 16 * 1024 * 1024;
+/** The same of an answer, in bytes. */
+const maxAnswerBytes = 16 * 1024 * 1024;
+/** Of a page of a list: what is asked for next depends on how much the last one weighed. */
+const maxListBytes = 128 * 1024 * 1024;
 
 /** Unknown and doubled fields are errors, not dropped. */
 const strict = { fieldValidation: 'Strict' };
@@ -217,7 +222,7 @@ export class KubernetesClient {
     return withinLimits(call, { signal, until }, async (bounded) => {
       const response = await this.#send(call, method, path, { ...content, signal: bounded });
       if (response.statusCode >= 300) throw await readRefusal(call, response);
-      const text = await response.body.text();
+      const text = await readText(response.body, call.verb === 'list' ? maxListBytes : maxAnswerBytes);
       return { value: parse(call, text), bytes: text.length };
     });
   }
@@ -307,7 +312,7 @@ function readAgainAfter(error: unknown): number | undefined {
 }
 
 async function readRefusal(call: CallDescription, response: Dispatcher.ResponseData): Promise<KubernetesApiError> {
-  const text = await response.body.text();
+  const text = await readText(response.body, maxAnswerBytes);
   const header = response.headers['retry-after'];
   const seconds = typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : undefined;
   return new KubernetesApiError(call, response.statusCode, statusOf(text), seconds);

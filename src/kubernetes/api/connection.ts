@@ -5,7 +5,7 @@ import type { RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
-import { Agent, ProxyAgent } from 'undici';
+import { Agent, Pool, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { parse } from 'yaml';
 
@@ -221,12 +221,22 @@ function tlsOptions({ ca, cert, key, pfx, passphrase, rejectUnauthorized, server
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
+/** How long a connection may take to be there, in milliseconds; those who wait for it may give up sooner. */
+const connectMs = 5_000;
+
 function makeDispatcher(config: KubeConfig, tls: TlsOptions): Dispatcher {
   const pool = { connections: maxConnections, pipelining: 1, allowH2: false, keepAliveTimeout: 60_000 } as const;
-  const connect = { keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 5_000 };
+  const connect = { keepAlive: true, keepAliveInitialDelay: 30_000, timeout: connectMs };
   const { proxyUrl } = currentCluster(config);
   if (proxyUrl === undefined) return new Agent({ ...pool, connect: { ...connect, ...(tls as object) } });
-  return new ProxyAgent({ ...pool, uri: proxyUrl, requestTls: tls as object, connect });
+  return new ProxyAgent({
+    ...pool,
+    uri: proxyUrl,
+    proxyTls: connect,
+    requestTls: { ...connect, ...(tls as object) },
+    // A proxy that takes a connection and says nothing would keep it for five minutes.
+    clientFactory: (url, options) => new Pool(url, { ...options, headersTimeout: connectMs }),
+  });
 }
 
 function authorizationHeaders({ headers, auth }: RequestOptions): Record<string, string> {

@@ -4,7 +4,7 @@ import type { Fault, FaultAction } from '../../../scripts/sandbox/kubernetes/fau
 import type { Client } from '../../../generated/client.ts';
 import { withPorts } from '../../support/base-spec.ts';
 import { createContainer, listIds, readContainer } from '../../support/containers.ts';
-import { healed, healthOf, onlyWithAll } from '../../support/faults.ts';
+import { healed, becomesUnhealthy, onlyWithAll } from '../../support/faults.ts';
 import { eventually } from '../../support/kubernetes.ts';
 import { startSystem } from '../../support/system.ts';
 import type { System } from '../../support/system.ts';
@@ -150,7 +150,7 @@ async function fail(t: Test, { cluster, provider, client }: System, refusal: Ref
   const { faults } = cluster.sandbox!;
   const fault = faults.refuse(refusal);
   faults.resetWatches();
-  t.equal(await healthOf(provider), 'unhealthy');
+  await becomesUnhealthy(provider);
   t.equal((await readContainer(client, 'steady')).status, 'RUNNING');
   t.ok((await listIds(client)).includes('steady'));
   return fault;

@@ -2,7 +2,7 @@ import t from 'tap';
 import { startControlPlane } from '../../../scripts/cluster/control-plane.ts';
 import { withPorts } from '../../support/base-spec.ts';
 import { createContainer, listIds, readContainer } from '../../support/containers.ts';
-import { healed, healthOf } from '../../support/faults.ts';
+import { healed, becomesUnhealthy } from '../../support/faults.ts';
 import { eventually } from '../../support/kubernetes.ts';
 import type { LogLine } from '../../support/log-lines.ts';
 import { providerRules } from '../../../scripts/cluster/provider-rules.ts';
@@ -77,7 +77,7 @@ t.test('watches', async (t) => {
     await workloads.patch('deployments', 'dcm-steady', { spec: { replicas: 1 } });
     await events.waitFor('steady', 'RUNNING', events.of('steady').at(-1));
     proxy.silence();
-    t.equal(await healthOf(provider), 'unhealthy');
+    await becomesUnhealthy(provider);
     t.equal((await readContainer(client, 'steady')).status, 'RUNNING');
     await workloads.patch('deployments', 'dcm-steady', { spec: { replicas: 0 } });
     await workloads.until('pods', 'steady', ({ length }) => length === 0);
