@@ -21,3 +21,13 @@ export function backoffMs(failures: number, { firstMs, maxMs }: Backoff, askedMs
   const full = Math.min(maxMs, firstMs * 2 ** (failures - 1));
   return Math.max(full * (0.5 + random / 2), Math.min(maxAskedMs, askedMs));
 }
+
+/**
+ * Milliseconds that somebody waits who was asked to wait `askedMs`, and up to half more, so that those who were refused
+ * together do not come back together; at most `maxMs`, also where more was asked for.
+ *
+ * @param random - from 0 to 1
+ */
+export function spreadMs(askedMs: number, maxMs: number, random = Math.random()): number {
+  return Math.min(askedMs, maxMs / 1.5) * (1 + random / 2);
+}

@@ -1,6 +1,6 @@
 /** Waits grow, within bounds that no failure, no chance and nobody else can move. */
 import { test } from 'tap';
-import { backoffMs } from '../src/backoff.ts';
+import { backoffMs, spreadMs } from '../src/backoff.ts';
 
 const backoff = { firstMs: 250, maxMs: 10_000 };
 
@@ -20,5 +20,13 @@ test('waits as long as it is asked to, up to a minute', (t) => {
   t.equal(backoffMs(1, backoff, 7_000, 0), 7_000);
   t.equal(backoffMs(7, backoff, 7_000, 1), 10_000);
   t.equal(backoffMs(1, backoff, 3_600_000, 0), 60_000);
+  t.end();
+});
+
+test('those who were asked to wait do not come back together, and within a bound', (t) => {
+  const waits = [0, 0.5, 1].map((chance) => spreadMs(1_000, 10_000, chance));
+  t.strictSame(waits, [1_000, 1_250, 1_500]);
+  t.equal(spreadMs(60_000, 10_000, 1), 10_000);
+  t.ok(spreadMs(60_000, 10_000, 0) > 6_000);
   t.end();
 });

@@ -8,12 +8,36 @@ export interface ObservedReachableContainer extends ObservedContainerObjects {
   endpoints: readonly ContainerEndpoint[];
 }
 
+/** From one resourceVersion to a later one: what happened after the first and no later than the second. */
+export interface VersionRange {
+  after: string;
+  to: string;
+}
+
+/** A Deployment that is gone. */
+export interface EndedDeployment {
+  containerId: string;
+  uid: string;
+  /** Of the last that was heard of it. */
+  resourceVersion: string;
+}
+
 export interface ContainerFeed {
   /**
    * Calls back with the id of a container of which anything changed, perhaps nothing that matters: a hint to look, never
    * the data. Hints come only once `ready` has resolved. Returns the function that ends it.
    */
   onChange(listener: (containerId: string) => void): () => void;
+  /**
+   * Calls back with each Deployment that is gone, also before `ready` has resolved, and also one of which nothing was heard
+   * before its end. The hint of its container follows. Returns the function that ends it.
+   */
+  onEnd(listener: (ended: EndedDeployment) => void): () => void;
+  /**
+   * Calls back when the caches missed a part of the cluster's history: Deployments that came and went within it are not
+   * known. Returns the function that ends it.
+   */
+  onGap(listener: (gap: VersionRange) => void): () => void;
   /** Resolves when the caches were filled for the first time; never rejects. */
   readonly ready: Promise<void>;
   /** Whether the caches have had no sign of life of the cluster for too long to be believed. */

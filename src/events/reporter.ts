@@ -1,7 +1,8 @@
 /** The loop that looks at a container whenever anything hints at a change, and reports its status and outputs when they changed. */
 import type { Logger } from 'pino';
-import type { ContainerFeed } from '../containers/feed.ts';
+import type { ContainerFeed, EndedDeployment, VersionRange } from '../containers/feed.ts';
 import type { ContainerStatus } from '../containers/container.ts';
+import { isNewer } from '../containers/resource-version.ts';
 import { containerStatus } from '../containers/status.ts';
 import type { Clock } from '../clock.ts';
 import { callWithin, sleep } from '../time.ts';
@@ -58,6 +59,8 @@ interface ReportState {
   reported?: StatusChange;
   /** Of the Deployment that was seen last. */
   deploymentUid?: string;
+  /** The first that was heard of that Deployment. */
+  seenVersion?: string;
   /** The window that is open ends with a report, even of the same status. */
   repeat: boolean;
   repeatsLeft: number;
@@ -73,7 +76,7 @@ export class StatusReporter {
   readonly #stop = new AbortController();
   /** Everything is to be repeated, as soon as the caches can be believed. */
   #repeatIsDue = false;
-  #unsubscribe: (() => void) | undefined;
+  #unsubscribe: (() => void)[] = [];
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -84,7 +87,10 @@ export class StatusReporter {
   /** Reports every container once after the source is ready, then what changes; never throws, and returns at once. */
   start(): void {
     const { source } = this.#options;
-    this.#unsubscribe = source.onChange((containerId) => this.#look(containerId));
+    this.#unsubscribe = [
+      source.onEnd((ended) => this.#noteEnd(ended)),
+      source.onChange((containerId) => this.#look(containerId)),
+    ];
     void this.#run();
   }
 
@@ -119,10 +125,24 @@ export class StatusReporter {
     return this.#states.has(containerId);
   }
 
+  /**
+   * The uids of Deployments that are gone, by the ids of their containers: those that can have come and gone within the
+   * range, since nothing was heard of them before or after it.
+   */
+  endedWithin({ after, to }: VersionRange): Map<string, string> {
+    const ended = new Map<string, string>();
+    for (const containerId of this.#deleted) {
+      const { deploymentUid, seenVersion } = this.#states.get(containerId)!;
+      if (deploymentUid === undefined || seenVersion === undefined) continue;
+      if (isNewer(seenVersion, after) && !isNewer(seenVersion, to)) ended.set(containerId, deploymentUid);
+    }
+    return ended;
+  }
+
   /** Looks no more, and reports at once what waits for the end of its window. */
   stop(): void {
     this.#stop.abort();
-    this.#unsubscribe?.();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     for (const { cancelLook } of this.#states.values()) cancelLook?.();
     this.#windows.flush();
   }
@@ -143,7 +163,7 @@ export class StatusReporter {
     const periodMs = Math.max(this.#options.resyncPeriodMs, minResyncPeriodMs);
     await source.ready;
     let next = clock.elapsed() + periodMs;
-    await this.#visit([...source.ids()], 0, (containerId) => this.#look(containerId));
+    await this.#visit(this.#known(), 0, (containerId) => this.#look(containerId));
     for (;;) {
       await sleep(next - clock.elapsed(), signal, clock);
       if (signal.aborted) return;
@@ -196,6 +216,14 @@ export class StatusReporter {
       for (; visited < due; visited++) visit(containerIds[visited]!);
       await sleep(share < 1 ? turnMs : 0, this.#stop.signal, clock);
     }
+  }
+
+  /** What ended before anything else was heard of it is to be reported too. */
+  #noteEnd({ containerId, uid, resourceVersion }: EndedDeployment): void {
+    if (this.#states.has(containerId)) return;
+    const state = { repeat: false, repeatsLeft: 0, deploymentUid: uid, seenVersion: resourceVersion };
+    this.#states.set(containerId, state);
+    this.#keepDeleted(containerId, state);
   }
 
   /** A window that is open ends with a look of its own. */
@@ -254,7 +282,10 @@ export class StatusReporter {
       state = { repeat: false, repeatsLeft: 0 };
       this.#states.set(containerId, state);
     }
-    if (objects.deployment !== undefined) state.deploymentUid = objects.deployment.uid;
+    if (objects.deployment !== undefined && objects.deployment.uid !== state.deploymentUid) {
+      state.deploymentUid = objects.deployment.uid;
+      state.seenVersion = objects.deployment.resourceVersion;
+    }
     const { status, message, lookAgainAt } = containerStatus(objects, clock.elapsed(), crashTolerance);
     state.cancelLook?.();
     state.cancelLook =

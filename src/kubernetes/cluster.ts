@@ -61,6 +61,10 @@ export interface Cluster {
   /** What each cache has, by resource, and how long ago its watch last showed a sign of life. */
   stats(): ReturnType<WatchCaches['stats']>;
   watched: WatchedContainers;
+  /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while all watches are open. */
+  blindMs(): number;
+  /** To be called when the API server has answered somebody else: watches that wait because it did not are taken up. */
+  rouse(): void;
   /** Begins to watch, in the background; a cluster that is away is waited for indefinitely. */
   start(): void;
   /** Ends the watches at once, and waits for writes that are going on, each of which has a deadline. */
@@ -94,10 +98,11 @@ export function connectCluster({
 }: ClusterOptions): Cluster {
   const { liveMs = 60_000, firstListMs = 10_000, writes = defaultWrites, reflector = defaultReflectorBounds } = bounds;
   const connection = openConnection(kubeconfig);
-  const api = new KubernetesClient(connection, namespace, metrics);
+  const rouse = (): void => caches.rouse();
+  const api = new KubernetesClient(connection, namespace, metrics, rouse);
   // No burst of requests delays what everything rests upon: the watches, and the probe of health.
   const ownConnection = openConnection(kubeconfig);
-  const ownApi = new KubernetesClient(ownConnection, namespace, metrics);
+  const ownApi = new KubernetesClient(ownConnection, namespace, metrics, rouse);
   const view = {
     namespace,
     ...(externalAddress !== undefined && { externalAddress }),
@@ -148,6 +153,8 @@ export function connectCluster({
       },
       view: (containerId) => caches.index.watched(containerId),
     },
+    blindMs: () => caches.blindMs,
+    rouse,
     start,
     stop,
     part: { name: 'cluster', stopMs: lastWritesMs, start, stop, health: () => ({ readyz: readiness() }) },

@@ -11,6 +11,8 @@ import type { WatchCaches } from './cache/watch-caches.ts';
 export function containerFeed(caches: WatchCaches, view: ViewSettings, resync: ContainerFeed['resync']): ContainerFeed {
   return {
     onChange: (listener) => caches.onChange(listener),
+    onEnd: (listener) => caches.onEnd(listener),
+    onGap: (listener) => caches.onGap(listener),
     ready: caches.filled,
     get isCutOff() {
       return caches.isCutOff;

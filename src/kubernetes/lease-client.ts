@@ -18,6 +18,8 @@ export interface LeaseClientOptions {
   name: string;
   /** Told of each call; absent: nothing is counted. */
   metrics?: Metrics;
+  /** Called with each answer of the API server. */
+  onAnswer?: () => void;
 }
 
 /**
@@ -25,9 +27,9 @@ export interface LeaseClientOptions {
  *
  * @throws Error that says what is wrong with the kubeconfig
  */
-export function connectLease({ kubeconfig, namespace, name, metrics }: LeaseClientOptions): LeaseClient {
+export function connectLease({ kubeconfig, namespace, name, metrics, onAnswer }: LeaseClientOptions): LeaseClient {
   const connection = openConnection(kubeconfig);
-  const api = new KubernetesClient(connection, namespace, metrics);
+  const api = new KubernetesClient(connection, namespace, metrics, onAnswer);
   const attempt = async (call: () => Promise<LeaseObject>, late: (error: unknown) => boolean) => {
     try {
       return readLease(await call());

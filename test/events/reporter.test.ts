@@ -488,3 +488,49 @@ function objectsOf(containerId: string, changes: Parameters<typeof pod>[0]): Obs
 function backUp(upSince: number): ObservedContainer {
   return container({ running: true }, { restartCount: 2, lastState: terminated(1), backOff: { upSince } });
 }
+
+await t.test('reports the end of what nothing else was heard of, before the caches are filled too', async (t) => {
+  const { clock, source, reported, changes, reporter } = reporterOf();
+  reporter.start();
+  source.end({ containerId: 'early', uid: 'uid-1', resourceVersion: '5' });
+  await clock.advance(5_000);
+  t.strictSame(reported, []);
+  source.becomeReady();
+  await clock.advance(5_000);
+  t.strictSame(reported, ['early DELETED']);
+  source.end({ containerId: 'late', uid: 'uid-2', resourceVersion: '7' });
+  source.delete('late');
+  await clock.advance(5_000);
+  t.strictSame(reported, ['early DELETED', 'late DELETED']);
+  t.equal(changes[1]?.deploymentUid, 'uid-2');
+  source.end({ containerId: 'late', uid: 'uid-2', resourceVersion: '7' });
+  source.delete('late');
+  await clock.advance(5_000);
+  t.equal(reported.length, 2, 'and once');
+  reporter.stop();
+});
+
+await t.test('knows what can have come and gone within a part of the history', async (t) => {
+  const { clock, source, reporter } = await started();
+  for (const [id, resourceVersion] of [
+    ['before', '10'],
+    ['within', '11'],
+    ['last', '20'],
+    ['after', '21'],
+    ['there', '15'],
+  ] as const) {
+    source.set(id, { deployment: deployment({ uid: `uid-${id}`, resourceVersion }), pods: [] });
+    await clock.advance(1_000);
+    source.set(id, { deployment: deployment({ uid: `uid-${id}`, resourceVersion: '100' }), pods: [] });
+    if (id !== 'there') source.delete(id);
+  }
+  source.end({ containerId: 'unseen', uid: 'uid-unseen', resourceVersion: '12' });
+  await clock.advance(1_000);
+  const ended = reporter.endedWithin({ after: '10', to: '20' });
+  t.strictSame([...ended].sort(), [
+    ['last', 'uid-last'],
+    ['unseen', 'uid-unseen'],
+    ['within', 'uid-within'],
+  ]);
+  reporter.stop();
+});

@@ -1,7 +1,12 @@
 /** Containers in memory that hint at each change, as the watch caches do. */
 import type { ObservedContainerObjects } from '../../src/containers/observed.ts';
 import type { ContainerEndpoint } from '../../src/containers/container.ts';
-import type { ContainerFeed, ObservedReachableContainer } from '../../src/containers/feed.ts';
+import type {
+  ContainerFeed,
+  EndedDeployment,
+  ObservedReachableContainer,
+  VersionRange,
+} from '../../src/containers/feed.ts';
 import { deployment, pod } from './observed.ts';
 
 export class MemorySource implements ContainerFeed {
@@ -9,6 +14,8 @@ export class MemorySource implements ContainerFeed {
   readonly becomeReady: () => void;
   readonly #objects = new Map<string, ObservedReachableContainer>();
   readonly #listeners = new Set<(containerId: string) => void>();
+  readonly #endListeners = new Set<(ended: EndedDeployment) => void>();
+  readonly #gapListeners = new Set<(gap: VersionRange) => void>();
   /** What the next resyncs do; by default they succeed. */
   onResync: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
   resyncs = 0;
@@ -23,6 +30,16 @@ export class MemorySource implements ContainerFeed {
   onChange(listener: (containerId: string) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  onEnd(listener: (ended: EndedDeployment) => void): () => void {
+    this.#endListeners.add(listener);
+    return () => void this.#endListeners.delete(listener);
+  }
+
+  onGap(listener: (gap: VersionRange) => void): () => void {
+    this.#gapListeners.add(listener);
+    return () => void this.#gapListeners.delete(listener);
   }
 
   *ids(): Iterable<string> {
@@ -47,6 +64,16 @@ export class MemorySource implements ContainerFeed {
   set(containerId: string, objects: ObservedContainerObjects): void {
     this.setSilently(containerId, objects);
     for (const listener of this.#listeners) listener(containerId);
+  }
+
+  /** Of a container that was never there as far as this source tells; the hint of it is the caller's to give. */
+  end(ended: EndedDeployment): void {
+    for (const listener of this.#endListeners) listener(ended);
+  }
+
+  /** As when the watch had to begin anew. */
+  missed(gap: VersionRange): void {
+    for (const listener of this.#gapListeners) listener(gap);
   }
 
   /** Of a container that is there; they stay what they are until they are set again. */

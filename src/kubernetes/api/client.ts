@@ -76,11 +76,19 @@ export class KubernetesClient {
   readonly #connection: ClusterConnection;
   readonly #namespace: string;
   readonly #metrics: Metrics;
+  readonly #onAnswer: () => void;
 
-  constructor(connection: ClusterConnection, namespace: string, metrics = noMetrics) {
+  /** @param onAnswer - called with each answer of the API server, a refusal too; errors of the server's side are none */
+  constructor(
+    connection: ClusterConnection,
+    namespace: string,
+    metrics = noMetrics,
+    onAnswer: () => void = () => undefined,
+  ) {
     this.#connection = connection;
     this.#namespace = namespace;
     this.#metrics = metrics;
+    this.#onAnswer = onAnswer;
   }
 
   /** One page, asked for once. The list is consistent: it has all that was written before. */
@@ -274,6 +282,7 @@ export class KubernetesClient {
         reset: false,
       });
       status = response.statusCode;
+      if (status < 500) this.#onAnswer();
       return response;
     } finally {
       const seconds = (performance.now() - startedAt) / 1_000;

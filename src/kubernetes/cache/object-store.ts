@@ -6,14 +6,17 @@ import { setImmediate } from 'node:timers/promises';
 
 import type { ObjectRecord } from '../objects/object.ts';
 import { ObjectSet } from './object-set.ts';
-import { isNewer } from './resource-version.ts';
+import { isNewer } from '../../containers/resource-version.ts';
 
 /** How long an own delete or write counts when the watch never speaks of it, in milliseconds. */
 const memoryMs = 10 * 60_000;
 /** How many objects of a list are looked at before others have a turn: some milliseconds. */
 const itemsPerTurn = 500;
 
-/** Tells of one object that appeared (no `before`), changed, or disappeared (no `after`). */
+/**
+ * Tells of one object that appeared (no `before`), changed, or disappeared (no `after`). What came and went without ever
+ * being seen here only disappears.
+ */
 export type StoreListener<Item> = (before: Item | undefined, after: Item | undefined) => void;
 
 /** A complete list of the objects of one kind, as the cluster had them at one moment. */
@@ -32,8 +35,10 @@ export class ObjectStore<Item extends ObjectRecord> {
   readonly #hidden = new Map<string, number>();
   readonly #listener: StoreListener<Item>;
   readonly #onReplaced: () => void;
-  /** How far the watch has come; absent before the first list. */
+  /** How far the watch or a list has come; absent before the first list. */
   #version: string | undefined;
+  /** Of the last list; absent before the first. */
+  #listed: string | undefined;
 
   /** @param onReplaced - called in the turn in which a list takes the place of all; the listener hears of it afterwards */
   constructor(listener: StoreListener<Item>, onReplaced: () => void = () => undefined) {
@@ -75,35 +80,44 @@ export class ObjectStore<Item extends ObjectRecord> {
     this.#writeAgain(next, list.version);
     this.#objects = next;
     this.#version = list.version;
+    this.#listed = list.version;
     this.#onReplaced();
     await this.#tellDifferences(previous, list.items);
   }
 
-  /** Takes over an object from the watch. */
+  /** Takes over an object from the watch; what it had before the last list was made, that list knew better. */
   apply(item: Item): void {
+    if (this.#isListed(item.resourceVersion)) return;
     this.#put(item);
     this.#version = item.resourceVersion;
   }
 
-  /** Takes note that the watch saw the object's deletion, in the given version. */
-  delete(uid: string, version: string): void {
-    this.#hidden.delete(uid);
-    this.#remove(uid);
-    this.#version = version;
+  /**
+   * Takes note that the watch saw the object's deletion, in the given version.
+   *
+   * @param read - what it was: of one that was never seen here, its end is told all the same
+   */
+  delete(uid: string, version: string, read: () => Item | undefined = () => undefined): void {
+    const wasTold = this.#hidden.delete(uid);
+    this.#remove(uid, wasTold ? undefined : read);
+    this.advance(version);
   }
 
   /** Takes note that the watch has come to `version` without news. */
   advance(version: string): void {
-    this.#version = version;
+    if (!this.#isListed(version)) this.#version = version;
   }
 
   /**
    * Puts in what the API server answered to an own write. Where the watch or a list has already passed that version, it
-   * knows better: also when it knows that the object has been deleted since.
+   * knows better: also when it knows that the object has been deleted since, which is told then, as no list may have had it.
    */
   write(item: Item): void {
-    const passed = this.#version !== undefined && !isNewer(item.resourceVersion, this.#version);
-    if (passed || this.#hidden.has(item.uid)) return;
+    if (this.#hidden.has(item.uid)) return;
+    if (this.#version !== undefined && !isNewer(item.resourceVersion, this.#version)) {
+      if (this.get(item.uid) === undefined) this.#listener(item, undefined);
+      return;
+    }
     this.#put(item);
     remember(this.#written, item.uid);
   }
@@ -111,10 +125,13 @@ export class ObjectStore<Item extends ObjectRecord> {
   /**
    * Hides an object that this process has deleted, whatever the watch still says of it; a list that was begun later, and
    * still has it as if nobody had deleted it, shows it again.
+   *
+   * @param known - what is known of it: where nothing was seen of it here so far, its end is told all the same
    */
-  hide(uid: string): void {
+  hide(uid: string, known?: Item): void {
+    const wasTold = this.#hidden.has(uid);
     remember(this.#hidden, uid);
-    this.#remove(uid);
+    this.#remove(uid, () => (wasTold ? undefined : known));
   }
 
   /** Whether this process has deleted the object since a list was begun at `begunAt`, by `performance.now()`. */
@@ -164,8 +181,12 @@ export class ObjectStore<Item extends ObjectRecord> {
     this.#listener(before, item);
   }
 
-  #remove(uid: string): void {
-    const before = this.#objects.get(uid);
+  #isListed(version: string): boolean {
+    return this.#listed !== undefined && !isNewer(version, this.#listed);
+  }
+
+  #remove(uid: string, read?: () => Item | undefined): void {
+    const before = this.#objects.get(uid) ?? read?.();
     this.#written.delete(uid);
     if (before === undefined) return;
     this.#objects.delete(uid);

@@ -4,8 +4,9 @@
  */
 import type { Logger } from 'pino';
 
-import { backoffMs } from '../../backoff.ts';
+import { backoffMs, spreadMs } from '../../backoff.ts';
 import type { Backoff } from '../../backoff.ts';
+import type { VersionRange } from '../../containers/feed.ts';
 import { sleep } from '../../time.ts';
 import { KubernetesApiError, isExpired, isPermissionMissing, retryAfterMs } from '../api/api-error.ts';
 import type { KubernetesApi } from '../api/client.ts';
@@ -26,6 +27,8 @@ export interface ReflectorBounds {
   /** A watch that is silent for longer than this is dropped: longer than `watchTimeoutSeconds`. */
   stallMs: number;
   backoff: Backoff;
+  /** A watch that is refused waits no longer than this, whatever the API server asks: nothing else sees. In milliseconds. */
+  maxWatchWaitMs: number;
 }
 
 export const defaultReflectorBounds: ReflectorBounds = {
@@ -34,6 +37,7 @@ export const defaultReflectorBounds: ReflectorBounds = {
   watchTimeoutSeconds: 30,
   stallMs: 40_000,
   backoff: { firstMs: 250, maxMs: 10_000 },
+  maxWatchWaitMs: 10_000,
 };
 
 export interface ReflectorOptions<Kind extends CachedKind> {
@@ -45,6 +49,8 @@ export interface ReflectorOptions<Kind extends CachedKind> {
   store: ObjectStore<Records[Kind]>;
   bounds: ReflectorBounds;
   log: Logger;
+  /** Called when a list has taken the place of a watch that could not go on: what came and went between is not known. */
+  onGap?: (gap: VersionRange) => void;
 }
 
 /** A watch that ends sooner, and empty, counts as failed: it must not be taken up again and again without a wait. */
@@ -61,6 +67,12 @@ class BrokenWatch extends Error {
   override readonly name = 'BrokenWatch';
 }
 
+/**
+ * What a failure says of the API server: that nobody answered; that it answered, and so serves, but refuses; or that it
+ * serves and what is known is of no use any more, so that only a new list helps.
+ */
+type Failure = 'unanswered' | 'refused' | 'unusable';
+
 interface Waiter {
   resolve: () => void;
   reject: (reason: unknown) => void;
@@ -75,8 +87,15 @@ export class Reflector<Kind extends CachedKind> {
   #running: Promise<void> | undefined;
   /** Where a watch goes on from; absent: only a list helps. */
   #version: string | undefined;
-  #failures = 0;
+  /** Where the last watch had come that could not go on, until a list has taken its place. */
+  #lostAt: string | undefined;
+  /** In a row, by kind. */
+  #failures: Record<Failure, number> = { unanswered: 0, refused: 0, unusable: 0 };
   #lastSignOfLife = performance.now();
+  /** The wait that is going on because nobody answered. */
+  #unansweredWait: AbortController | undefined;
+  /** Such a wait was cut short since the last success. */
+  #wasRoused = false;
   /** Those who want a new list. */
   #waiters: Waiter[] = [];
   /** Ends the watch or the wait that is going on. */
@@ -92,6 +111,22 @@ export class Reflector<Kind extends CachedKind> {
   /** When the API server was last heard of, by `performance.now()`; at first, when the reflector was made. */
   get lastSignOfLife(): number {
     return this.#lastSignOfLife;
+  }
+
+  /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while a watch is open. */
+  get blindMs(): number {
+    return this.#hasFailed ? performance.now() - this.#lastSignOfLife : 0;
+  }
+
+  /**
+   * To be called when the API server has answered somebody: who waits because it did not answer tries again at once, once
+   * in each outage.
+   */
+  rouse(): void {
+    if (this.#unansweredWait === undefined || this.#wasRoused) return;
+    this.#wasRoused = true;
+    this.#failures.unanswered = 0;
+    this.#unansweredWait.abort();
   }
 
   start(): void {
@@ -121,7 +156,11 @@ export class Reflector<Kind extends CachedKind> {
     while (!signal.aborted) {
       this.#interrupt = new AbortController();
       try {
-        if (this.#version === undefined || this.#waiters.length > 0) this.#version = await this.#list();
+        if (this.#version === undefined || this.#waiters.length > 0) {
+          const listed = await this.#list();
+          // A watch that can go on does, from where it was: what came and went before the list is told by it alone.
+          this.#version ??= listed;
+        }
         await this.#watch(this.#version);
       } catch (error) {
         await this.#recover(error);
@@ -137,6 +176,9 @@ export class Reflector<Kind extends CachedKind> {
       const { items, resourceVersion } = await this.#listPages();
       await this.#options.store.replace({ items, version: resourceVersion, begunAt });
       this.#setFilled();
+      this.#failures = { ...this.#failures, unanswered: 0, refused: 0 };
+      if (this.#lostAt !== undefined) this.#options.onGap?.({ after: this.#lostAt, to: resourceVersion });
+      this.#lostAt = undefined;
       for (const { resolve } of waiters) resolve();
       return resourceVersion;
     } catch (error) {
@@ -179,19 +221,19 @@ export class Reflector<Kind extends CachedKind> {
     try {
       const signal = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal, stall.signal]);
       const { watchTimeoutSeconds, stallMs } = bounds;
-      const timeoutSeconds = this.#failures === 0 ? watchTimeoutSeconds : proofSeconds;
+      const timeoutSeconds = this.#hasFailed ? proofSeconds : watchTimeoutSeconds;
       const query = { labelSelector: allContainersSelector, resourceVersion: version, timeoutSeconds };
       for await (const line of await api.watch(resource, query, { signal, until: openedAt + stallMs })) {
         timer.refresh();
         isEmpty = false;
         this.#lastSignOfLife = performance.now();
         this.#take(line);
-        this.#failures = 0;
+        this.#succeeded();
       }
       if (isEmpty && performance.now() - openedAt < shortestWatchMs)
         throw new Error('the watch ended as soon as it began');
       this.#lastSignOfLife = performance.now();
-      this.#failures = 0;
+      this.#succeeded();
     } finally {
       clearTimeout(timer);
     }
@@ -208,8 +250,9 @@ export class Reflector<Kind extends CachedKind> {
     }
     this.#version = event.resourceVersion;
     if (event.type === 'BOOKMARK') store.advance(event.resourceVersion);
-    else if (event.type === 'DELETED') store.delete(event.uid, event.resourceVersion);
-    else this.#keep(event);
+    else if (event.type === 'DELETED') {
+      store.delete(event.uid, event.resourceVersion, () => this.#project(event.object, undefined));
+    } else this.#keep(event);
   }
 
   /** What is no container's object any more, or can no longer be read, goes, as it would with the next list. */
@@ -234,28 +277,59 @@ export class Reflector<Kind extends CachedKind> {
     }
   }
 
-  /** Waits before the next attempt, longer with each failure in a row. A version that is too old needs no wait at first. */
+  get #hasFailed(): boolean {
+    return Object.values(this.#failures).some((count) => count > 0);
+  }
+
+  #succeeded(): void {
+    this.#failures = { unanswered: 0, refused: 0, unusable: 0 };
+    this.#wasRoused = false;
+  }
+
+  /**
+   * Waits before the next attempt, longer with each failure of the kind in a row. Whoever answers serves: what it was
+   * waited for before counts no more, and a version that is too old needs no wait at first.
+   */
   async #recover(error: unknown): Promise<void> {
     // Whoever stops the reflector or wants a list has interrupted it: that is no failure.
     if (this.#interrupt.signal.aborted) return;
-    this.#failures++;
     const refusal = error instanceof BrokenWatch ? error.cause : error;
-    const expired = isExpired(refusal);
-    if (expired || error instanceof BrokenWatch) this.#version = undefined;
-    const { backoff } = this.#options.bounds;
-    const delayMs = expired && this.#failures === 1 ? 0 : backoffMs(this.#failures, backoff, retryAfterMs(refusal));
-    this.#report(error, delayMs);
-    const signal = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal]);
-    await sleep(delayMs, signal);
+    const failure = failureOf(error);
+    if (failure !== 'unanswered') this.#failures.unanswered = 0;
+    const attempt = ++this.#failures[failure];
+    if (failure === 'unusable') {
+      this.#lostAt ??= this.#version;
+      this.#version = undefined;
+    }
+    const delayMs = isExpired(refusal) && attempt === 1 ? 0 : this.#waitMs(attempt, refusal);
+    this.#report(error, attempt, delayMs);
+    const wait = new AbortController();
+    if (failure === 'unanswered') this.#unansweredWait = wait;
+    await sleep(delayMs, AbortSignal.any([this.#stopping.signal, this.#interrupt.signal, wait.signal]));
+    this.#unansweredWait = undefined;
   }
 
-  #report(err: unknown, delayMs: number): void {
+  #waitMs(attempt: number, refusal: unknown): number {
+    const { backoff, maxWatchWaitMs } = this.#options.bounds;
+    const askedMs = retryAfterMs(refusal);
+    if (askedMs === undefined || !(refusal instanceof KubernetesApiError) || refusal.call.verb !== 'watch') {
+      return backoffMs(attempt, backoff, askedMs);
+    }
+    return Math.min(maxWatchWaitMs, Math.max(backoffMs(attempt, backoff), spreadMs(askedMs, maxWatchWaitMs)));
+  }
+
+  #report(err: unknown, attempt: number, delayMs: number): void {
     const { log, namespace, resource } = this.#options;
-    const fields = { err, resource, attempt: this.#failures, delayMs: Math.round(delayMs) };
+    const fields = { err, resource, attempt, delayMs: Math.round(delayMs) };
     if (err instanceof KubernetesApiError && isPermissionMissing(err)) {
       log.error({ ...fields, ...err.call, namespace }, 'a permission in the cluster is missing');
     } else {
       log.warn(fields, 'watching the cluster failed, will retry');
     }
   }
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof BrokenWatch || isExpired(error)) return 'unusable';
+  return error instanceof KubernetesApiError && error.isStatus ? 'refused' : 'unanswered';
 }

@@ -8,6 +8,7 @@ import { ObjectStore } from './object-store.ts';
 import type { CachedKind, Resources } from '../api/resources.ts';
 import type { Records, ViewSettings } from '../objects/container.ts';
 import { projectDeployment } from '../objects/deployment.ts';
+import type { EndedDeployment, VersionRange } from '../../containers/feed.ts';
 import type { ObjectRecord } from '../objects/object.ts';
 import { projectPod } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
@@ -42,6 +43,8 @@ export class WatchCaches {
   readonly #caches: { [Kind in CachedKind]: Cache<Kind> };
   readonly #liveMs: number;
   readonly #listeners = new Set<(containerId: string) => void>();
+  readonly #endListeners = new Set<(ended: EndedDeployment) => void>();
+  readonly #gapListeners = new Set<(gap: VersionRange) => void>();
   #isFilled = false;
 
   constructor({ api, namespace, view, log, liveMs, reflector: bounds }: WatchCachesOptions) {
@@ -51,10 +54,13 @@ export class WatchCaches {
       project: (object: Resources[Kind], known: Records[Kind] | undefined) => Records[Kind] | undefined,
     ): Cache<Kind> => {
       const store = new ObjectStore<Records[Kind]>(
-        (before, after) => this.#change(before, after),
+        (before, after) => this.#change(resource, before, after),
         () => this.#replaced(resource),
       );
-      return { store, reflector: new Reflector({ api, resource, namespace, project, store, bounds, log }) };
+      const onGap = (gap: VersionRange) => {
+        if (resource === 'deployments') for (const listener of this.#gapListeners) listener(gap);
+      };
+      return { store, reflector: new Reflector({ api, resource, namespace, project, store, bounds, log, onGap }) };
     };
     this.#caches = {
       deployments: cache('deployments', projectDeployment),
@@ -95,6 +101,16 @@ export class WatchCaches {
     return performance.now() - oldest > this.#liveMs;
   }
 
+  /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while all watches are open. */
+  get blindMs(): number {
+    return Math.max(...this.#reflectors.map(({ blindMs }) => blindMs));
+  }
+
+  /** To be called when the API server has answered somebody: watches that wait because it did not are taken up. */
+  rouse(): void {
+    for (const reflector of this.#reflectors) reflector.rouse();
+  }
+
   /** What each cache has, and how long ago its watch last showed a sign of life. */
   stats(): Record<CachedKind, CacheStats> {
     const now = performance.now();
@@ -116,6 +132,21 @@ export class WatchCaches {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Calls back with every Deployment that is gone, also before the caches are filled, and also where nothing was seen of it
+   * before its end. Returns the function that ends it.
+   */
+  onEnd(listener: (ended: EndedDeployment) => void): () => void {
+    this.#endListeners.add(listener);
+    return () => this.#endListeners.delete(listener);
+  }
+
+  /** Calls back when a part of the history of Deployments was missed. Returns the function that ends it. */
+  onGap(listener: (gap: VersionRange) => void): () => void {
+    this.#gapListeners.add(listener);
+    return () => this.#gapListeners.delete(listener);
+  }
+
   /** Compares all stores with fresh lists. Rejects when a list fails; that store then is as it was. */
   async relist(signal: AbortSignal): Promise<void> {
     const relists = this.#reflectors.map((reflector) => reflector.relist());
@@ -127,9 +158,9 @@ export class WatchCaches {
     this.#caches[kind].store.write(record);
   }
 
-  /** Makes an own delete visible. */
-  hide(kind: CachedKind, uid: string): void {
-    this.#caches[kind].store.hide(uid);
+  /** Makes an own delete visible, and known: memory may not have seen the object so far. */
+  hide<Kind extends CachedKind>(kind: Kind, uid: string, known?: Records[Kind]): void {
+    this.#caches[kind].store.hide(uid, known);
   }
 
   /** Whether this process has deleted the object since a list was begun at `begunAt`, by `performance.now()`. */
@@ -141,7 +172,10 @@ export class WatchCaches {
     return Object.values(this.#caches).map(({ reflector }) => reflector);
   }
 
-  #change(before: ObjectRecord | undefined, after: ObjectRecord | undefined): void {
+  #change(kind: CachedKind, before: ObjectRecord | undefined, after: ObjectRecord | undefined): void {
+    if (kind === 'deployments' && before !== undefined && after === undefined) {
+      for (const listener of this.#endListeners) listener(before);
+    }
     for (const id of new Set([before?.containerId, after?.containerId])) {
       if (id === undefined) continue;
       this.index.settle(id);

@@ -17,7 +17,7 @@ import type { ClusterContext } from './cluster-context.ts';
 import { deleteObjects } from './delete-container.ts';
 import { ensureService } from './ensure-service.ts';
 import { lookUpDeployments } from './look-up.ts';
-import { isNewer } from '../cache/resource-version.ts';
+import { isNewer } from '../../containers/resource-version.ts';
 
 /** When to try again with an id whose former container still has to go, in seconds. */
 const removalRetryAfterSeconds = 5;
@@ -37,7 +37,7 @@ export async function refuseTakenId(context: ClusterContext, id: string, signal:
   if (caches.isLive && remembered.every(({ name }) => name === deploymentName(id))) return;
   const deployments = await lookUpDeployments(context, id, { signal });
   refuseAny(id, deployments);
-  for (const { uid } of remembered) caches.hide('deployments', uid);
+  for (const gone of remembered) caches.hide('deployments', gone.uid, gone);
 }
 
 function refuseAny(id: string, deployments: readonly DeploymentRecord[]): void {
@@ -98,7 +98,7 @@ function rememberedAs({ caches }: ClusterContext, deployment: DeploymentRecord):
 function forgetFormer({ caches }: ClusterContext, { containerId, name, uid, resourceVersion }: DeploymentRecord): void {
   for (const former of caches.index.objects(containerId).deployments) {
     const isFormer = former.name === name && former.uid !== uid && isNewer(resourceVersion, former.resourceVersion);
-    if (isFormer) caches.hide('deployments', former.uid);
+    if (isFormer) caches.hide('deployments', former.uid, former);
   }
 }
 

@@ -12,7 +12,7 @@ import { longestCreateMs } from './cluster-context.ts';
 import type { createContainer } from './create-container.ts';
 import { refuseTakenId } from './create-container.ts';
 import { lookUpObjects } from './look-up.ts';
-import { isNewer } from '../cache/resource-version.ts';
+import { isNewer } from '../../containers/resource-version.ts';
 import { completeServices, missingServices } from './repair-services.ts';
 
 export interface KeyedRequest {
@@ -90,7 +90,8 @@ async function findMade(
 function remember({ caches }: ClusterContext, deployment: DeploymentRecord, found: ContainerObjects): void {
   for (const known of caches.index.objects(deployment.containerId).deployments) {
     const isFound = found.deployments.some(({ uid }) => uid === known.uid);
-    if (!isFound && isNewer(deployment.resourceVersion, known.resourceVersion)) caches.hide('deployments', known.uid);
+    if (!isFound && isNewer(deployment.resourceVersion, known.resourceVersion))
+      caches.hide('deployments', known.uid, known);
   }
   for (const service of found.services) caches.write('services', service);
   for (const pod of found.pods) caches.write('pods', pod);

@@ -48,12 +48,13 @@ export async function deleteContainer(
  */
 export async function deleteObjects(
   { api, caches, namespace, log }: ClusterContext,
-  { name, uid, containerId }: DeploymentRecord,
+  deployment: DeploymentRecord,
   owned: readonly Service[],
   until: number,
 ): Promise<DeleteOutcome> {
+  const { name, uid, containerId } = deployment;
   const outcome = await deleteWithRetry(api, { resource: 'deployments', name, uid }, until);
-  caches.hide('deployments', uid);
+  caches.hide('deployments', uid, deployment);
   if (outcome === 'replaced') return outcome;
   await Promise.all(owned.map((service) => deleteService(service).catch(warn)));
   return outcome;

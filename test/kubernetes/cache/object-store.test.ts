@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 
 import { ObjectStore } from '../../../src/kubernetes/cache/object-store.ts';
-import { isNewer } from '../../../src/kubernetes/cache/resource-version.ts';
+import { isNewer } from '../../../src/containers/resource-version.ts';
 import type { ObjectRecord } from '../../../src/kubernetes/objects/object.ts';
 
 function object(uid: string, resourceVersion: string): ObjectRecord {
@@ -86,15 +86,43 @@ t.test('an answer that comes after the watch told of the deletion brings nothing
   items.delete('a', '6');
   told();
   items.write(object('a', '5'));
-  t.same(told(), []);
+  t.same(told(), ['a:5>'], 'its end is told once more, since a list may have told of neither');
   t.notOk(items.get('a'));
 });
 
 t.test('an answer that comes after a list without the object brings nothing back', async (t) => {
-  const { items } = store();
+  const { items, told } = store();
   await items.replace(list([], '9'));
+  told();
   items.write(object('a', '5'));
   t.notOk(items.get('a'));
+  t.same(told(), ['a:5>'], 'that it came and went is told');
+});
+
+t.test('the end of an object that was never seen here is told once', async (t) => {
+  const { items, told } = store();
+  await items.replace(list([], '1'));
+  items.hide('own', object('own', '3'));
+  t.same(told(), ['own:3>'], 'an own delete');
+  items.apply(object('own', '3'));
+  items.delete('own', '4', () => object('own', '4'));
+  t.same(told(), [], 'of which the watch tells later');
+  items.delete('other', '5', () => object('other', '5'));
+  t.same(told(), ['other:5>'], "somebody else's");
+});
+
+t.test('a watch that goes on from before a list brings back nothing that the list knew better', async (t) => {
+  const { items, told } = store();
+  await items.replace(list([object('a', '1')], '1'));
+  await items.replace(list([object('a', '5')], '6'));
+  told();
+  items.apply(object('a', '2'));
+  items.apply(object('b', '3'));
+  items.delete('b', '4', () => object('b', '4'));
+  t.same(told(), ['b:4>'], 'what came and went between is told');
+  t.equal(items.get('a')?.resourceVersion, '5');
+  items.write(object('c', '6'));
+  t.notOk(items.get('c'), 'the list still counts for own writes');
 });
 
 t.test('an own delete hides the object whatever the watch still says of it', async (t) => {

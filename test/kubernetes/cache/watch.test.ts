@@ -1,5 +1,7 @@
 import t from 'tap';
 
+import { isNewer } from '../../../src/containers/resource-version.ts';
+import type { VersionRange } from '../../../src/containers/feed.ts';
 import { startKubernetesApi } from '../../../scripts/sandbox/kubernetes/api.ts';
 import { connect, failureOf, openSandbox, quickReflector, unhurried } from '../../support/cluster.ts';
 import type { ConnectedCluster, SandboxCluster } from '../../support/cluster.ts';
@@ -45,6 +47,17 @@ function collectHints({ source }: ConnectedCluster): () => string[] {
   const hints: string[] = [];
   source.onChange((id) => hints.push(id));
   return () => hints.splice(0);
+}
+
+/** Ids of the containers whose Deployments have gone so far, taken away. */
+function collectEnds({ source }: ConnectedCluster): () => string[] {
+  const ends: string[] = [];
+  source.onEnd(({ containerId }) => ends.push(containerId));
+  return () => ends.splice(0);
+}
+
+function isStatus(code: number, err: unknown): boolean {
+  return new RegExp(`\\b${code}\\b`).test(JSON.stringify(err));
 }
 
 t.test('fills the caches page by page', async (t) => {
@@ -126,6 +139,165 @@ t.test('lists again when the version has expired, and tells what went meanwhile'
     t.ok(hints().includes('a'), `${how}: the deletion is told`);
     t.ok(requests.count({ verb: 'list', resource: 'deployments' }) > 0);
   }
+});
+
+t.test('lists at once when the version has expired, however often nobody answered before', async (t) => {
+  await using cluster = await openSandbox(still);
+  const { faults } = cluster.sandbox;
+  await using connected = await connect(cluster);
+  const outage = faults.drop({ verb: ['watch', 'list'] });
+  faults.resetWatches();
+  workloads(cluster).add('a');
+  cluster.sandbox.compact();
+  await eventually(
+    () => outage.hits,
+    (hits) => hits > 15,
+  );
+  outage.remove();
+  await untilIds(connected, 'a');
+  const expired = connected.lines.find(({ err, resource }) => isStatus(410, err) && resource === 'deployments');
+  t.match(expired, { attempt: 1, delayMs: 0 });
+});
+
+t.test('lists that lead nowhere are not asked for without a wait', async (t) => {
+  await using cluster = await openSandbox(still);
+  const { faults } = cluster.sandbox;
+  await using connected = await connect(cluster);
+  using _expired = faults.refuse({ code: 410 }, { verb: 'watch', resource: 'pods' });
+  faults.resetWatches('pods');
+  const expiries = () => connected.lines.filter(({ err }) => isStatus(410, err));
+  await eventually(
+    () => expiries().length,
+    (count) => count > 3,
+  );
+  t.same(
+    expiries()
+      .slice(0, 3)
+      .map(({ attempt, delayMs }) => [attempt, Number(delayMs) > 0]),
+    [
+      [1, false],
+      [2, true],
+      [3, true],
+    ],
+  );
+});
+
+t.test('a watch that waits because nobody answered is taken up when somebody is answered', async (t) => {
+  await using cluster = await openSandbox(still);
+  const { faults } = cluster.sandbox;
+  const backoff = { firstMs: 600_000, maxMs: 600_000 };
+  await using connected = await connect(cluster, { bounds: { reflector: { ...quickReflector, backoff } } });
+  const outage = faults.drop({ verb: 'watch' });
+  faults.resetWatches();
+  await eventually(
+    () => connected.lines.length,
+    (count) => count === 3,
+  );
+  t.ok(connected.blindMs() > 0);
+  workloads(cluster).add('a');
+  await failureOf(connected.repository.get('b', unhurried()));
+  await eventually(
+    () => connected.lines.length,
+    (count) => count === 6,
+  );
+  await failureOf(connected.repository.get('b', unhurried()));
+  t.equal(outage.hits, 3, 'once in each outage');
+  outage.remove();
+  await connected.source.resync(unhurried().signal);
+  await untilIds(connected, 'a');
+  await eventually(
+    () => connected.blindMs(),
+    (ms) => ms === 0,
+  );
+});
+
+t.test('a watch that is refused waits as it is asked to, with jitter and ten seconds at most', async (t) => {
+  await using cluster = await openSandbox(still);
+  const { faults } = cluster.sandbox;
+  await using connected = await connect(cluster);
+  using _throttled = faults.refuse({ code: 429, retryAfter: 60 }, { verb: 'watch' });
+  faults.resetWatches();
+  const waits = () => connected.lines.filter(({ err }) => isStatus(429, err)).map(({ delayMs }) => Number(delayMs));
+  await eventually(
+    () => waits().length,
+    (count) => count === 3,
+  );
+  t.ok(
+    waits().every((ms) => ms > 6_000 && ms <= 10_000),
+    waits().join(),
+  );
+  t.ok(new Set(waits()).size > 1, 'not all at once');
+});
+
+t.test('tells the end of what was deleted here before the watch told of it', async (t) => {
+  await using cluster = await openSandbox(still);
+  const objects = workloads(cluster);
+  await using connected = await connect(cluster);
+  const ends = collectEnds(connected);
+  const hints = collectHints(connected);
+  cluster.sandbox.faults.silenceWatches();
+  objects.add('a');
+  await connected.repository.delete('a', unhurried());
+  t.same(ends(), ['a']);
+  t.same(hints(), ['a']);
+  cluster.sandbox.faults.resetWatches();
+  objects.add('b');
+  await untilIds(connected, 'b');
+  t.same(ends(), [], 'and not again');
+});
+
+t.test('tells the end of what came and went while the caches were not filled, or compared', async () => {
+  await using cluster = await openSandbox(still);
+  const objects = workloads(cluster);
+  await using connected = await connect(cluster, { start: false });
+  const ends = collectEnds(connected);
+  const { faults } = cluster.sandbox;
+  const hang = faults.drop({ verb: 'list', resource: 'pods' });
+  connected.start();
+  await eventually(
+    () => faults.openWatches('deployments'),
+    (count) => count === 1,
+  );
+  objects.add('a');
+  objects.remove('a');
+  await eventually(ends, (told) => told.join() === 'a');
+  hang.remove();
+  await connected.source.ready;
+
+  await eventually(
+    () => faults.openWatches(),
+    (count) => count === 3,
+  );
+  faults.silenceWatches();
+  objects.add('b');
+  objects.remove('b');
+  await connected.source.resync(unhurried().signal);
+  await eventually(ends, (told) => told.join() === 'b');
+});
+
+t.test('tells which part of the history it missed', async (t) => {
+  await using cluster = await openSandbox(still);
+  const objects = workloads(cluster);
+  await using connected = await connect(cluster);
+  const gaps: VersionRange[] = [];
+  connected.source.onGap((gap) => gaps.push(gap));
+  objects.add('a');
+  await untilIds(connected, 'a');
+  const before = connected.source.observe('a').deployment!.resourceVersion;
+  cluster.sandbox.faults.silenceWatches();
+  objects.add('b');
+  objects.remove('b');
+  objects.add('c');
+  cluster.sandbox.compact();
+  cluster.sandbox.faults.resetWatches();
+  await untilIds(connected, 'a', 'c');
+  await eventually(
+    () => gaps.length,
+    (count) => count === 1,
+  );
+  const { resourceVersion } = connected.source.observe('c').deployment!;
+  t.equal(gaps[0]!.after, before);
+  t.notOk(isNewer(resourceVersion, gaps[0]!.to));
 });
 
 t.test('lists again after an error in the stream', async () => {
