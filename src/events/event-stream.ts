@@ -10,9 +10,12 @@ const streamInfo = '$JS.API.STREAM.INFO';
 /** JetStream's API error for an account that has none. */
 const jetStreamNotEnabled = 10_039;
 
+/** The creation time of one stream moves by some milliseconds when NATS 2.9 starts again after its configuration was changed. */
+const sameCreationMs = 1_000;
+
 /** What NATS answered when it was asked for the stream. */
 export type StreamAnswer =
-  | { kind: 'stream'; name: string; acknowledges: boolean; replicas?: number }
+  | { kind: 'stream'; name: string; acknowledges: boolean; createdAt?: number; replicas?: number }
   | { kind: 'no stream' }
   | { kind: 'no JetStream' }
   | { kind: 'not permitted' }
@@ -51,6 +54,8 @@ interface StreamNamesAnswer extends ApiAnswer {
 }
 
 interface StreamInfoAnswer extends ApiAnswer {
+  /** A time in RFC 3339. */
+  created?: string;
   config?: { no_ack?: boolean; num_replicas?: number };
 }
 
@@ -80,13 +85,17 @@ async function askForConfiguration(
   connection: NatsConnection,
   stream: string,
   timeoutMs: number,
-): Promise<{ acknowledges: boolean; replicas?: number }> {
+): Promise<{ acknowledges: boolean; createdAt?: number; replicas?: number }> {
   try {
     const answer = await connection.request(`${streamInfo}.${stream}`, undefined, { timeout: timeoutMs });
-    const { config, error } = answer.json<StreamInfoAnswer>();
+    const { config, created, error } = answer.json<StreamInfoAnswer>();
     if (error !== undefined) throw new Error(error.description);
     const replicas = config?.num_replicas;
-    return { acknowledges: config?.no_ack !== true, ...(replicas !== undefined && { replicas }) };
+    return {
+      acknowledges: config?.no_ack !== true,
+      ...(created && { createdAt: Date.parse(created) }),
+      ...(replicas !== undefined && { replicas }),
+    };
   } catch (err) {
     if (hasCode(err, ErrorCode.PermissionsViolation)) return { acknowledges: true };
     throw new Error(`the stream ${stream} does not tell its configuration`, { cause: err });
@@ -106,6 +115,8 @@ export class EventStream {
   #wasKnown = false;
   #replicas = 1;
   #isUnclear = false;
+  /** Which stream captured the subject last, acknowledging or not; null: none did; undefined: that was never known. */
+  #capturing: { name: string; createdAt?: number } | null | undefined;
   readonly #withoutAcknowledgement = new Set<string>();
 
   constructor(options: { subject: string; answerTimeoutMs: number; log: Logger }) {
@@ -117,16 +128,29 @@ export class EventStream {
     return this.#replicas;
   }
 
-  /** How an event that is published now is confirmed; never rejects. */
-  async findConfirmation(connection: NatsConnection): Promise<Confirmation> {
+  /**
+   * How an event that is published now is confirmed, and whether a stream captures the subject that did not before; the
+   * first answer of all is no change. Never rejects.
+   */
+  async findConfirmation(connection: NatsConnection): Promise<{ confirmation: Confirmation; isNew: boolean }> {
     const { subject, answerTimeoutMs } = this.#options;
     const answer = await askForStream(connection, subject, answerTimeoutMs);
-    if (connection.isClosed()) return undefined;
+    if (connection.isClosed()) return { confirmation: undefined, isNew: false };
     this.#wasKnown ||= answer.kind === 'stream' && answer.acknowledges;
     if (answer.kind === 'stream') this.#replicas = answer.replicas ?? 1;
     const confirmation = confirmationFor(answer, this.#wasKnown);
+    const isNew = confirmation !== undefined && this.#isNewlyCaptured(answer);
     this.#tell(answer, confirmation);
-    return confirmation;
+    return { confirmation, isNew };
+  }
+
+  /** A stream that was made anew under its name is another one. */
+  #isNewlyCaptured(answer: StreamAnswer): boolean {
+    const before = this.#capturing;
+    this.#capturing = answer.kind === 'stream' ? answer : null;
+    if (answer.kind !== 'stream' || before === undefined) return false;
+    if (before?.name !== answer.name) return true;
+    return Math.abs((answer.createdAt ?? NaN) - (before.createdAt ?? NaN)) > sameCreationMs;
   }
 
   #tell(answer: StreamAnswer, confirmation: Confirmation): void {

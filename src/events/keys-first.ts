@@ -1,5 +1,5 @@
 /** A publisher that counts as connected only once the bucket is open, or has had its time: no event goes ahead of its key. */
-import type { EventMessage, EventPublisher } from './publisher.ts';
+import type { Confirmed, EventMessage, EventPublisher } from './publisher.ts';
 import type { ReportedContainers } from './reported-containers.ts';
 
 export class KeysFirst implements EventPublisher {
@@ -20,7 +20,7 @@ export class KeysFirst implements EventPublisher {
     this.#record.onReady(() => this.connected && listener());
   }
 
-  publish(message: EventMessage): Promise<void> {
+  publish(message: EventMessage): Promise<Confirmed> {
     return this.#publisher.publish(message);
   }
 }

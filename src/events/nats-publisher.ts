@@ -11,7 +11,7 @@ import { openBucket } from './nats-bucket.ts';
 import type { Bucket } from './nats-bucket.ts';
 import { NatsSession } from './nats-session.ts';
 import type { NatsServers } from '../config/nats-urls.ts';
-import type { EventMessage, EventPublisher } from './publisher.ts';
+import type { Confirmed, EventMessage, EventPublisher } from './publisher.ts';
 
 const retry = { firstMs: 250, maxMs: 5_000 };
 const defaultAnswerTimeoutMs = 5_000;
@@ -43,6 +43,7 @@ export class NatsPublisher implements EventPublisher {
   readonly #stop = new AbortController();
   readonly #stream: EventStream;
   readonly #listeners: (() => void)[] = [];
+  readonly #streamListeners: (() => void)[] = [];
   readonly #counts = { connections: 0, failedConnections: 0 };
   #session: NatsSession | undefined;
   #running: Promise<void> | undefined;
@@ -79,7 +80,15 @@ export class NatsPublisher implements EventPublisher {
     this.#listeners.push(listener);
   }
 
-  publish(message: EventMessage): Promise<void> {
+  /**
+   * Calls back when a stream begins to capture the subject that did not before, over all connections: what was confirmed
+   * until then may not be in it.
+   */
+  onNewStream(listener: () => void): void {
+    this.#streamListeners.push(listener);
+  }
+
+  publish(message: EventMessage): Promise<Confirmed> {
     return this.#session?.publish(message) ?? Promise.reject(new Error('NATS is not connected'));
   }
 
@@ -147,10 +156,15 @@ export class NatsPublisher implements EventPublisher {
   async #serve(connection: NatsConnection): Promise<void> {
     const { subject, log } = this.#options;
     const answerTimeoutMs = this.#answerTimeoutMs;
-    const onReady = () => {
-      for (const listener of this.#listeners) listener();
-    };
-    const session = new NatsSession({ connection, subject, stream: this.#stream, onReady, answerTimeoutMs, log });
+    const session = new NatsSession({
+      connection,
+      subject,
+      stream: this.#stream,
+      onReady: () => call(this.#listeners),
+      onNewStream: () => call(this.#streamListeners),
+      answerTimeoutMs,
+      log,
+    });
     try {
       if (this.#stop.signal.aborted) return;
       log.info({ server: connection.getServer() }, 'connected to NATS');
@@ -164,6 +178,10 @@ export class NatsPublisher implements EventPublisher {
       await session.close();
     }
   }
+}
+
+function call(listeners: readonly (() => void)[]): void {
+  for (const listener of listeners) listener();
 }
 
 function shuffled<T>(items: readonly T[]): T[] {

@@ -5,7 +5,7 @@ import { ErrorCode, Events, headers, NatsError } from 'nats';
 import type { Logger } from 'pino';
 import type { Confirmation, EventStream } from './event-stream.ts';
 import { EventTooLargeError } from './publisher.ts';
-import type { EventMessage } from './publisher.ts';
+import type { Confirmed, EventMessage } from './publisher.ts';
 import { within } from '../time.ts';
 
 /** The header by which JetStream knows a message that is sent again. */
@@ -27,6 +27,8 @@ export interface NatsSessionOptions {
   stream: EventStream;
   /** Calls back each time when it is known again what confirms an event. */
   onReady: () => void;
+  /** Calls back when a stream is found that did not capture the subject before. */
+  onNewStream: () => void;
   /** How long the server may take for an answer before the connection, or the message, counts as lost. */
   answerTimeoutMs: number;
   log: Logger;
@@ -38,6 +40,7 @@ export class NatsSession {
   readonly #subject: string;
   readonly #stream: EventStream;
   readonly #onReady: () => void;
+  readonly #onNewStream: () => void;
   readonly #answerTimeoutMs: number;
   readonly #log: Logger;
   /** Aborted when the connection has ended, with the reason. */
@@ -49,13 +52,14 @@ export class NatsSession {
   /** How often the server has said that we may not publish. */
   #refusals = 0;
 
-  constructor({ connection, subject, stream, onReady, answerTimeoutMs, log }: NatsSessionOptions) {
+  constructor({ connection, subject, stream, onReady, onNewStream, answerTimeoutMs, log }: NatsSessionOptions) {
     this.#connection = connection;
     this.#answerTimeoutMs = answerTimeoutMs;
     this.#jetStream = connection.jetstream({ timeout: answerTimeoutMs });
     this.#subject = subject;
     this.#stream = stream;
     this.#onReady = onReady;
+    this.#onNewStream = onNewStream;
     this.#log = log;
     void this.#watchErrors();
     void this.closed.then((err) => {
@@ -87,10 +91,12 @@ export class NatsSession {
    * Resolves when the stream, or where there is none the server, has the message; rejects after a bounded time. A stream that
    * refuses is there and answers: only other failures are a reason to look for it again.
    */
-  async publish(message: EventMessage): Promise<void> {
+  async publish(message: EventMessage): Promise<Confirmed> {
     try {
       if (this.#confirmation === undefined) throw new Error('it is not known what would confirm the event');
-      await (this.#confirmation.by === 'stream' ? this.#publishToStream(message) : this.#publishPlain(message));
+      const isStored = this.#confirmation.by === 'stream';
+      await (isStored ? this.#publishToStream(message) : this.#publishPlain(message));
+      return { isStored };
     } catch (err) {
       if (isTooLarge(err)) throw new EventTooLargeError('the event is larger than NATS takes', { cause: err });
       const refusal = err instanceof NatsError ? err.api_error?.description : undefined;
@@ -131,7 +137,9 @@ export class NatsSession {
       return;
     }
     const before = this.#confirmation;
-    this.#confirmation = await this.#stream.findConfirmation(this.#connection);
+    const { confirmation, isNew } = await this.#stream.findConfirmation(this.#connection);
+    this.#confirmation = confirmation;
+    if (isNew) this.#onNewStream();
     if (this.#confirmation !== undefined && before === undefined) this.#onReady();
   }
 

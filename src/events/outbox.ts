@@ -7,7 +7,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { isSameChange } from './cloud-event.ts';
 import type { StatusChange, StatusEvent } from './cloud-event.ts';
 import { EventTooLargeError } from './publisher.ts';
-import type { EventMessage, EventPublisher } from './publisher.ts';
+import type { Confirmed, EventMessage, EventPublisher } from './publisher.ts';
 import type { ReportedContainers } from './reported-containers.ts';
 
 /** Containers of which something is unpublished. Containers that exist are never left out, deleted ones past this are. */
@@ -28,7 +28,9 @@ export interface OutboxOptions extends Telemetry {
   leadership: Pick<Leadership, 'leads'>;
   clock: Clock;
   /** Remembers who was told of what. Absent: nobody does. */
-  record?: Pick<ReportedContainers, 'remember' | 'confirmed'>;
+  record?: Pick<ReportedContainers, 'remember'>;
+  /** Told of each event that was confirmed, in the order of that. */
+  onConfirmed?: (event: StatusEvent, confirmed: Confirmed) => void;
   maxUnpublished?: number;
 }
 
@@ -54,6 +56,7 @@ interface Entry {
   /** Made when it is first sent, and sent again as it is. */
   encoded?: EventMessage;
   failures: number;
+  again: boolean;
 }
 
 /**
@@ -103,14 +106,18 @@ export class Outbox {
     return { unconfirmed: this.size, inFlight: this.#inFlight, oldestMs, ...this.#counts };
   }
 
-  /** Takes the place of what waits for the same container; never fails, and returns at once. */
-  put(change: StatusChange): void {
+  /**
+   * Takes the place of what waits for the same container; never fails, and returns at once.
+   *
+   * @param options.again - is sent though the same is just being confirmed: it is repeated for a reason; absent: false
+   */
+  put(change: StatusChange, { again = false } = {}): void {
     if (!this.#options.leadership.leads) return;
     const { containerId } = change;
     const slot = this.#slots.get(containerId) ?? {};
     this.#slots.set(containerId, slot);
     const event = { ...change, id: randomUUID(), seenAt: this.#options.clock.now() };
-    this.#setWaiting(slot, { event, putAt: this.#options.clock.elapsed(), failures: 0 });
+    this.#setWaiting(slot, { event, putAt: this.#options.clock.elapsed(), failures: 0, again });
     this.#cancelRetry(containerId);
     if (slot.sending === undefined) this.#sendable.add(containerId);
     this.#dropPastBound();
@@ -189,21 +196,22 @@ export class Outbox {
       this.#deleted.delete(containerId);
       this.#inFlight++;
       this.#publish(entry).then(
-        () => this.#confirmed(slot, entry),
+        (confirmed) => this.#confirmed(slot, entry, confirmed),
         (err: unknown) => this.#notConfirmed(slot, entry, err),
       );
     }
   }
 
-  async #publish(entry: Entry): Promise<void> {
+  async #publish(entry: Entry): Promise<Confirmed> {
     const { publisher, encode, record } = this.#options;
     entry.encoded ??= encode(entry.event);
     const remembered = record?.remember(entry.event);
-    await publisher.publish(entry.encoded);
+    const confirmed = await publisher.publish(entry.encoded);
     if (remembered !== undefined) await remembered;
+    return confirmed;
   }
 
-  #confirmed(slot: Slot, { event, putAt }: Entry): void {
+  #confirmed(slot: Slot, { event, putAt }: Entry, confirmed: Confirmed): void {
     const { metrics, clock } = this.#options;
     metrics?.eventPublished((clock.elapsed() - putAt) / 1_000);
     this.#inFlight--;
@@ -212,7 +220,7 @@ export class Outbox {
     slot.sending = undefined;
     const { containerId, status } = event;
     this.#options.log.debug({ containerId, status, eventId: event.id }, 'status event published');
-    this.#options.record?.confirmed(event);
+    this.#options.onConfirmed?.(event, confirmed);
     if (this.#slots.get(containerId) === slot) this.#goOn(slot, event);
     this.#send();
   }
@@ -220,10 +228,7 @@ export class Outbox {
   /** @param done - the event that is confirmed, or given up */
   #goOn(slot: Slot, done: StatusEvent): void {
     const { containerId } = done;
-    const waiting = slot.waiting?.event;
-    const isNews =
-      waiting !== undefined && (waiting.deploymentUid !== done.deploymentUid || !isSameChange(waiting, done));
-    if (isNews) {
+    if (slot.waiting !== undefined && isNews(slot.waiting, done)) {
       this.#sendable.add(containerId);
     } else {
       this.#deleted.delete(containerId);
@@ -290,4 +295,9 @@ export class Outbox {
     this.#failed.clear();
     this.#send();
   }
+}
+
+/** Whether what waits has to be sent though `done` was confirmed, or given up, just now. */
+function isNews({ event, again }: Entry, done: StatusEvent): boolean {
+  return again || event.deploymentUid !== done.deploymentUid || !isSameChange(event, done);
 }

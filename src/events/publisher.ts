@@ -12,6 +12,11 @@ export class EventTooLargeError extends Error {
   override readonly name = 'EventTooLargeError';
 }
 
+export interface Confirmed {
+  /** Whether a stream has acknowledged the message: its consumers get it, whether or not they were there at the time. */
+  isStored: boolean;
+}
+
 export interface EventPublisher {
   /** While false, publishing is of no use: there is no connection, or it is not known what would confirm an event. */
   readonly connected: boolean;
@@ -21,5 +26,5 @@ export interface EventPublisher {
    * Resolves once the broker has confirmed that it has the message. Rejects, within a bounded time, when that is not
    * known: the message may have arrived all the same; with an `EventTooLargeError` when it never will.
    */
-  publish(message: EventMessage): Promise<void>;
+  publish(message: EventMessage): Promise<Confirmed>;
 }

@@ -10,7 +10,7 @@ import { isSameChange } from './cloud-event.ts';
 import type { StatusChange } from './cloud-event.ts';
 import { Debouncer } from './debouncer.ts';
 
-/** How often DELETED is repeated, once each resync. */
+/** How often DELETED is repeated, once each resync, unless a stream has it; for as long it is remembered. */
 const deletedRepeats = 2;
 
 /** Deleted containers whose repeats are still to come. Past this the oldest are not repeated. */
@@ -39,8 +39,8 @@ const countedStatuses: readonly ContainerStatus[] = ['PENDING', 'RUNNING', 'FAIL
 
 export interface ReporterOptions {
   source: ContainerFeed;
-  /** Takes what is to be published; never throws. */
-  put: (change: StatusChange) => void;
+  /** Takes what is to be published, though it may be the same as before where it is `again`; never throws. */
+  put: (change: StatusChange, options: { again: boolean }) => void;
   debounceMs: number;
   /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
   crashTolerance?: number | undefined;
@@ -64,6 +64,8 @@ interface ReportState {
   /** The window that is open ends with a report, even of the same status. */
   repeat: boolean;
   repeatsLeft: number;
+  /** A stream has acknowledged its DELETED: consumers get that, and the id may have been made anew elsewhere since. */
+  isStored?: boolean;
   cancelLook?: (() => void) | undefined;
 }
 
@@ -74,8 +76,8 @@ export class StatusReporter {
   readonly #deleted = new Set<string>();
   readonly #windows: Debouncer;
   readonly #stop = new AbortController();
-  /** Everything is to be repeated, as soon as the caches can be believed. */
-  #repeatIsDue = false;
+  /** Set where everything is to be repeated, as soon as the caches can be believed. */
+  #repeatDue: { evenStored: boolean } | undefined;
   #unsubscribe: (() => void)[] = [];
 
   constructor(options: ReporterOptions) {
@@ -97,11 +99,23 @@ export class StatusReporter {
   /**
    * Reports every container again, and every deletion that is remembered, at least those of the last two resync periods.
    * Waits for caches that can be believed. Returns at once.
+   *
+   * @param options.evenStored - also deletions that a stream has acknowledged; absent: true
    */
-  repeatEverything(): void {
-    if (this.#repeatIsDue) return;
-    this.#repeatIsDue = true;
+  repeatEverything({ evenStored = true } = {}): void {
+    if (this.#repeatDue) {
+      this.#repeatDue.evenStored ||= evenStored;
+      return;
+    }
+    this.#repeatDue = { evenStored };
     void this.#repeatWhenLive();
+  }
+
+  /** To be called with each event that a stream has acknowledged: of the end of a container no resync tells again then. */
+  stored({ containerId, status, deploymentUid }: StatusChange): void {
+    const state = this.#states.get(containerId);
+    if (status !== 'DELETED' || state?.reported?.status !== 'DELETED') return;
+    if (state.reported.deploymentUid === deploymentUid) state.isStored = true;
   }
 
   /**
@@ -180,8 +194,11 @@ export class StatusReporter {
     const { signal } = this.#stop;
     await source.ready;
     while (source.isCutOff && !signal.aborted) await sleep(cutOffLookMs, signal, clock);
-    this.#repeatIsDue = false;
-    await this.#visit(this.#known(), 0, (containerId) => this.#repeat(containerId));
+    const evenStored = this.#repeatDue?.evenStored === true;
+    this.#repeatDue = undefined;
+    await this.#visit(this.#known(), 0, (containerId) => {
+      if (evenStored || this.#states.get(containerId)?.isStored !== true) this.#repeat(containerId);
+    });
   }
 
   /** The ids of the containers that exist, and of those that are remembered as deleted. */
@@ -242,7 +259,7 @@ export class StatusReporter {
     this.#windows.open(containerId);
   }
 
-  /** DELETED is repeated a few times, and then forgotten, as soon as that does no harm. */
+  /** DELETED is repeated a few times unless a stream has it, and then forgotten, as soon as that does no harm. */
   #repeatForResync(containerId: string): void {
     if (this.#options.source.isCutOff) return;
     const state = this.#states.get(containerId);
@@ -252,6 +269,7 @@ export class StatusReporter {
         return;
       }
       state.repeatsLeft--;
+      if (state.isStored) return;
     }
     this.#repeat(containerId);
   }
@@ -263,10 +281,10 @@ export class StatusReporter {
     const mayRepeat = state.repeat && !this.#options.source.isCutOff;
     state.repeat = false;
     if (!mayRepeat && !this.#differs(change)) return;
-    if (change.status !== 'DELETED') this.#deleted.delete(containerId);
+    if (change.status !== 'DELETED') this.#exists(containerId, state);
     else if (state.reported?.status !== 'DELETED') this.#keepDeleted(containerId, state);
     state.reported = change;
-    this.#options.put(change);
+    this.#options.put(change, { again: mayRepeat });
   }
 
   /**
@@ -302,6 +320,11 @@ export class StatusReporter {
     const reported = this.#states.get(change.containerId)?.reported;
     if (reported === undefined || !isSameChange(reported, change)) return true;
     return change.status !== 'DELETED' && reported.deploymentUid !== change.deploymentUid;
+  }
+
+  #exists(containerId: string, state: ReportState): void {
+    this.#deleted.delete(containerId);
+    delete state.isStored;
   }
 
   #keepDeleted(containerId: string, state: ReportState): void {

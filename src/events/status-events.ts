@@ -81,6 +81,10 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
     leadership,
     clock,
     ...(record && { record }),
+    onConfirmed(event, { isStored }) {
+      record?.confirmed(event);
+      if (isStored) reporter.stored(event);
+    },
     ...telemetry,
   });
   const reporter = new StatusReporter({
@@ -92,6 +96,9 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
     mayForget: (): boolean => handOver.mayForget,
     log,
     clock,
+  });
+  publisher.onNewStream(() => {
+    if (leadership.leads) reporter.repeatEverything({ evenStored: false });
   });
   const handOver = new HandOver({ leadership, reporter, outbox, publisher, log, clock });
   return {

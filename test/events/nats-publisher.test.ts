@@ -292,6 +292,42 @@ await t.test('notices that a stream comes and goes', { skip: withoutNatsServer }
 });
 
 await t.test(
+  'tells of a stream that begins to capture the subject, and of one that was made anew',
+  { skip: withoutNatsServer },
+  async (t) => {
+    await using server = await startRealNatsServer({ jetStream: true });
+    await using sender = publisherTo(server.url, { answerTimeoutMs: 500 });
+    let begun = 0;
+    sender.publisher.onNewStream(() => begun++);
+    const reconnected = async (): Promise<void> => {
+      const { connections } = sender.publisher.stats();
+      await server.kill();
+      await until('the loss is noticed', () => !sender.publisher.connected);
+      await server.restart();
+      await until('it is connected again', () => sender.publisher.stats().connections > connections);
+      await until('it is known what confirms', () => sender.publisher.connected);
+    };
+    await until('it is connected', () => sender.publisher.connected);
+    await using stream = await streamOf(server.url, { no_ack: true });
+    await reconnected();
+    t.equal(begun, 1);
+    await stream.manager.streams.update('events', { no_ack: false });
+    await reconnected();
+    t.equal(begun, 1, 'it is the same, though it acknowledges from now on');
+    const createdAt = Date.parse((await stream.manager.streams.info('events')).created);
+    await until('a stream made now has another time', () => Date.now() > createdAt + 2_000);
+    await stream.manager.streams.delete('events');
+    await stream.manager.streams.add({ name: 'events', subjects: ['dcm.>'] });
+    await reconnected();
+    t.equal(begun, 2);
+    await using later = publisherTo(server.url);
+    later.publisher.onNewStream(() => begun++);
+    await until('it is connected', () => later.publisher.connected);
+    t.equal(begun, 2, 'who finds it at the start has confirmed nothing before');
+  },
+);
+
+await t.test(
   'confirms by a round trip where there is JetStream and no stream for the subject',
   { skip: withoutNatsServer },
   async (t) => {

@@ -44,6 +44,8 @@ await t.test(
     });
     t.teardown(() => publisher.stop());
     const put = (containerId: string) => outbox.put({ containerId, status: 'RUNNING', message: '', endpoints: [] });
+    let begun = 0;
+    publisher.onNewStream(() => begun++);
     publisher.start();
     put('before');
     await until('the event is stored', () => outbox.size === 0);
@@ -85,6 +87,7 @@ await t.test(
     await Promise.all(others.map((server) => server.restart()));
     await until('the events are stored', () => outbox.size === 0);
     const stored = async () => (await manager.streams.info('events')).state.messages;
+    t.equal(begun, 0, 'it was the same stream throughout');
     await until('the stream has all of them', async () => (await stored().catch(() => 0)) === 3);
   },
 );

@@ -17,8 +17,11 @@ function outboxOf({ maxUnpublished }: { maxUnpublished?: number } = {}) {
     { level: 'warn' },
     { write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]) },
   );
+  const confirmed: string[] = [];
   const outbox = new Outbox({
     publisher,
+    onConfirmed: ({ containerId, status }, { isStored }) =>
+      void confirmed.push(`${containerId} ${status} by ${isStored ? 'a stream' : 'a round trip'}`),
     encode: createStatusEventEncoder({ providerName: 'sp', namespace: 'containers' }),
     leadership: alwaysLeads,
     log,
@@ -27,7 +30,9 @@ function outboxOf({ maxUnpublished }: { maxUnpublished?: number } = {}) {
   });
   const put = (containerId: string, status: ContainerStatus, ...endpoints: ContainerEndpoint[]) =>
     outbox.put({ containerId, status, message: '', endpoints });
-  return { clock, publisher, lines, outbox, put };
+  const repeat = (containerId: string, status: ContainerStatus) =>
+    outbox.put({ containerId, status, message: '', endpoints: [] }, { again: true });
+  return { clock, publisher, lines, outbox, confirmed, put, repeat };
 }
 
 await t.test('publishes at once, and forgets what is confirmed', async (t) => {
@@ -91,6 +96,28 @@ await t.test('does not send again what was just confirmed', async (t) => {
   await nextTurn();
   t.strictSame(publisher.summary, ['a RUNNING']);
   t.equal(outbox.size, 0);
+});
+
+await t.test('sends again what is to be repeated, though the same was just confirmed', async (t) => {
+  const { publisher, outbox, put, repeat } = outboxOf();
+  publisher.holding = true;
+  put('a', 'RUNNING');
+  repeat('a', 'RUNNING');
+  publisher.sent[0]!.confirm();
+  await nextTurn();
+  t.strictSame(publisher.summary, ['a RUNNING', 'a RUNNING']);
+  publisher.sent[1]!.confirm();
+  await nextTurn();
+  t.equal(outbox.size, 0);
+});
+
+await t.test('tells of each event that is confirmed, and whether a stream has it', async (t) => {
+  const { publisher, confirmed, put } = outboxOf();
+  put('a', 'RUNNING');
+  publisher.isStored = true;
+  put('b', 'DELETED');
+  await nextTurn();
+  t.strictSame(confirmed, ['a RUNNING by a round trip', 'b DELETED by a stream']);
 });
 
 await t.test('sends what has other endpoints than what was just confirmed', async (t) => {

@@ -351,6 +351,65 @@ await t.test('repeats DELETED at the next two resyncs, and then forgets the cont
   reporter.stop();
 });
 
+await t.test('does not repeat at a resync the DELETED that a stream has acknowledged', async (t) => {
+  const { clock, source, reported, changes, reporter } = await started();
+  for (const id of ['stored', 'told']) source.setPhase(id, 'Running');
+  await clock.advance(minute);
+  for (const id of ['stored', 'told']) source.delete(id);
+  await clock.advance(minute);
+  t.strictSame(reported.slice(2), ['stored DELETED', 'told DELETED']);
+  reporter.stored({ ...changes[2]!, deploymentUid: 'uid-of-another' });
+  await clock.advance(10 * minute);
+  t.strictSame(reported.slice(4), ['stored DELETED', 'told DELETED'], 'it was of another Deployment');
+  reporter.stored(changes[2]!);
+  await clock.advance(10 * minute);
+  t.strictSame(reported.slice(6), ['told DELETED']);
+  t.ok(reporter.knows('stored'), 'it is remembered for as long as it would be repeated');
+  await clock.advance(10 * minute);
+  t.notOk(reporter.knows('stored'));
+  t.notOk(reporter.knows('told'));
+  reporter.stop();
+});
+
+await t.test(
+  'repeats at a change of leader also what a stream has acknowledged, and for a new stream not',
+  async (t) => {
+    const { clock, source, reported, changes, reporter } = await started();
+    for (const id of ['stored', 'told', 'a']) source.setPhase(id, 'Running');
+    await clock.advance(minute);
+    for (const id of ['stored', 'told']) source.delete(id);
+    await clock.advance(minute);
+    reporter.stored(changes[3]!);
+    reporter.repeatEverything({ evenStored: false });
+    await clock.advance(minute);
+    t.strictSame(reported.splice(0).slice(5).sort(), ['a RUNNING', 'told DELETED']);
+    reporter.repeatEverything();
+    await clock.advance(minute);
+    t.strictSame(reported.splice(0).sort(), ['a RUNNING', 'stored DELETED', 'told DELETED']);
+    source.isCutOff = true;
+    reporter.repeatEverything({ evenStored: false });
+    reporter.repeatEverything();
+    await clock.advance(minute);
+    source.isCutOff = false;
+    await clock.advance(2_000);
+    t.strictSame(
+      reported.splice(0).sort(),
+      ['a RUNNING', 'stored DELETED', 'told DELETED'],
+      'the wider of two requests',
+    );
+    source.setPhase('stored', 'Running');
+    await clock.advance(minute);
+    source.delete('stored');
+    await clock.advance(10 * minute);
+    t.equal(
+      reported.filter((report) => report === 'stored DELETED').length,
+      2,
+      'a new container of the id is repeated',
+    );
+    reporter.stop();
+  },
+);
+
 await t.test('reports a Deployment that a finalizer holds as deleted, and repeats that no more often', async (t) => {
   const { clock, source, reported, reporter } = await started();
   source.set('a', { deployment: deployment({ deletedAt: clock.now() }), pods: [] });

@@ -6,9 +6,10 @@ import { parseNatsUrls } from '../../src/config/nats-urls.ts';
 import { createStatusEvents } from '../../src/events/status-events.ts';
 import type { StatusEventsOptions } from '../../src/events/status-events.ts';
 import { MemorySource } from '../support/container-feed.ts';
+import { openEventStream } from '../support/event-stream.ts';
 import { subscribeEvents } from '../support/events.ts';
 import { captureLog } from '../support/log-lines.ts';
-import { startNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
+import { startNatsServer, startRealNatsServer, withoutNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { until } from '../support/until.ts';
 
 function statusEventsOf(url: string, options: Partial<StatusEventsOptions> = {}) {
@@ -56,6 +57,41 @@ await t.test('reports the life of a container, from the changes of the cluster t
   t.equal(source, 'dcm/providers/sp');
   t.strictSame(data, { id: 'web', status: 'DELETED', message: 'Container was deleted.' });
   t.strictSame(events.statuses('web'), ['PENDING', 'RUNNING', 'FAILED', 'DELETED']);
+});
+
+await t.test('reports everything once to a stream that comes later', { skip: withoutNatsServer }, async (t) => {
+  await using nats = await startRealNatsServer({ jetStream: true });
+  await using events = await subscribeEvents(nats.url);
+  await using parts = statusEventsOf(nats.url);
+  parts.statusEvents.start();
+  parts.source.becomeReady();
+  for (const id of ['a', 'b', 'gone']) parts.source.setPhase(id, 'Running');
+  for (const id of ['a', 'b', 'gone']) await events.waitFor(id, 'RUNNING');
+  parts.source.delete('gone');
+  await events.waitFor('gone', 'DELETED');
+  await using stream = await openEventStream(nats.url);
+  await nats.kill();
+  await nats.restart();
+  for (const id of ['a', 'b']) await stream.waitFor(id, 'RUNNING');
+  await stream.waitFor('gone', 'DELETED');
+  parts.source.setPhase('last', 'Running');
+  await stream.waitFor('last', 'RUNNING');
+  t.strictSame(stream.received.map(({ event: { data } }) => data.id).sort(), ['a', 'b', 'gone', 'last']);
+});
+
+await t.test('tells of an end once where a stream has acknowledged it', { skip: withoutNatsServer }, async (t) => {
+  await using nats = await startRealNatsServer({ jetStream: true });
+  await using stream = await openEventStream(nats.url);
+  await using parts = statusEventsOf(nats.url, { resyncPeriodMs: 1_000 });
+  parts.statusEvents.start();
+  parts.source.becomeReady();
+  for (const id of ['stays', 'goes']) parts.source.setPhase(id, 'Running');
+  for (const id of ['stays', 'goes']) await stream.waitFor(id, 'RUNNING');
+  parts.source.delete('goes');
+  await stream.waitFor('goes', 'DELETED');
+  const resyncs = stream.of('stays').length;
+  await until('there were resyncs since', () => stream.of('stays').length >= resyncs + 3);
+  t.equal(stream.of('goes').filter(({ data }) => data.status === 'DELETED').length, 1);
 });
 
 await t.test('publishes what waits for the end of its window when it stops', async (t) => {

@@ -1,6 +1,6 @@
 /** A publisher that keeps what it was given, and confirms it at once, later, or not at all. */
 import type { StatusEventDocument } from '../../scripts/contract/event-conformance.ts';
-import type { EventMessage, EventPublisher } from '../../src/events/publisher.ts';
+import type { Confirmed, EventMessage, EventPublisher } from '../../src/events/publisher.ts';
 
 interface Sent {
   message: EventMessage;
@@ -13,6 +13,8 @@ export class RecordingPublisher implements EventPublisher {
   connected = true;
   /** While true, nothing is confirmed but by hand. */
   holding = false;
+  /** Whether a stream is what confirms. */
+  isStored = false;
   readonly sent: Sent[] = [];
   readonly #listeners: (() => void)[] = [];
 
@@ -25,12 +27,13 @@ export class RecordingPublisher implements EventPublisher {
     for (const listener of this.#listeners) listener();
   }
 
-  publish(message: EventMessage): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  publish(message: EventMessage): Promise<Confirmed> {
+    const { promise, resolve, reject } = Promise.withResolvers<Confirmed>();
+    const confirm = () => resolve({ isStored: this.isStored });
     const { data } = JSON.parse(message.body) as { data: Sent['data'] };
-    this.sent.push({ message, data, confirm: () => resolve(undefined), fail: reject });
-    if (!this.holding) resolve(undefined);
-    return promise.then();
+    this.sent.push({ message, data, confirm, fail: reject });
+    if (!this.holding) confirm();
+    return promise.then((confirmed) => confirmed);
   }
 
   /** `id status` of everything sent so far, in order. */
