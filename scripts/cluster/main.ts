@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { describePlayedImages } from '../kubelet/images.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { providerRules } from './provider-rules.ts';
@@ -43,9 +44,9 @@ Kubernetes ${gitVersion} serves at ${api.server}, with three nodes that KWOK pla
   look at it   ${kubectl ?? 'kubectl'} --kubeconfig ${kubeconfig} get nodes,deployments,pods,services
   test on it   SP_TEST_KUBECONFIG=${kubeconfig} npm run test:cluster
 
-A Pod runs after about a second; an image named …/missing cannot be pulled, …/crash crash-loops, …/slow takes its time,
-…/unready never passes a readiness or startup probe, …/private needs a pull secret. Secrets and ConfigMaps named
-"missing" are played as missing; of others nobody looks whether they are there.
+${describePlayedImages().join('\n')}
+
+Secrets and ConfigMaps named "missing" are played as missing; of others nobody looks whether they are there.
 A LoadBalancer Service gets an address. Ctrl-C stops everything.
 `);
 }

@@ -1,5 +1,6 @@
 /** What the sandbox prints. */
 import { formatAddress } from '../../src/config/address.ts';
+import { describePlayedImages } from '../kubelet/images.ts';
 import type { Registration } from './registry.ts';
 import type { ShownEvent } from './events.ts';
 
@@ -42,14 +43,7 @@ export function formatBanner({ url, takenPort, managementUrl, nats, kubeconfig, 
     `  curl ${containers}/web`,
     `  curl -X DELETE ${containers}/web`,
     '',
-    ...(ownCluster
-      ? [
-          'Pods run after about a second, unless the image is named …/missing (cannot be pulled), …/crash (crash-loops),',
-          '…/done (keeps exiting), …/gone (crashes, and can then no longer be pulled), …/slow (stays pending for a while), …/unready',
-          '(never passes a readiness or startup probe) or …/private (cannot be pulled without the hint image_pull_secrets).',
-          '',
-        ]
-      : []),
+    ...(ownCluster ? [...describePlayedImages(), ''] : []),
     'Status events follow. Ctrl-C stops everything.',
     '',
   ].join('\n');

@@ -9,6 +9,7 @@ import type { KubernetesObject } from '../../scripts/cluster/api.ts';
 import type { Component } from '../../scripts/cluster/component.ts';
 import { startControlPlane } from '../../scripts/cluster/control-plane.ts';
 import type { ControlPlane } from '../../scripts/cluster/control-plane.ts';
+import { olderKubeletTag } from '../../scripts/kubelet/images.ts';
 
 interface ContainerState {
   waiting?: { reason: string };
@@ -113,27 +114,35 @@ await t.test('a control plane', async (t) => {
     }
   });
 
-  await t.test('crashes an image called crash again and again, and starts it in between', async (t) => {
-    await createDeployment(controlPlane, namespace, 'crash', 'example.org/crash@sha256:0');
-    await waitForPod(controlPlane, namespace, 'crash', 'ended', (pod) => state(pod).terminated?.exitCode === 1);
-    const backedOff = await waitForPod(
-      controlPlane,
-      namespace,
-      'crash',
-      'backs off',
-      (pod) => state(pod).waiting?.reason === 'CrashLoopBackOff',
-    );
-    t.equal(backedOff.status.phase, 'Running');
-    t.equal(backedOff.status.containerStatuses?.[0]?.lastState.terminated?.exitCode, 1);
-    const up = await waitForPod(
-      controlPlane,
-      namespace,
-      'crash',
-      'is back',
-      (pod) => state(pod).running !== undefined && pod.status.containerStatuses![0]!.restartCount >= 2,
-    );
-    t.equal(up.status.containerStatuses?.[0]?.lastState.terminated?.exitCode, 1);
-  });
+  const crashes = [
+    { kubelet: 'since 1.35', name: 'crash', image: 'example.org/crash@sha256:0', held: 'terminated' },
+    { kubelet: 'up to 1.34', name: 'crash-older', image: `example.org/crash:${olderKubeletTag}`, held: 'waiting' },
+  ] as const;
+  for (const { name, image } of crashes) await createDeployment(controlPlane, namespace, name, image);
+  for (const { kubelet, name, held } of crashes) {
+    await t.test(`crashes an image called crash again and again, as kubelets ${kubelet} show it`, async (t) => {
+      const restarts = (pod: Pod): number => pod.status.containerStatuses?.[0]?.restartCount ?? 0;
+      const heldBack = await waitForPod(
+        controlPlane,
+        namespace,
+        name,
+        'is held back',
+        (pod) => restarts(pod) >= 2 && state(pod)[held] !== undefined,
+      );
+      t.equal(heldBack.status.phase, 'Running');
+      if (held === 'waiting') t.equal(state(heldBack).waiting?.reason, 'CrashLoopBackOff');
+      else t.equal(state(heldBack).terminated?.exitCode, 1);
+      t.equal(heldBack.status.containerStatuses?.[0]?.lastState.terminated?.exitCode, 1);
+      const up = await waitForPod(
+        controlPlane,
+        namespace,
+        name,
+        'is back',
+        (pod) => state(pod).running !== undefined && restarts(pod) > restarts(heldBack),
+      );
+      t.equal(up.status.containerStatuses?.[0]?.lastState.terminated?.exitCode, 1);
+    });
+  }
 
   await t.test('replaces an evicted Pod and keeps the failed one', async (t) => {
     await createDeployment(controlPlane, namespace, 'evicted', 'example.org/web:1');

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'tap';
+import { describePlayedImages } from '../../scripts/kubelet/images.ts';
 import { packageFile } from '../../src/http/document.ts';
 import { startProcess } from '../support/process.ts';
 
@@ -29,6 +30,11 @@ function missingProgram(): string | false {
     return 'needs bash, curl from 7.82 on, and jq';
   }
 }
+
+test('shows what the sandbox plays', (t) => {
+  t.match(readme, describePlayedImages().join('\n'));
+  t.end();
+});
 
 test('gives one container the address of another', { skip: missingProgram() }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'readme-'));

@@ -1,8 +1,15 @@
 /** How the sandbox's Pods and Services live, as people see them. */
 import t from 'tap';
 import { startKubernetesApi, type SandboxKubernetes } from '../../scripts/sandbox/kubernetes/api.ts';
+import { backOffAfterKill } from '../../scripts/kubelet/words.ts';
 import { quickTimes } from '../../scripts/sandbox/kubernetes/controllers/times.ts';
-import { behaviourOf, nextStage, type Stage } from '../../scripts/sandbox/kubernetes/controllers/pod-life.ts';
+import {
+  behaviourOf,
+  buildPodStatus,
+  nextStage,
+  type Play,
+  type Stage,
+} from '../../scripts/sandbox/kubernetes/controllers/pod-life.ts';
 import { planReplicas, type RolloutState } from '../../scripts/sandbox/kubernetes/controllers/rollout.ts';
 import type { Pod, Service } from '../../scripts/sandbox/kubernetes/objects.ts';
 import { eventually, openSandbox, type SandboxCluster } from '../support/kubernetes.ts';
@@ -49,8 +56,12 @@ for (const [image, behaviour] of [
   ['slow', 'slow'],
   ['registry.example/unready', 'unready'],
   ['private:1', 'private'],
+  ['registry.example/nocommand:1', 'nocommand'],
+  ['registry.example/Web:1', 'invalid'],
+  ['registry.example/web:RC1', 'runs'],
   ['crash/app', 'runs'],
   ['crashing', 'runs'],
+  ['constructor', 'runs'],
 ] as const) {
   t.test(`takes the image ${image} for one that behaves as "${behaviour}"`, (t) => {
     t.equal(behaviourOf(image), behaviour);
@@ -58,14 +69,114 @@ for (const [image, behaviour] of [
   });
 }
 
-t.test('waits longer before each restart, up to a bound', (t) => {
-  const times = { ...quickTimes, crashBackOff: 100, backOffMaximum: 500 };
-  const waits = [1, 2, 3, 4, 50].map((restarts) => {
-    const stage: Stage = { at: 'backing-off', restarts };
-    return nextStage(stage, 'crash', times)?.after;
+const crashing: Play = { behaviour: 'crash', olderKubelet: false };
+const older: Play = { ...crashing, olderKubelet: true };
+const probed: Play = { behaviour: 'unhealthy', olderKubelet: false, killedAfter: 30 };
+const secondsAsAKubelet = (stage: Stage, play: Play): number | undefined => {
+  const times = { ...quickTimes, speed: 4, glimpse: 25 };
+  const after = nextStage(stage, play, times)?.after;
+  return after === undefined ? undefined : (after * times.speed) / 1000;
+};
+
+const backOffs = [10, 20, 40, 80, 160, 300, 300];
+for (const [what, play, terminated, backingOff] of [
+  ['terminated, and then in CrashLoopBackOff for a moment, since 1.35', crashing, backOffs, backOffs.map(() => 0.1)],
+  ['terminated for a moment, and then in CrashLoopBackOff, up to 1.34', older, backOffs.map(() => 0.1), backOffs],
+] as const) {
+  t.test(`is ${what}, for 10 s, 20 s, 40 s, … 5 min`, (t) => {
+    t.equal(secondsAsAKubelet({ at: 'terminated', restarts: 0 }, play), 0.1, 'the first restart comes at once');
+    const stages = backOffs.map((_, index): Stage => ({ at: 'terminated', restarts: index + 1 }));
+    t.strictSame(
+      stages.map((stage) => secondsAsAKubelet(stage, play)),
+      terminated,
+    );
+    const next = stages.map((stage) => nextStage(stage, play, quickTimes)!.stage);
+    t.strictSame(
+      next.map((stage) => secondsAsAKubelet(stage, play)),
+      backingOff,
+    );
+    t.end();
   });
-  t.strictSame(waits, [100, 200, 400, 500, 500]);
-  t.equal(nextStage({ at: 'running', restarts: 0 }, 'runs', times), undefined);
+}
+
+for (const [runs, backOffs] of [
+  [4, [0, 0, 10, 20, 40, 80, 160, 300, 0]],
+  [16, [0, 0, 0, 20, 40, 80, 160, 300, 0]],
+  [30, [0, 0, 0, 0, 40, 80, 160, 300, 0]],
+  [400, [0, 0, 0, 0, 0, 0, 0, 0, 0]],
+] as const) {
+  t.test(`waits before a restart by a probe after runs of ${runs} s as a kubelet does`, (t) => {
+    t.strictSame(
+      backOffs.map((_, index) => backOffAfterKill(index + 1, runs)),
+      backOffs,
+    );
+    t.end();
+  });
+}
+
+/** Times and codes of a container that goes through these stages, one a minute. */
+function timesOf(image: string, stages: readonly Stage[], probes: object = {}): object[] {
+  const place = { nodeName: 'node', hostIp: '192.0.2.1', podIp: '192.0.2.2' };
+  let pod = {
+    metadata: { name: 'a', namespace: 'default', uid: 'u' },
+    spec: { containers: [{ name: 'main', image, ...probes }] },
+  } as Pod;
+  return stages.map((stage, minute) => {
+    const status = buildPodStatus(pod, stage, place, `2026-01-01T00:0${minute}:00Z`);
+    pod = { ...pod, status };
+    const { state, lastState, restartCount } = status.containerStatuses![0]!;
+    return { ...state, last: lastState?.terminated, restartCount };
+  });
+}
+
+const at = (minute: number): string => `2026-01-01T00:0${minute}:00Z`;
+
+t.test('tells when runs began and ended, the newest one that is over in lastState', (t) => {
+  const end = (startedAt: string, finishedAt: string) => ({ exitCode: 1, reason: 'Error', startedAt, finishedAt });
+  const message = 'back-off 10s restarting failed container=main pod=a_default(u)';
+  t.strictSame(
+    timesOf('crash', [
+      { at: 'running', restarts: 0 },
+      { at: 'terminated', restarts: 0 },
+      { at: 'running', restarts: 1 },
+      { at: 'terminated', restarts: 1 },
+      { at: 'backing-off', restarts: 1, seconds: 10 },
+      { at: 'running', restarts: 2 },
+    ]),
+    [
+      { running: { startedAt: at(0) }, last: undefined, restartCount: 0 },
+      { terminated: end(at(0), at(1)), last: undefined, restartCount: 0 },
+      { running: { startedAt: at(2) }, last: end(at(0), at(1)), restartCount: 1 },
+      { terminated: end(at(2), at(3)), last: end(at(0), at(1)), restartCount: 1 },
+      { waiting: { reason: 'CrashLoopBackOff', message }, last: end(at(2), at(3)), restartCount: 1 },
+      { running: { startedAt: at(5) }, last: end(at(2), at(3)), restartCount: 2 },
+    ],
+  );
+  t.end();
+});
+
+t.test('tells of a run that its probe ended in lastState alone', (t) => {
+  const end = (startedAt: string, finishedAt: string) => ({ exitCode: 0, reason: 'Completed', startedAt, finishedAt });
+  const stages: Stage[] = [
+    { at: 'running', restarts: 0 },
+    { at: 'running', restarts: 1 },
+    { at: 'backing-off', restarts: 1, seconds: 80 },
+    { at: 'running', restarts: 2 },
+  ];
+  const message = 'back-off 1m20s restarting failed container=main pod=a_default(u)';
+  t.strictSame(timesOf('unhealthy', stages, { livenessProbe: {} }), [
+    { running: { startedAt: at(0) }, last: undefined, restartCount: 0 },
+    { running: { startedAt: at(1) }, last: end(at(0), at(1)), restartCount: 1 },
+    { waiting: { reason: 'CrashLoopBackOff', message }, last: end(at(1), at(2)), restartCount: 1 },
+    { running: { startedAt: at(3) }, last: end(at(1), at(2)), restartCount: 2 },
+  ]);
+  t.end();
+});
+
+t.test('leaves a container that runs alone', (t) => {
+  const stage: Stage = { at: 'running', restarts: 0 };
+  t.equal(nextStage(stage, { behaviour: 'runs', olderKubelet: false }, quickTimes), undefined);
+  t.equal(secondsAsAKubelet(stage, probed), 30, 'unless its probe has it restarted');
   t.end();
 });
 

@@ -19,7 +19,7 @@ import type { TestRegistry } from '../../scripts/registry.ts';
 import { Workloads } from './workloads.ts';
 
 /** Of the sandbox's controllers: quick, but for what has to be seen before it is over. */
-const times = { ...quickTimes, podStart: 200, slowPodStart: 2_000, imagePullRetry: 200 };
+const times = { ...quickTimes, podStart: 200, slowPodStart: 2_000, speed: 50 };
 
 /** What callers may ask for here, each kind of volumes included: what the policy refuses has tests of its own. */
 const everyHint = ['env_from_secrets', 'volumes.empty_dir', 'volumes.config_map', 'volumes.secret'];

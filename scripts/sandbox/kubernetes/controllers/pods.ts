@@ -1,9 +1,18 @@
 /** Scheduler and kubelet in one: puts Pods on the one node there is, and leads them through their lives. */
+import { manualAnnotation } from '../../../kubelet/images.ts';
 import { timestamp, type Pod } from '../objects.ts';
 import { configMaps, pods, secrets } from '../resources.ts';
 import { replaceParts, type ControllerContext } from './context.ts';
 import { findMissingReferences, type MissingReferences } from './pod-references.ts';
-import { behaviourOf, buildPodStatus, nextStage, type Behaviour, type PodPlace, type Stage } from './pod-life.ts';
+import {
+  buildEndedPodStatus,
+  buildPodStatus,
+  isStubborn,
+  nextStage,
+  playOf,
+  type PodPlace,
+  type Stage,
+} from './pod-life.ts';
 
 const nodeName = 'sandbox-node';
 const hostIp = '192.0.2.10';
@@ -23,11 +32,18 @@ export function startPodController(context: ControllerContext): void {
     cancelByUid.set(uid, cancel);
   };
 
-  /** The Pod as it is now, unless it is gone, replaced, or on its way out. */
-  const livingPod = (pod: Pod): Pod | undefined => {
+  /** The Pod as it is now, unless it is gone, replaced, ended, or somebody else's to tell of. */
+  const playedPod = (pod: Pod): Pod | undefined => {
     const { namespace = '', name, uid } = pod.metadata;
     const present = store.get(pods, namespace, name)?.object as Pod | undefined;
-    return present?.metadata.uid === uid && present.metadata.deletionTimestamp === undefined ? present : undefined;
+    if (present?.metadata.uid !== uid || present.metadata.annotations?.[manualAnnotation] !== undefined)
+      return undefined;
+    return present.status?.phase === 'Succeeded' || present.status?.phase === 'Failed' ? undefined : present;
+  };
+  /** The same, unless it is on its way out. */
+  const livingPod = (pod: Pod): Pod | undefined => {
+    const present = playedPod(pod);
+    return present?.metadata.deletionTimestamp === undefined ? present : undefined;
   };
 
   const missingReferences = (pod: Pod): MissingReferences =>
@@ -41,7 +57,7 @@ export function startPodController(context: ControllerContext): void {
     if (!present) return;
     replaceParts(context, pods, present, { status: buildPodStatus(present, stage, place, timestamp()) });
     const missing = missingReferences(present);
-    const next = nextStage(stage, podBehaviour(present), context.times, missing);
+    const next = nextStage(stage, playOf(present), context.times, missing);
     if (!next) return;
     schedule(pod.metadata.uid, next.after, () => {
       advance(pod, next.stage, place);
@@ -64,10 +80,17 @@ export function startPodController(context: ControllerContext): void {
     if (ending.has(uid)) return;
     ending.add(uid);
     const grace = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1000;
-    schedule(uid, Math.min(grace, context.times.termination), () => {
-      ending.delete(uid);
-      const preconditions = { uid };
-      context.registry.delete(pods, namespace, name, { gracePeriodSeconds: 0, preconditions });
+    const { speed, termination, glimpse } = context.times;
+    schedule(uid, isStubborn(pod) ? grace / speed : Math.min(grace, termination), () => {
+      const present = playedPod(pod);
+      if (present?.status?.containerStatuses) {
+        replaceParts(context, pods, present, { status: buildEndedPodStatus(present, timestamp()) });
+      }
+      schedule(uid, glimpse, () => {
+        ending.delete(uid);
+        const preconditions = { uid };
+        context.registry.delete(pods, namespace, name, { gracePeriodSeconds: 0, preconditions });
+      });
     });
   };
 
@@ -86,10 +109,4 @@ export function startPodController(context: ControllerContext): void {
       });
     }
   });
-}
-
-/** Of several containers the one in trouble tells. */
-function podBehaviour({ spec }: Pod): Behaviour {
-  const behaviours = spec.containers.map(({ image = '' }) => behaviourOf(image));
-  return behaviours.find((behaviour) => behaviour !== 'runs' && behaviour !== 'unready') ?? 'runs';
 }
