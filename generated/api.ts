@@ -610,8 +610,13 @@ export interface components {
        */
       uptime: number;
     };
+    /**
+     * @description A problem document (RFC 9457). The operator chooses its form: types are names, or URIs as DCM's providers have
+     *     them since 2026-08.
+     */
+    Problem: components['schemas']['NamedProblem'] | components['schemas']['UriProblem'];
     /** @description A problem document (RFC 9457). */
-    Problem: {
+    NamedProblem: {
       /**
        * Format: uri-reference
        * @description What kind of problem it is; to be compared by programs.
@@ -635,6 +640,71 @@ export interface components {
       /** @description All that is wrong with the request, in the order of the document. */
       errors?: components['schemas']['Violation'][];
     };
+    /** @description A problem document (RFC 9457). */
+    UriProblem: {
+      /**
+       * Format: uri
+       * @description What kind of problem it is; to be compared by programs.
+       * @enum {string}
+       */
+      type:
+        | 'https://dcm-project.github.io/problems/invalid-argument'
+        | 'https://dcm-project.github.io/problems/not-found'
+        | 'https://dcm-project.github.io/problems/already-exists'
+        | 'https://dcm-project.github.io/problems/unauthenticated'
+        | 'https://dcm-project.github.io/problems/permission-denied'
+        | 'https://dcm-project.github.io/problems/unavailable'
+        | 'https://dcm-project.github.io/problems/internal';
+      /** @description The kind in words. */
+      title: string;
+      /** @description The status of the answer. */
+      status: number;
+      /**
+       * @description What is the matter with this request. Where one thing is wrong with it, this says it with its place, as in
+       *     `spec.resources.cpu.min must be >= 1`; where several things are, it is always the same and `errors` says
+       *     them.
+       */
+      detail: string;
+      /**
+       * Format: json-pointer-uri-fragment
+       * @description Where the only thing that is wrong is: JSON pointer into the body as a URI fragment (RFC 6901, section 6).
+       *     For a member that is missing, the member's own.
+       * @example #/spec/resources/cpu/min
+       */
+      pointer?: string;
+      /**
+       * @description The name of the path or query parameter, or of the header, that is the only thing that is wrong.
+       * @example max_page_size
+       */
+      parameter?: string;
+      /**
+       * Format: uri-reference
+       * @description The URI of the request; absent where the request could not be read.
+       */
+      instance?: string;
+      /**
+       * @description All that is wrong with the request, in the order of the document, but that resources come before labels.
+       *     Absent where it is one thing.
+       */
+      errors?: {
+        /**
+         * @description The place, and what is allowed there.
+         * @example spec.resources.cpu.min must be >= 1
+         */
+        detail: string;
+        /**
+         * Format: json-pointer-uri-fragment
+         * @description As that of the document.
+         * @example #/spec/resources/cpu/min
+         */
+        pointer?: string;
+        /**
+         * @description The name of the path or query parameter, or of the header.
+         * @example max_page_size
+         */
+        parameter?: string;
+      }[];
+    };
     /** @description One thing that is wrong. Either `pointer` or `parameter` says where it is. */
     Violation: {
       /**
@@ -656,7 +726,7 @@ export interface components {
     };
   };
   responses: {
-    /** @description The request is not valid. `errors` names all that is wrong with it. */
+    /** @description The request is not valid. All that is wrong with it is named. */
     BadRequest: {
       headers: {
         [name: string]: unknown;

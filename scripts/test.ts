@@ -7,6 +7,9 @@
  * `--grep=PATTERN` runs the tests with that in their names, `--bail` ends a file at its first failure, `--timeout=SECONDS`
  * bounds a file, and `--jobs=N` runs so many at a time. Coverage is `npm run test:coverage`, by tap.
  *
+ * A file that looks at problem documents is run in both forms of them, one after the other; SP_TEST_PROBLEM_TYPES=names or
+ * uris runs all files in that form alone.
+ *
  * With SP_TEST_FLAKE_ATTEMPTS=2 a file that failed is run once more, by itself after all others; one that passes then
  * counts as passed, with the output of its failure above, and is named as flaky at the end.
  */
@@ -16,8 +19,16 @@ import { globSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-interface Outcome {
+interface Run {
+  /** As it is shown. */
+  name: string;
   file: string;
+  /** The form of problem documents that providers serve. */
+  problemTypes: string;
+}
+
+interface Outcome {
+  name: string;
   output: string;
   code: number | null;
   milliseconds: number;
@@ -58,17 +69,21 @@ process.on('SIGTERM', () => {
   for (const child of running) child.kill('SIGTERM');
 });
 
+/** Tests see answers of the service by these, and look at what problem documents tell by those. */
+const seesAnswers = /support\/(?:http|system|provider)\.ts|contract\/conformance\.ts/;
+const looksAtProblems = /\bproblem\b|\berrors?\b(?!\()|\bfindFault\b/;
+
 const files =
   positionals.length > 0 ? positionals.flatMap(filesIn) : globSync(tap.include, { exclude: tap.exclude }).sort();
 if (files.length === 0) throw new Error(`there are no tests in ${positionals.join(', ')}`);
 const built = process.env['SP_TEST_BUILT'] ?? (positionals.length > 0 ? undefined : await build());
 const maxAttempts = Number(process.env['SP_TEST_FLAKE_ATTEMPTS'] ?? 1);
-let failedFiles = await runAll(files, { jobs: Number(values.jobs), isLast: maxAttempts <= 1 });
-for (let attempt = 2; attempt <= maxAttempts && failedFiles.length > 0; attempt++) {
-  const again = failedFiles;
-  console.log(`\nonce more, one at a time: ${again.join(', ')}`);
-  failedFiles = await runAll(again, { jobs: 1, isLast: attempt === maxAttempts });
-  flaky.push(...again.filter((file) => !failedFiles.includes(file)));
+let failedRuns = await runAll(files.flatMap(runsOf), { jobs: Number(values.jobs), isLast: maxAttempts <= 1 });
+for (let attempt = 2; attempt <= maxAttempts && failedRuns.length > 0; attempt++) {
+  const again = failedRuns;
+  console.log(`\nonce more, one at a time: ${again.map(({ name }) => name).join(', ')}`);
+  failedRuns = await runAll(again, { jobs: 1, isLast: attempt === maxAttempts });
+  flaky.push(...again.filter((each) => !failedRuns.includes(each)).map(({ name }) => name));
 }
 if (flaky.length > 0) console.log(`\nflaky, passed only when run again:\n${flaky.join('\n')}`);
 if (skipped.length > 0) console.log(`\nskipped:\n${skipped.join('\n')}`);
@@ -79,14 +94,23 @@ function filesIn(path: string): string[] {
   return statSync(path).isDirectory() ? globSync(`${path}/**/*.test.ts`).sort() : [path];
 }
 
-/** @returns the files that failed; only those of the last attempt count as failed */
-async function runAll(all: readonly string[], { jobs, isLast }: { jobs: number; isLast: boolean }): Promise<string[]> {
+function runsOf(file: string): Run[] {
+  const chosen = process.env['SP_TEST_PROBLEM_TYPES'];
+  if (chosen !== undefined) return [{ name: file, file, problemTypes: chosen }];
+  const text = readFileSync(file, 'utf8');
+  const inNames = { name: file, file, problemTypes: 'names' };
+  if (!seesAnswers.test(text) || !looksAtProblems.test(text)) return [inNames];
+  return [inNames, { name: `${file} (types of problems: uris)`, file, problemTypes: 'uris' }];
+}
+
+/** @returns those that failed; only those of the last attempt count as failed */
+async function runAll(all: readonly Run[], { jobs, isLast }: { jobs: number; isLast: boolean }): Promise<Run[]> {
   const queue = all.values();
-  const failures: string[] = [];
+  const failures: Run[] = [];
   const work = async (): Promise<void> => {
-    for (const file of queue) {
+    for (const each of queue) {
       if (interruption.signal.aborted) return;
-      if (!report(await run(file), { isLast })) failures.push(file);
+      if (!report(await run(each), { isLast })) failures.push(each);
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
@@ -99,7 +123,7 @@ async function build(): Promise<string> {
   return builtFolder;
 }
 
-async function run(file: string): Promise<Outcome> {
+async function run({ name, file, problemTypes }: Run): Promise<Outcome> {
   const { grep, bail, timeout } = values;
   const startedAt = performance.now();
   const child = spawn(process.execPath, [file], {
@@ -107,6 +131,7 @@ async function run(file: string): Promise<Outcome> {
     env: {
       NODE_COMPILE_CACHE: compileCache,
       ...process.env,
+      SP_TEST_PROBLEM_TYPES: problemTypes,
       ...(built !== undefined && { SP_TEST_BUILT: built }),
       TAP_TIMEOUT: timeout,
       TAP_BAIL: bail ? '1' : '0',
@@ -120,16 +145,16 @@ async function run(file: string): Promise<Outcome> {
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
   clearTimeout(timer);
   running.delete(child);
-  return { file, output, code, milliseconds: performance.now() - startedAt };
+  return { name, output, code, milliseconds: performance.now() - startedAt };
 }
 
 /** Whether the file passed. What failed and is to be run again is shown, but not counted. */
-function report({ file, output, code, milliseconds }: Outcome, { isLast }: { isLast: boolean }): boolean {
+function report({ name, output, code, milliseconds }: Outcome, { isLast }: { isLast: boolean }): boolean {
   const totals = /^# \{ total: .*\}$/m.exec(output)?.[0];
   const failures = count(totals, 'fail');
   const failed = failures > 0 || code !== 0 || totals === undefined;
   if (failed) console.log(output);
-  console.log(`${failed ? 'not ok' : 'ok'} - ${file} # time=${milliseconds.toFixed(0)}ms`);
+  console.log(`${failed ? 'not ok' : 'ok'} - ${name} # time=${milliseconds.toFixed(0)}ms`);
   if (failed && !isLast && !interruption.signal.aborted) return false;
   counts.pass += count(totals, 'pass');
   counts.fail += failed ? Math.max(1, failures) : 0;

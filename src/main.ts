@@ -107,7 +107,7 @@ interface Service {
  */
 async function build(config: Config, log: Logger): Promise<Service> {
   const { kubernetes, leaderElection, monitor, nats: natsServers, keyValueBucket } = config;
-  const { provider, registry, server, tokens } = config;
+  const { provider, registry, server, problemTypes, tokens } = config;
   const metrics = config.management && (await createMetrics());
   const telemetry: Telemetry = { log, ...(metrics && { metrics }) };
   const election = leaderElection && createElector(leaderElection.leaseName, config, telemetry);
@@ -129,6 +129,7 @@ async function build(config: Config, log: Logger): Promise<Service> {
     health: cluster.health,
     version: await packageVersion(),
     timeouts: server,
+    problemTypes,
     hintPolicy: kubernetes.hintPolicy,
     ...telemetry,
     ...(server.tls && { tls: server.tls }),

@@ -22,7 +22,6 @@ export async function buildService(folder: string): Promise<Metafile> {
   const contract = readFileSync(join(root, 'openapi/openapi.yaml'), 'utf8');
   const { valid, errors } = await new Validator().validate(contract);
   if (!valid) throw new Error(`openapi/openapi.yaml is not valid: ${JSON.stringify(errors)}`);
-  writeFileSync(join(folder, 'openapi/openapi.yaml'), contract);
   const document = parseDocument(contract);
   writeFileSync(join(folder, 'openapi/openapi.json'), JSON.stringify(document));
 

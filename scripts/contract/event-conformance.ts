@@ -8,7 +8,7 @@ import { createAjv } from '../../src/http/ajv.ts';
 
 export type StatusEventDocument = components['schemas']['StatusEvent'];
 
-const { document } = await loadContract();
+const document = await loadContract();
 const ajv = createAjv();
 const validate = ajv.compile<StatusEventDocument>(
   inlineReferences(document, document.components!['schemas']!['StatusEvent'] as Schema),

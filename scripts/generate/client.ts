@@ -24,8 +24,8 @@ export function generateClient(document: OpenApiDocument): string {
     /**
      * A client of the API of this document: ${document.info.title} ${document.info.version}.
      *
-     * Every call resolves to \`{ data, error, response }\`: \`data\` on success, else \`error\` with the problem document. It
-     * rejects only when no answer came.
+     * Every call resolves to \`{ data, error, response }\`: \`data\` on success, else \`error\` with the problem document, whose
+     * \`type\` is a name or a URI as the provider is configured. It rejects only when no answer came.
      */
     export function createClient(options: ClientOptions): Client {
       return createFetchClient<paths>({ ...options, baseUrl: options.baseUrl.replace(/\\/+$/, '') + ${JSON.stringify(basePath(document))} });

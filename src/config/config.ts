@@ -77,6 +77,8 @@ export interface Config {
     /** Paths of PEM files; absent: plain HTTP. */
     tls?: { certFile: string; keyFile: string; clientCaFile?: string };
   };
+  /** The form of problem documents. */
+  problemTypes: 'names' | 'uris';
   /** The tokens that callers must have; absent: none. */
   tokens?: { issuer: string; audience: string; jwksUrl?: string; scope?: string };
 }
@@ -378,6 +380,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...present('tls', tlsFiles()),
   };
   const management = present('management', optional('SP_MANAGEMENT_ADDRESS', listenAddress));
+  const problemTypes = optional('SP_PROBLEM_TYPES', oneOf('names', 'uris')) ?? 'names';
   const tokens = tokenRules();
   const logLevel = optional('SP_LOG_LEVEL', oneOf('error', 'warn', 'info', 'debug')) ?? 'info';
 
@@ -393,6 +396,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     monitor,
     ...management,
     server,
+    problemTypes,
     ...present('tokens', tokens),
   };
 }

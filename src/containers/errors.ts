@@ -21,6 +21,8 @@ export const maxViolations = 1_000;
  */
 export class InvalidArgumentError extends ContainerError {
   override readonly name = 'InvalidArgumentError';
+  /** Who refuses what; absent where that is plain. */
+  readonly refusal: string | undefined;
   /** `maxViolations` at most. */
   readonly violations: readonly Violation[];
 
@@ -28,6 +30,7 @@ export class InvalidArgumentError extends ContainerError {
   constructor(refusal: string | undefined, violations: readonly Violation[] = [], options?: ErrorOptions) {
     const told = violations.slice(0, maxViolations);
     super([refusal, ...summarize(told)].filter((sentence) => sentence !== undefined).join(' '), options);
+    this.refusal = refusal;
     this.violations = told;
   }
 }

@@ -67,6 +67,12 @@ export function escapePointer(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
+/** The names and indices that a JSON pointer goes through. */
+export function pointerSegments(pointer: string): string[] {
+  const segments = pointer.split('/').slice(1);
+  return segments.map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
 /** One violation for each string or number that stands in the list before. */
 export function* findRepetitions(
   values: readonly unknown[],

@@ -19,6 +19,8 @@ import { Exchanges } from './exchanges.ts';
 import { createHandlers, createRules } from './handlers.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { RequestError, sendProblem } from './problem.ts';
+import { withProblemTypes } from './problem-forms.ts';
+import type { ProblemTypes } from './problem-forms.ts';
 import { isRepeated } from './repeated-header.ts';
 import { requestIdOf } from './request-id.ts';
 import { loadTlsCredentials, renewTlsCredentials, tlsServerOptions } from './tls.ts';
@@ -49,6 +51,8 @@ export interface AppOptions extends Telemetry {
   /** The version of this package. */
   version: string;
   timeouts: Timeouts;
+  /** The form of problem documents, in answers and in the document that is served. */
+  problemTypes: ProblemTypes;
   /** What tokens callers must have on all but the routes that are open; absent: nothing. */
   tokens?: TokenRules;
   /** Absent: plain HTTP. */
@@ -67,12 +71,13 @@ const maxCheckingIntervalMs = 500;
  * @throws Error when the handlers are not those of the contract, or the files for TLS cannot be used
  */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { log, timeouts, tokens, tls, clock = systemClock } = options;
+  const { log, timeouts, problemTypes, tokens, tls, clock = systemClock } = options;
   const authenticate = tokens && tokenAuthentication(tokens, log, clock);
   const credentials = tls && (await loadTlsCredentials(tls));
-  const contract = await loadContract();
+  const document = withProblemTypes(await loadContract(), problemTypes);
   const exchanges = new Exchanges(options, timeouts);
   const app = createServer(options, { exchanges, authenticate, credentials });
+  app.decorate('problemTypes', problemTypes);
   if (tls && credentials) renewTlsCredentials(app, tls, { current: credentials, log, clock });
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -95,15 +100,15 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     done();
   });
   drainOnClose(app, exchanges, timeouts.shutdownMs);
-  refuseTunnels(app, { log, exchanges, lingerMs: timeouts.readMs, authenticate });
+  refuseTunnels(app, { log, exchanges, lingerMs: timeouts.readMs, problemTypes, authenticate });
   app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(log, nothingHere(), request, reply));
 
   app.decorateRequest('exchange');
   acceptJsonOnly(app);
   const addRefusals = refuseOtherMethods(app);
-  await bindOperations(app, contract.document, createHandlers({ ...options, waiting }), createRules(options));
-  await serveDocumentation(app, contract.document, contract.text);
+  await bindOperations(app, document, createHandlers({ ...options, waiting }), createRules(options));
+  await serveDocumentation(app, document);
   addRefusals();
   return app;
 }
@@ -114,7 +119,7 @@ interface ServerParts {
   credentials: TlsCredentials | undefined;
 }
 
-function createServer({ log, timeouts }: AppOptions, parts: ServerParts): FastifyInstance {
+function createServer({ log, timeouts, problemTypes }: AppOptions, parts: ServerParts): FastifyInstance {
   const { exchanges, authenticate, credentials } = parts;
   const http = {
     maxHeaderSize: maxHeaderBytes,
@@ -140,7 +145,7 @@ function createServer({ log, timeouts }: AppOptions, parts: ServerParts): Fastif
     return503OnClosing: false,
     // An id that is too long is an id that is not valid, and answered as such.
     routerOptions: { maxParamLength: maxHeaderBytes },
-    clientErrorHandler: refuseUnreadable({ log, exchanges, lingerMs: timeouts.readMs }),
+    clientErrorHandler: refuseUnreadable({ log, exchanges, lingerMs: timeouts.readMs, problemTypes }),
     frameworkErrors: (error, request, reply) => {
       // Its time may be up while the token is looked at.
       const refuse = (reason: unknown) => {

@@ -79,24 +79,18 @@ export function packageFile(path: string): string {
   return join(dirname(packageJson), path);
 }
 
-/** The contract of our own API: its text, and the document that it holds. */
-export interface Contract {
-  text: string;
-  document: OpenApiDocument;
-}
+let contract: Promise<OpenApiDocument> | undefined;
 
-let contract: Promise<Contract> | undefined;
-
-/** The contract is read and parsed once; whoever asks has the same document. */
-export function loadContract(): Promise<Contract> {
+/** The contract of our own API, which is read and parsed once: whoever asks has the same document. */
+export function loadContract(): Promise<OpenApiDocument> {
   return (contract ??= readContract());
 }
 
 /** A build has parsed it already. */
-async function readContract(): Promise<Contract> {
-  const text = await readFile(packageFile('openapi/openapi.yaml'), 'utf8');
+async function readContract(): Promise<OpenApiDocument> {
   const parsed = await readFile(packageFile('openapi/openapi.json'), 'utf8').catch(() => undefined);
-  return { text, document: parsed === undefined ? parseDocument(text) : (JSON.parse(parsed) as OpenApiDocument) };
+  if (parsed !== undefined) return JSON.parse(parsed) as OpenApiDocument;
+  return parseDocument(await readFile(packageFile('openapi/openapi.yaml'), 'utf8'));
 }
 
 export function parseDocument(text: string): OpenApiDocument {

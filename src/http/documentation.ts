@@ -18,12 +18,8 @@ const contentSecurityPolicy = {
   'frame-ancestors': "'self'",
 };
 
-/**
- * Serves, to everybody, the document under /openapi.json and /openapi.yaml, the latter exactly as it was written, and a page under /docs.
- *
- * @param text - the document in YAML
- */
-export async function serveDocumentation(app: FastifyInstance, document: OpenApiDocument, text: string): Promise<void> {
+/** Serves, to everybody, the document under /openapi.json and /openapi.yaml, and a page under /docs. */
+export async function serveDocumentation(app: FastifyInstance, document: OpenApiDocument): Promise<void> {
   await app.register(async (scope) => {
     scope.addHook('onRoute', (route) => {
       route.config = { ...route.config, isOpen: true };
@@ -33,7 +29,7 @@ export async function serveDocumentation(app: FastifyInstance, document: OpenApi
       specification: { document: document as unknown as StaticDocumentSpec['document'] },
     });
     scope.get('/openapi.json', () => scope.swagger());
-    scope.get('/openapi.yaml', (_request, reply) => reply.type('application/yaml').send(text));
+    scope.get('/openapi.yaml', (_request, reply) => reply.type('application/yaml').send(scope.swagger({ yaml: true })));
     await scope.register(fastifySwaggerUi, {
       routePrefix: '/docs',
       staticCSP: contentSecurityPolicy,

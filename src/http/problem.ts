@@ -2,7 +2,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import type { components } from '../../generated/api.ts';
 import {
   ConflictError,
   ContainerError,
@@ -11,11 +10,15 @@ import {
   NotFoundError,
   UnavailableError,
 } from '../containers/errors.ts';
-import type { Violation } from '../containers/errors.ts';
+import { buildProblem, problemMediaType } from './problem-forms.ts';
+import type { Failure, Problem, ProblemTypes } from './problem-forms.ts';
 
-export type Problem = components['schemas']['Problem'];
-
-export const problemMediaType = 'application/problem+json';
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The form of its problem documents. */
+    problemTypes: ProblemTypes;
+  }
+}
 
 /** Seconds until another try makes sense where nothing better is known. */
 export const retryAfterSeconds = 5;
@@ -41,7 +44,7 @@ export class RequestError extends Error {
 
 /** Answers a request that failed, and logs why where that is more than the request's own violation. */
 export function sendProblem(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { problem, headers } = problemAnswer(error, request.raw.url);
+  const { problem, headers } = problemAnswer(error, request.raw.url, request.server.problemTypes);
   const clientLeft = reply.raw.destroyed;
   if (!clientLeft) logFailure(log, request.id, problem.status, error);
   // Fastify closes the connection on a body that it does not take, and a client that is still sending would then lose the
@@ -61,49 +64,13 @@ function logFailure(log: Logger, requestId: string, status: number, err: unknown
 }
 
 /** The answer to a request that failed with `error`, which may be anything; what is not known is told without details. */
-export function problemAnswer(error: unknown, uri: string | undefined): ProblemAnswer {
-  const { status, detail, headers = {}, violations = [] } = describe(error);
-  const type = typeOf(status);
-  const instance = uri === undefined ? undefined : uriReference(uri);
-  return {
-    problem: {
-      type,
-      title: titles[type],
-      status,
-      detail,
-      ...(instance !== undefined && { instance }),
-      ...(violations.length > 0 && { errors: [...violations] }),
-    },
-    headers,
-  };
+export function problemAnswer(error: unknown, uri: string | undefined, types: ProblemTypes): ProblemAnswer {
+  const { headers = {}, ...failure } = describe(error);
+  return { problem: buildProblem(types, failure, uri === undefined ? undefined : uriReference(uri)), headers };
 }
 
-const titles: Record<Problem['type'], string> = {
-  INVALID_ARGUMENT: 'Invalid argument',
-  NOT_FOUND: 'Not found',
-  ALREADY_EXISTS: 'Already exists',
-  UNAUTHENTICATED: 'Unauthenticated',
-  PERMISSION_DENIED: 'Permission denied',
-  INTERNAL: 'Internal error',
-};
-
-/** All others are `INTERNAL` from 500 on, and `INVALID_ARGUMENT` below. */
-const types: Readonly<Record<number, Problem['type']>> = {
-  401: 'UNAUTHENTICATED',
-  403: 'PERMISSION_DENIED',
-  404: 'NOT_FOUND',
-  409: 'ALREADY_EXISTS',
-};
-
-function typeOf(status: number): Problem['type'] {
-  return types[status] ?? (status >= 500 ? 'INTERNAL' : 'INVALID_ARGUMENT');
-}
-
-interface Description {
-  status: number;
-  detail: string;
+interface Description extends Failure {
   headers?: Record<string, string>;
-  violations?: readonly Violation[];
 }
 
 function describe(error: unknown): Description {
@@ -114,7 +81,9 @@ function describe(error: unknown): Description {
 
 function describeContainerError(error: ContainerError): Description {
   const detail = error.message;
-  if (error instanceof InvalidArgumentError) return { status: 400, detail, violations: error.violations };
+  if (error instanceof InvalidArgumentError) {
+    return { status: 400, detail, refusal: error.refusal, violations: error.violations };
+  }
   if (error instanceof NotFoundError) return { status: 404, detail };
   if (error instanceof KeyReusedError) return { status: 422, detail };
   if (error instanceof ConflictError) return { status: 409, detail };

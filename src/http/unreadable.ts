@@ -6,7 +6,10 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Authenticate } from './authentication.ts';
 import type { Exchange, Exchanges } from './exchanges.ts';
-import { problemAnswer, problemMediaType, RequestError } from './problem.ts';
+import { problemAnswer, RequestError } from './problem.ts';
+import type { ProblemAnswer } from './problem.ts';
+import { problemMediaType } from './problem-forms.ts';
+import type { ProblemTypes } from './problem-forms.ts';
 import { requestIdOf } from './request-id.ts';
 
 /** What the request line and the headers may have together. */
@@ -22,6 +25,8 @@ export interface RefusalOptions {
   exchanges: Exchanges;
   /** How long a client that was refused may keep its side of the connection open, in milliseconds. */
   lingerMs: number;
+  /** The form of problem documents. */
+  problemTypes: ProblemTypes;
 }
 
 /** The server's `clientError`: answers by hand, after what is under way on the connection, and closes it. */
@@ -58,7 +63,7 @@ function breakOff(options: RefusalOptions, error: ClientError, socket: Duplex, {
 
 /** @param request - the one whose body could not be read; absent when its headers already could not */
 function refuse(
-  { log, lingerMs }: RefusalOptions,
+  { log, lingerMs, problemTypes }: RefusalOptions,
   error: ClientError,
   socket: Duplex,
   request?: IncomingMessage,
@@ -70,7 +75,7 @@ function refuse(
   const refusal = refusalOf(error);
   const requestId = requestIdOf(request ?? { headers: {} });
   log.info({ requestId, status: refusal.status, code: error.code }, 'request could not be read');
-  endWith(socket, rawAnswer(refusal, request?.url, requestId), lingerMs);
+  endWith(socket, rawAnswer(problemAnswer(refusal, request?.url, problemTypes), requestId), lingerMs);
 }
 
 /** What the client sends from now on is thrown away: a connection that is closed on it would take the answer along. */
@@ -84,15 +89,15 @@ function endWith(socket: Duplex, answer: string, lingerMs: number): void {
 /** Refuses what the parser accepts and no route can take: tunnels. */
 export function refuseTunnels(
   app: FastifyInstance,
-  { log, exchanges, lingerMs, authenticate }: RefusalOptions & { authenticate: Authenticate | undefined },
+  { log, exchanges, lingerMs, problemTypes, authenticate }: RefusalOptions & { authenticate: Authenticate | undefined },
 ): void {
   app.server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     const refuse = (error: unknown) => {
       const requestId = requestIdOf(request);
-      const { status } = problemAnswer(error, undefined).problem;
+      const answer = problemAnswer(error, request.url, problemTypes);
       // Without its target, which is no path and may have a password in it.
-      log.info({ requestId, method: request.method, status }, 'request');
-      endWith(socket, rawAnswer(error, request.url, requestId), lingerMs);
+      log.info({ requestId, method: request.method, status: answer.problem.status }, 'request');
+      endWith(socket, rawAnswer(answer, requestId), lingerMs);
     };
     const noProxy = new RequestError(405, 'The provider is no proxy.', { allow: '' });
     socket.on('error', () => socket.destroy());
@@ -117,8 +122,7 @@ function refusalOf({ code }: ClientError): RequestError {
   return new RequestError(400, 'The request is not valid HTTP.');
 }
 
-function rawAnswer(error: unknown, uri: string | undefined, requestId: string): string {
-  const { problem, headers } = problemAnswer(error, uri);
+function rawAnswer({ problem, headers }: ProblemAnswer, requestId: string): string {
   const body = JSON.stringify(problem);
   const lines = Object.entries({
     date: new Date().toUTCString(),

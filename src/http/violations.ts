@@ -1,7 +1,7 @@
 /** Violations of a request in words a person understands, in the order of the document that has them. */
 import type { ErrorObject } from 'ajv';
 import type { Violation } from '../containers/errors.ts';
-import { escapePointer } from '../containers/json.ts';
+import { escapePointer, pointerSegments } from '../containers/json.ts';
 import type { Schema } from './document.ts';
 
 const kinds: Record<string, string> = {
@@ -93,17 +93,12 @@ export function firstOfEachPlace(violations: readonly Violation[]): Violation[] 
  * the schema has before it.
  */
 export function inDocumentOrder(violations: readonly Violation[], body: unknown, schema: Schema): Violation[] {
-  const places = violations.map(({ pointer = '' }) => segmentsOf(pointer));
+  const places = violations.map(({ pointer = '' }) => pointerSegments(pointer));
   const positions = new MemberPositions(places.flat());
   return violations
     .map((violation, index) => ({ violation, position: positionOf(places[index]!, body, schema, positions) }))
     .sort((a, b) => comparePositions(a.position, b.position))
     .map(({ violation }) => violation);
-}
-
-function segmentsOf(pointer: string): string[] {
-  const segments = pointer.split('/').slice(1);
-  return segments.map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 function positionOf(place: readonly string[], body: unknown, schema: Schema, positions: MemberPositions): number[] {

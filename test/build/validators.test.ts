@@ -12,7 +12,7 @@ import type { ArrivedRequest } from '../../src/http/request-validation.ts';
 import type { CompileSchema } from '../../src/http/schema-compiler.ts';
 import { containerSpecs } from '../support/container-specs.ts';
 
-const { document } = await loadContract();
+const document = await loadContract();
 const built = evaluate(formatSchemaCompiler(document)).createSchemaCompiler();
 
 function evaluate(text: string): { createSchemaCompiler: () => CompileSchema } {

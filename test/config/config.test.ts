@@ -45,6 +45,7 @@ test('needs no more than the required variables', (t) => {
       idleMs: 60_000,
       requestMs: 30_000,
     },
+    problemTypes: 'names',
   });
   t.end();
 });
@@ -85,6 +86,7 @@ const complete = {
   SP_AUTH_AUDIENCE: 'containers',
   SP_AUTH_JWKS_URL: 'https://sso/keys?a=b',
   SP_AUTH_SCOPE: 'containers:write',
+  SP_PROBLEM_TYPES: 'uris',
   SP_LOG_LEVEL: 'debug',
 };
 
@@ -127,6 +129,7 @@ test('reads every variable', (t) => {
       requestMs: 500,
       tls: { certFile: '/tls/tls.crt', keyFile: '/tls/tls.key', clientCaFile: '/tls/ca.crt' },
     },
+    problemTypes: 'uris',
     tokens: {
       issuer: 'https://sso/realms/dcm/',
       audience: 'containers',
@@ -214,6 +217,7 @@ const bad: Record<string, string[]> = {
   SP_LEASE_NAME: ['A', 'a_b', '-a', 'a-', 'a..b', '.a', 'a.', 'a.-b', 'a'.repeat(254)],
   SP_REGISTRATION_REFRESH: ['-1m', '10', '597h', 'never'],
   DCM_AUTH_TOKEN: ['Bearer abc', 'a b', 'a=b', 'ä', '\n'],
+  SP_PROBLEM_TYPES: ['URIs', 'uri', 'name'],
   SP_LOG_LEVEL: ['INFO', 'trace', 'silent'],
 };
 

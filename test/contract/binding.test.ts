@@ -93,7 +93,7 @@ test('the compiler refuses', (t) => {
 });
 
 test('the start is refused, and names every operation without handler and every handler without operation', async (t) => {
-  const { document } = await loadContract();
+  const document = await loadContract();
   const none = () => Promise.reject(new Error('not called'));
   const { GetContainer: _read, DeleteContainer: _delete, ...others } = routes;
   const wrong = Object.fromEntries([...Object.keys(others), 'PauseContainer'].map((name) => [name, none]));

@@ -3,21 +3,39 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'tap';
 import { parse } from 'yaml';
 import { packageFile } from '../../src/http/document.ts';
+import type { OpenApiDocument, Response as DeclaredResponse } from '../../src/http/document.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
+import { problemTypes } from '../../scripts/contract/problem-types.ts';
 import { openPage, withoutBrowser } from '../support/browser.ts';
 import { startHttpServer } from '../support/http.ts';
 import { startOpenIdProvider } from '../support/openid-provider.ts';
 
-test('the document is served as it was written, and the same as JSON', async (t) => {
+test('the document is served as it was written but for the one form of problems, as YAML and as JSON', async (t) => {
   await using server = await startHttpServer();
-  const written = await readFile(packageFile('openapi/openapi.yaml'), 'utf8');
-  const yaml = await conformingFetch(`${server.url}/openapi.yaml`);
-  t.match(yaml.headers.get('content-type'), /^application\/yaml/);
-  t.equal(await yaml.text(), written);
+  const written = parse(await readFile(packageFile('openapi/openapi.yaml'), 'utf8')) as OpenApiDocument;
   const json = await conformingFetch(`${server.url}/openapi.json`);
   t.match(json.headers.get('content-type'), /^application\/json/);
-  t.same(await json.json(), parse(written));
+  const served = (await json.json()) as OpenApiDocument;
+  const { NamedProblem, UriProblem } = written.components!['schemas']!;
+  t.same(served.components!['schemas']!['Problem'], problemTypes === 'uris' ? UriProblem : NamedProblem);
+  t.same(withoutProblems(served), withoutProblems(written));
+  t.equal(JSON.stringify(served).includes('INVALID_ARGUMENT'), problemTypes === 'names');
+  const yaml = await conformingFetch(`${server.url}/openapi.yaml`);
+  t.match(yaml.headers.get('content-type'), /^application\/yaml/);
+  t.same(parse(await yaml.text()), served);
 });
+
+function withoutProblems({ components, ...document }: OpenApiDocument): object {
+  const ofProblems = ['Problem', 'NamedProblem', 'UriProblem', 'Violation'];
+  const schemas = Object.entries(components!['schemas']!).filter(([name]) => !ofProblems.includes(name));
+  const responses = Object.entries(components!['responses'] as Record<string, DeclaredResponse>).map(
+    ([name, { content, ...response }]) => [
+      name,
+      { ...response, schema: content?.['application/problem+json']?.schema },
+    ],
+  );
+  return { ...document, components: { ...components, schemas, responses } };
+}
 
 test('the page and all its parts come from this server, and ask for nothing over HTTPS', async (t) => {
   await using server = await startHttpServer();

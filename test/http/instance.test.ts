@@ -7,7 +7,7 @@ import { createAjv } from '../../src/http/ajv.ts';
 const isUriReference = createAjv().compile({ type: 'string', format: 'uri-reference' });
 
 function instanceOf(target: string): string | undefined {
-  return problemAnswer(new RequestError(400, 'no'), target).problem.instance;
+  return problemAnswer(new RequestError(400, 'no'), target, 'names').problem.instance;
 }
 
 t.test('escapes what no URI reference has', (t) => {

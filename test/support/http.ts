@@ -12,6 +12,8 @@ import { defaultHintPolicy } from '../../src/containers/hints.ts';
 import { buildApp } from '../../src/http/app.ts';
 import type { AppOptions, Timeouts } from '../../src/http/app.ts';
 import { assertConforms, conformingFetch } from '../../scripts/contract/conformance.ts';
+import { asNamed, problemTypes } from '../../scripts/contract/problem-types.ts';
+import type { NamedProblem } from '../../scripts/contract/problem-types.ts';
 import { ManualClock } from './manual-clock.ts';
 import { InMemoryContainerRepository } from './container-repository.ts';
 
@@ -58,6 +60,7 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
     log: pino({ base: null }, { write: (line: string) => void logLines.push(JSON.parse(line) as never) }),
     version: '1.2.3',
     timeouts: { ...patient, ...options.timeouts },
+    problemTypes,
     clock,
     ...(options.tokens && { tokens: options.tokens }),
     ...(options.tls && { tls: options.tls }),
@@ -89,8 +92,8 @@ export interface RawAnswer {
   status: number;
   headers: Headers;
   body: string;
-  /** The body as a problem document. */
-  problem: Schemas['Problem'];
+  /** The body as a problem document, in the form of names whatever is served. */
+  problem: NamedProblem;
 }
 
 export interface RawConnection extends Disposable {
@@ -186,7 +189,7 @@ function parseAnswer(text: string, method: string): { answer: RawAnswer; length:
   const body = Buffer.from(text.slice(headEnd + 4, length), 'latin1').toString('utf8');
   const isProblem = headers.get('content-type') === 'application/problem+json' && body !== '';
   return {
-    answer: { status, headers, body, problem: isProblem ? (JSON.parse(body) as never) : ({} as never) },
+    answer: { status, headers, body, problem: isProblem ? asNamed(JSON.parse(body)) : ({} as never) },
     length,
   };
 }

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { createClient } from '../../generated/client.ts';
 import type { Client } from '../../generated/client.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
+import { problemTypes } from '../../scripts/contract/problem-types.ts';
 import type { LogLine } from './log-lines.ts';
 import { mainArguments } from './main-file.ts';
 import { startProcess } from './process.ts';
@@ -135,6 +136,7 @@ function environment({
     SP_NATS_URL: natsUrl,
     SP_MONITOR_DEBOUNCE_MS: '50',
     SP_SERVER_ADDRESS: '127.0.0.1:0',
+    ...(problemTypes === 'uris' && { SP_PROBLEM_TYPES: problemTypes }),
     ...env,
   };
 }

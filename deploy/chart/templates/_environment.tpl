@@ -40,6 +40,7 @@
 {{- include "provider.variable" (list "SP_SERVER_WRITE_TIMEOUT" .writeTimeout) }}
 {{- include "provider.variable" (list "SP_SERVER_IDLE_TIMEOUT" .idleTimeout) }}
 {{- include "provider.variable" (list "SP_SERVER_REQUEST_TIMEOUT" .requestTimeout) }}
+{{- include "provider.variable" (list "SP_PROBLEM_TYPES" .problemTypes) }}
 {{- if .tls.secret }}
 {{- include "provider.variable" (list "SP_SERVER_TLS_CERT" "/etc/provider/tls/tls.crt") }}
 {{- include "provider.variable" (list "SP_SERVER_TLS_KEY" "/etc/provider/tls/tls.key") }}

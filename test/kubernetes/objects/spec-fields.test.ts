@@ -29,7 +29,7 @@ const unnamed: ReadonlySet<string> = new Set(['/network/ports/*/visibility']);
 /** Where a list or a map has one more step, whatever it is called. */
 const any = '*';
 
-const { document } = await loadContract();
+const document = await loadContract();
 const schema = withoutReadOnly(inlineReferences(document, document.components!.schemas!['ContainerSpec'] as Schema));
 const fields = leavesOf(schema).filter((field) => !leftOut.some((prefix) => field.startsWith(prefix)));
 const validate = createAjv().compile(schema);
