@@ -510,7 +510,7 @@ export interface components {
        * @example 10.244.1.17
        */
       readonly ip?: string;
-      /** @description No two may have the same `container_port`. */
+      /** @description No two of one `protocol` may have the same `container_port`. */
       ports?: components['schemas']['ContainerPort'][];
     } & {
       [key: string]: unknown;
@@ -525,6 +525,11 @@ export interface components {
        * @enum {string}
        */
       visibility: 'none' | 'internal' | 'external';
+      /**
+       * @description `TCP` where it is not given.
+       * @enum {string}
+       */
+      protocol?: 'TCP' | 'UDP';
     } & {
       [key: string]: unknown;
     };
@@ -1143,7 +1148,7 @@ export interface operations {
               [key: string]: unknown;
             };
             network?: {
-              /** @description No two may have the same `container_port`. */
+              /** @description No two of one `protocol` may have the same `container_port`. */
               ports?: ({
                 /** @example 8080 */
                 container_port: number;
@@ -1154,6 +1159,11 @@ export interface operations {
                  * @enum {string}
                  */
                 visibility: 'none' | 'internal' | 'external';
+                /**
+                 * @description `TCP` where it is not given.
+                 * @enum {string}
+                 */
+                protocol?: 'TCP' | 'UDP';
               } & {
                 [key: string]: unknown;
               })[];

@@ -140,11 +140,15 @@ function validSpecs(secret: string): fc.Arbitrary<JsonObject> {
         network: fc.record(
           {
             ports: fc.uniqueArray(
-              fc.record({
-                container_port: fc.integer({ min: 1, max: 65_535 }),
-                visibility: fc.constantFrom('none', 'internal', 'external'),
-              }),
-              { maxLength: 3, selector: (port) => port.container_port },
+              fc.record(
+                {
+                  container_port: fc.oneof(fc.integer({ min: 1, max: 65_535 }), fc.integer({ min: 52, max: 53 })),
+                  visibility: fc.constantFrom('none', 'internal', 'external'),
+                  protocol: fc.constantFrom('TCP', 'UDP'),
+                },
+                { requiredKeys: ['container_port', 'visibility'] },
+              ),
+              { maxLength: 3, selector: ({ container_port: port, protocol = 'TCP' }) => `${port}/${protocol}` },
             ),
           },
           optional,

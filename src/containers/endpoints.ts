@@ -1,6 +1,11 @@
 /** Where the ports of a container can be reached: one rule for reads and for status events. */
 import type { ContainerEndpoint, ContainerPort, ContainerService } from './container.ts';
 
+/** `TCP` also for whatever stands there in containers that were made when it was an unknown field. */
+export function protocolOf({ protocol }: Pick<ContainerPort, 'protocol'>): 'TCP' | 'UDP' {
+  return protocol === 'UDP' ? 'UDP' : 'TCP';
+}
+
 type Place = Pick<ContainerEndpoint, 'address' | 'port'>;
 type ServicePort = ContainerService['ports'][number];
 
@@ -21,14 +26,24 @@ export function endpointsOf(
   externalAddress?: string,
 ): ContainerEndpoint[] {
   if (service === undefined) return [];
-  const inOrder = ports.toSorted((a, b) => a.container_port - b.container_port);
+  const inOrder = ports.toSorted(
+    (a, b) => a.container_port - b.container_port || (protocolOf(a) < protocolOf(b) ? -1 : 1),
+  );
   return (['internal', 'external'] as const).flatMap((scope) =>
     inOrder
       .filter(({ visibility }) => visibility === scope)
-      .flatMap(({ container_port: target }) => service.ports.find(({ target_port }) => target_port === target) ?? [])
+      .flatMap((port) => service.ports.find((each) => isTargetOf(each, port)) ?? [])
       .flatMap((port) => placeOf(scope, { service, port, externalAddress }) ?? [])
       .map((place) => ({ ...place, scope })),
   );
+}
+
+/** Whether the port of a Service leads to that port of the container. */
+export function isTargetOf(
+  { target_port: target, protocol }: ServicePort,
+  port: Pick<ContainerPort, 'container_port' | 'protocol'>,
+): boolean {
+  return target === port.container_port && protocol === protocolOf(port);
 }
 
 interface Reaching {

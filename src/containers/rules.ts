@@ -131,7 +131,10 @@ function findEnvironmentViolations(spec: Json): Iterable<Violation> {
 }
 
 function findPortViolations(spec: Json): Iterable<Violation> {
-  const ports = arrayOf(objectOf(spec.network).ports).map((port) => objectOf(port).container_port);
+  const ports = arrayOf(objectOf(spec.network).ports).map((port) => {
+    const { container_port: number, protocol = 'TCP' } = objectOf(port);
+    return typeof number === 'number' && typeof protocol === 'string' ? `${number}/${protocol}` : undefined;
+  });
   return findRepetitions(ports, (index) => `/spec/network/ports/${index}/container_port`);
 }
 

@@ -197,6 +197,35 @@ t.test('gives Services an address, and node ports where their type asks for them
   }
 });
 
+t.test('takes a port once for each protocol, with one node port where both are made together', async (t) => {
+  const port = (number: number, protocol: string) => ({
+    name: `port-${number}-${protocol.toLowerCase()}`,
+    ...{ port: number, targetPort: number, protocol },
+  });
+  const ports = [port(53, 'UDP'), port(443, 'TCP'), port(53, 'TCP')];
+  const { status, body } = await cluster.request('POST', services, service('both', { type: 'NodePort', ports }));
+  t.equal(status, 201);
+  const [udp, other, tcp] = body.spec.ports;
+  t.match([udp, other, tcp], ports);
+  t.equal(udp.nodePort, tcp.nodePort);
+  t.not(udp.nodePort, other.nodePort);
+
+  const more = [...body.spec.ports, port(443, 'UDP'), port(80, 'TCP'), port(80, 'UDP')];
+  const changed = await cluster.request('PATCH', `${services}/both`, { spec: { ports: more } }, mergePatch);
+  const nodePorts = changed.body.spec.ports.map(({ nodePort }: { nodePort: number }) => nodePort);
+  t.strictSame(nodePorts.slice(0, 3), [udp.nodePort, other.nodePort, udp.nodePort]);
+  t.equal(new Set(nodePorts).size, 5, 'what is added later has a node port of its own');
+
+  const containerPorts = ['TCP', 'UDP'].map((protocol) => ({ containerPort: 53, protocol }));
+  const answer = await cluster.request(
+    'POST',
+    `${deployments}?dryRun=All`,
+    deployment('dns', { ports: containerPorts }),
+  );
+  t.equal(answer.status, 201);
+  t.match(answer.body.spec.template.spec.containers[0].ports, containerPorts);
+});
+
 t.test(
   'counts generations for changes of the spec only, and answers an update that changes nothing as it was',
   async (t) => {

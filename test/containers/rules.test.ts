@@ -78,6 +78,22 @@ test('every repetition of a port is told, with the first that it repeats', (t) =
   t.end();
 });
 
+test('a port may stand once for each protocol', (t) => {
+  const violations = (...ports: object[]) =>
+    findSpecViolations({ network: { ports: ports.map((port) => ({ container_port: 53, ...port })) } });
+  t.same(violations({}, { protocol: 'UDP' }), []);
+  t.same(violations({ protocol: 'UDP' }, { protocol: 'TCP' }, { container_port: 54, protocol: 'UDP' }), []);
+  t.match(violations({ protocol: 'TCP' }, {}), [{ pointer: '/spec/network/ports/1/container_port' }]);
+  t.match(violations({}, { protocol: 'UDP' }, { protocol: 'UDP' }), [
+    {
+      detail: 'must not be the same as /spec/network/ports/1/container_port',
+      pointer: '/spec/network/ports/2/container_port',
+    },
+  ]);
+  t.same(violations({ protocol: { toString: 1 } }, { protocol: null }, { protocol: {} }), [], 'the schema tells those');
+  t.end();
+});
+
 test('no more violations are looked for than are told', (t) => {
   const many = <Item>(item: Item): Item[] => Array<Item>(3 * maxViolations).fill(item);
   const members = (value: unknown) => Object.fromEntries(many(value).map((each, index) => [`${index}/`, each]));

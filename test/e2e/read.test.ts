@@ -29,7 +29,7 @@ t.test('reading and listing', async (t) => {
       },
       network: {
         ports: [
-          { container_port: 8443, visibility: 'none', protocol: 'quic' },
+          { container_port: 8443, visibility: 'none', app_protocol: 'quic' },
           { container_port: 80, visibility: 'none' },
         ],
         mesh: true,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { withPorts } from '../support/base-spec.ts';
+import { containerSpec, withPorts } from '../support/base-spec.ts';
 import { createContainer, readContainer } from '../support/containers.ts';
 import { eventually } from '../support/kubernetes.ts';
 import { startSystem } from '../support/system.ts';
@@ -35,6 +35,35 @@ t.test('the Service of a container', async (t) => {
     t.equal(read.service?.external_ip, made.status?.loadBalancer?.ingress?.[0]?.ip);
     t.same(read.spec.network?.ports, withPorts({ 8080: 'internal', 8443: 'external' }).network?.ports);
   });
+
+  await t.test(
+    'has ports of UDP beside those of TCP, of one number too, with the node ports that they have',
+    async (t) => {
+      const ports = [
+        { container_port: 53, visibility: 'external', protocol: 'UDP' },
+        { container_port: 53, visibility: 'external', protocol: 'TCP' },
+        { container_port: 8080, visibility: 'internal' },
+      ] as const;
+      const { service, spec } = await createContainer(client, 'dns', containerSpec({ network: { ports: [...ports] } }));
+      const made = await system.workloads.one('services', 'dns');
+      t.match(made.spec.ports, [
+        { name: 'port-53-udp', protocol: 'UDP', port: 53, targetPort: 53 },
+        { name: 'port-53', protocol: 'TCP', port: 53, targetPort: 53 },
+        { name: 'port-8080', protocol: 'TCP', port: 8080, targetPort: 8080 },
+      ]);
+      t.same(
+        service?.ports.map(({ port, protocol, node_port }) => [port, protocol, node_port]),
+        made.spec.ports.map(({ port, protocol, nodePort }) => [port, protocol, nodePort]),
+      );
+      t.same(spec.network?.ports, ports);
+      const deployment = await system.workloads.one('deployments', 'dns');
+      t.match(deployment.spec.template.spec.containers[0]!['ports'], [
+        { containerPort: 53, protocol: 'UDP' },
+        { containerPort: 53, protocol: 'TCP' },
+        { containerPort: 8080, protocol: 'TCP' },
+      ]);
+    },
+  );
 
   await t.test('is not made where no port can be reached', async (t) => {
     const { service } = await createContainer(client, 'closed', withPorts({ 8080: 'none' }));

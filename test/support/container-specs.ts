@@ -69,11 +69,15 @@ export function containerSpecs(): fc.Arbitrary<Schemas['ContainerSpec']> {
   const bounds = <T>([min, max]: T[]) => ({ min, max });
   const environment = fc.uniqueArray(fc.tuple(environmentName, text), { selector: ([name]) => name, maxLength: 4 });
   const ports = fc.uniqueArray(
-    open<{ container_port: number; visibility: 'none' | 'internal' | 'external' }>({
-      container_port: fc.integer({ min: 1, max: 65_535 }),
-      visibility: fc.constantFrom('none', 'internal', 'external'),
-    }),
-    { selector: ({ container_port: port }) => port, maxLength: 4 },
+    open<{ container_port: number; visibility: 'none' | 'internal' | 'external'; protocol?: 'TCP' | 'UDP' }>(
+      {
+        container_port: fc.oneof(fc.integer({ min: 1, max: 65_535 }), fc.integer({ min: 52, max: 53 })),
+        visibility: fc.constantFrom('none', 'internal', 'external'),
+        protocol: fc.constantFrom('TCP', 'UDP'),
+      },
+      ['protocol'],
+    ),
+    { selector: ({ container_port: port, protocol = 'TCP' }) => `${port}/${protocol}`, maxLength: 4 },
   );
   return open<Record<string, unknown>>(
     {

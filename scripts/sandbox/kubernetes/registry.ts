@@ -103,7 +103,7 @@ export class Registry {
     if (errors.length > 0) throw invalid(resource, object.metadata.name, errors);
     const present = this.store.get(resource, namespace, object.metadata.name)?.object.metadata;
     if (present) throw alreadyExists(resource, present.name, present.deletionTimestamp !== undefined);
-    if (resource === services) this.#allocator.allocate(object);
+    if (resource === services) this.#allocator.allocate(object, { isNew: true });
     return options.dryRun ? unstored(object) : this.store.put(resource, object);
   }
 
@@ -132,7 +132,7 @@ export class Registry {
     } else {
       kind.setDefaults(object);
       kind.prepareForUpdate(object, old);
-      if (resource === services) this.#allocator.allocate(object);
+      if (resource === services) this.#allocator.allocate(object, { isNew: false });
       if (kind.countsGenerations && !isDeepStrictEqual(object['spec'], old['spec'])) {
         object.metadata.generation = (old.metadata.generation ?? 1) + 1;
       }

@@ -3,6 +3,7 @@ import type { ContainerPort, ContainerSpec } from '../../containers/container.ts
 import { kubernetesHints } from '../../containers/hints.ts';
 import type { IdempotencyRecord } from '../../containers/idempotency.ts';
 import type { ObservedDeployment } from '../../containers/observed.ts';
+import { protocolOf } from '../../containers/endpoints.ts';
 import { isReservedLabel } from '../../containers/rules.ts';
 import { memoryToQuantity } from '../../containers/units.ts';
 import type { Deployment } from '../api/resources.ts';
@@ -97,7 +98,9 @@ function buildPodContainer(spec: ContainerSpec): PodContainer {
     ...(process?.command && { command: process.command }),
     ...(process?.args && { args: process.args }),
     ...(process?.env && { env: process.env.map(({ name, value }) => ({ name, value })) }),
-    ...(ports.length > 0 && { ports: ports.map((port) => ({ containerPort: port.container_port, protocol: 'TCP' })) }),
+    ...(ports.length > 0 && {
+      ports: ports.map((port) => ({ containerPort: port.container_port, protocol: protocolOf(port) })),
+    }),
     resources: {
       requests: { cpu: String(resources.cpu.min), memory: memoryToQuantity(resources.memory.min) },
       limits: { cpu: String(resources.cpu.max), memory: memoryToQuantity(resources.memory.max) },
@@ -197,7 +200,11 @@ function projectSpec(
   const spec = decodeSpec(annotation, environment);
   if (spec === undefined) return undefined;
   const reachable = (spec.network?.ports ?? []).filter(({ visibility }) => visibility !== 'none');
-  const ports = reachable.map(({ container_port, visibility }) => ({ container_port, visibility }));
+  const ports = reachable.map(({ container_port, visibility, protocol }) => ({
+    container_port,
+    visibility,
+    ...(protocol === 'UDP' && { protocol }),
+  }));
   return { spec: annotation, ...(ports.length > 0 && { ports }) };
 }
 
@@ -216,7 +223,12 @@ function projectWorkload(metadata: Deployment['metadata'], container: PodContain
     image,
     ...(command && { command }),
     ...(args && { args }),
-    containerPorts: (ports ?? []).map(({ containerPort }) => containerPort),
+    containerPorts: (ports ?? [])
+      .filter(({ protocol = 'TCP' }) => protocol === 'TCP' || protocol === 'UDP')
+      .map(({ containerPort, protocol }) => ({
+        container_port: containerPort,
+        ...(protocol === 'UDP' && { protocol }),
+      })),
     requests: resources?.requests ?? {},
     limits: resources?.limits ?? {},
   };

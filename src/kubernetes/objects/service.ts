@@ -1,5 +1,6 @@
 /** The Services of a container whose ports can be reached: how they are built, and what the caches keep of one. */
 import type { ContainerPort, ContainerService, ContainerSpec } from '../../containers/container.ts';
+import { protocolOf } from '../../containers/endpoints.ts';
 import { kubernetesHints } from '../../containers/hints.ts';
 import type { Service } from '../api/resources.ts';
 import { hintPointer } from './hints.ts';
@@ -122,12 +123,12 @@ function buildService(
     spec: {
       type: isExternal ? externalServiceType : 'ClusterIP',
       selector: identity,
-      ports: ports.map(({ container_port: port }) => ({
-        name: `port-${port}`,
-        protocol: 'TCP',
-        port,
-        targetPort: port,
-      })),
+      ports: ports.map((each) => {
+        const { container_port: port } = each;
+        const protocol = protocolOf(each);
+        // The name that ports have from the reference provider, and one beside it for the other protocol.
+        return { name: protocol === 'TCP' ? `port-${port}` : `port-${port}-udp`, protocol, port, targetPort: port };
+      }),
     },
   };
 }
@@ -157,8 +158,8 @@ export function projectService({ metadata, spec, status }: Service): ServiceReco
   const object = projectMetadata(metadata);
   if (object === undefined) return undefined;
   const ownerUid = metadata?.ownerReferences?.find(({ kind }) => kind === 'Deployment')?.uid;
-  const address = status?.loadBalancer?.ingress?.[0];
-  const externalIp = address?.ip ?? address?.hostname;
+  const addresses = status?.loadBalancer?.ingress?.map(({ ip, hostname }) => ip || hostname);
+  const externalIp = addresses?.find((address) => address);
   return {
     ...object,
     ...(ownerUid !== undefined && { ownerUid }),
@@ -171,7 +172,7 @@ export function projectService({ metadata, spec, status }: Service): ServiceReco
         port,
         target_port: typeof targetPort === 'number' ? targetPort : port,
         ...(nodePort && { node_port: nodePort }),
-        protocol: protocolOf(protocol),
+        protocol: protocol === 'UDP' || protocol === 'SCTP' ? protocol : 'TCP',
       })),
     },
   };
@@ -201,8 +202,4 @@ export function mergeServices(
 
 function serviceType(type: string | undefined): ContainerService['type'] {
   return type === 'NodePort' || type === 'LoadBalancer' ? type : 'ClusterIP';
-}
-
-function protocolOf(protocol: string | undefined): 'TCP' | 'UDP' | 'SCTP' {
-  return protocol === 'UDP' || protocol === 'SCTP' ? protocol : 'TCP';
 }

@@ -4,6 +4,7 @@
  * every ReplicaSet, and the Pod template has them anyway.
  */
 import type { ContainerPort, ContainerService, ContainerSpec } from '../../containers/container.ts';
+import { isTargetOf } from '../../containers/endpoints.ts';
 import { hasInexactNumbers, isObject, parseExactly } from '../../containers/json.ts';
 import { cpuFromQuantity, memoryFromQuantity } from '../../containers/units.ts';
 
@@ -73,7 +74,7 @@ export interface Workload {
   image: string;
   command?: string[];
   args?: string[];
-  containerPorts: number[];
+  containerPorts: Pick<ContainerPort, 'container_port' | 'protocol'>[];
   requests: { cpu?: string; memory?: string };
   limits: { cpu?: string; memory?: string };
 }
@@ -105,14 +106,17 @@ export function rebuildSpec(
 
 /** @param services - what tells how the ports are reached; none: not at all */
 export function rebuildPorts(
-  containerPorts: readonly number[],
+  containerPorts: Workload['containerPorts'],
   services: readonly ContainerService[],
 ): ContainerPort[] {
-  return containerPorts.map((port) => ({ container_port: port, visibility: visibility(port, services) }));
+  return containerPorts.map((port) => ({ ...port, visibility: visibility(port, services) }));
 }
 
-function visibility(port: number, services: readonly ContainerService[]): ContainerPort['visibility'] {
-  const reaching = services.filter(({ ports }) => ports.some(({ target_port: target }) => target === port));
+function visibility(
+  port: Workload['containerPorts'][number],
+  services: readonly ContainerService[],
+): ContainerPort['visibility'] {
+  const reaching = services.filter(({ ports }) => ports.some((each) => isTargetOf(each, port)));
   if (reaching.length === 0) return 'none';
   return reaching.every(({ type }) => type === 'ClusterIP') ? 'internal' : 'external';
 }

@@ -69,7 +69,8 @@ t.test('a container with two Services is shown with both, and one whose spec was
     ownerUid: 'd-1',
     service,
   });
-  const workload = { labels: {}, name: 'web', image: 'x', containerPorts: [80, 443, 9090], requests: {}, limits: {} };
+  const containerPorts = [80, 443, 9090].map((port) => ({ container_port: port }));
+  const workload = { labels: {}, name: 'web', image: 'x', containerPorts, requests: {}, limits: {} };
   const deployment: DeploymentRecord = {
     ...object,
     ...{ uid: 'd-1', name: 'dcm-web', replicas: 1, conditions: [], containerName: 'web' },

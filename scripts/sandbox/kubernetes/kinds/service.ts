@@ -90,18 +90,21 @@ export class ServiceAllocator {
   /**
    * Fills in what the Service was not given yet. Alters the object; nothing is taken until the object is stored.
    *
+   * @param options.isNew - then ports of one number share a node port, whatever their protocols
    * @throws ApiError 422 where what it asks for is another's, 500 where the range is used up
    */
-  allocate(object: KubernetesObject): void {
+  allocate(object: KubernetesObject, { isNew }: { isNew: boolean }): void {
     const service = object as Service;
     const { spec, metadata } = service;
     if (spec.type === 'ExternalName') return;
     this.#allocateAddress(service);
     if (spec.type === 'ClusterIP' || spec.allocateLoadBalancerNodePorts === false) return;
-    const mine = new Set((spec.ports ?? []).map((port) => port.nodePort));
-    for (const [index, port] of (spec.ports ?? []).entries()) {
+    const ports = spec.ports ?? [];
+    const mine = new Set(ports.map((port) => port.nodePort));
+    for (const [index, port] of ports.entries()) {
       if (port.nodePort === undefined) {
-        port.nodePort = this.#freeNodePort(mine);
+        const same = isNew ? ports.find((each) => each.port === port.port && each.nodePort !== undefined) : undefined;
+        port.nodePort = same?.nodePort ?? this.#freeNodePort(mine);
         mine.add(port.nodePort);
       } else this.#checkNodePort(port.nodePort, index, metadata.name, metadata.uid);
     }
