@@ -13,8 +13,8 @@ import { startControlPlane } from './cluster/control-plane.ts';
 import type { ControlPlane } from './cluster/control-plane.ts';
 
 const suites = ['test/conformance', 'test/deploy', 'test/e2e'];
-/** These kill and stop processes, which only works on a control plane of our own. */
-const suitesOnOwnProcesses = ['test/cluster', 'test/faults'];
+/** These kill and stop processes, which only works on a control plane of our own, or start one with a real node. */
+const suitesOnOwnProcesses = ['test/cluster', 'test/faults', 'test/node'];
 
 /** What is soaked is the service as it ships. */
 const builtFolder = '.cache/service';

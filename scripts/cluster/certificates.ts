@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-const opensslConfiguration = `
+const opensslConfiguration = (address: string): string => `
 [req]
 distinguished_name = name
 [name]
@@ -17,7 +17,7 @@ keyUsage = critical, keyCertSign, digitalSignature
 [server]
 basicConstraints = CA:FALSE
 extendedKeyUsage = serverAuth
-subjectAltName = IP:127.0.0.1, DNS:localhost, DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc
+subjectAltName = IP:127.0.0.1, IP:${address}, DNS:localhost, DNS:kubernetes, DNS:kubernetes.default, DNS:kubernetes.default.svc
 [client]
 basicConstraints = CA:FALSE
 extendedKeyUsage = clientAuth
@@ -40,10 +40,13 @@ export interface Certificates {
   serviceAccount: { keyFile: string; publicKeyFile: string };
 }
 
-/** Makes the certificate authority, the API server's certificate and the service account key, as files in `folder`. */
-export async function createCertificates(folder: string): Promise<Certificates> {
+/**
+ * Makes the certificate authority, the API server's certificate and the service account key, as files in `folder`.
+ * `address` is where the API server listens.
+ */
+export async function createCertificates(folder: string, address: string): Promise<Certificates> {
   const configurationFile = join(folder, 'openssl.cnf');
-  await writeFile(configurationFile, opensslConfiguration);
+  await writeFile(configurationFile, opensslConfiguration(address));
 
   const issue = async (name: string, section: string, subject: string, issuer?: Certificate): Promise<Certificate> => {
     const certificateFile = join(folder, `${name}.crt`);

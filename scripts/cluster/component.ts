@@ -17,6 +17,8 @@ export interface ComponentOptions {
   commandLine: string[];
   /** Standard output and error go here; a restart appends. */
   logFile: string;
+  /** Beside what we have ourselves. */
+  env?: Record<string, string>;
   reaper: Reaper;
   /** Whether the process serves; what it throws counts as "not yet". Absent: it serves as soon as it runs. */
   isReady?: () => Promise<boolean>;
@@ -94,12 +96,16 @@ export class Component {
   }
 
   #spawn(): void {
-    const { executable, commandLine, logFile, name, reaper } = this.#options;
+    const { executable, commandLine, env, logFile, name, reaper } = this.#options;
     this.#deathWanted = false;
     this.#failure = undefined;
     const log = openSync(logFile, 'a');
     // A session of its own: Ctrl-C in a terminal goes to us, and we decide what it does to the components.
-    const child = spawn(executable, commandLine, { stdio: ['ignore', log, log], detached: true });
+    const child = spawn(executable, commandLine, {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { ...process.env, ...env },
+    });
     closeSync(log);
     this.#process = child;
     const { pid } = child;

@@ -1,6 +1,7 @@
 /**
  * A real Kubernetes control plane for tests: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and KWOK,
- * which plays the kubelets of a few nodes and a cloud's load balancers. Each is a process of its own, on 127.0.0.1.
+ * which plays the kubelets of a few nodes and a cloud's load balancers; or, in the place of these nodes, a real one. Each
+ * is a process of its own, on 127.0.0.1, but for what a real node has to reach.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,9 +15,11 @@ import type { KubernetesObject } from './api.ts';
 import { findBinaries } from './binaries.ts';
 import type { Binaries, ComponentName } from './binaries.ts';
 import { createCertificates } from './certificates.ts';
-import type { Certificate, Certificates } from './certificates.ts';
+import type { Certificates } from './certificates.ts';
 import { Component } from './component.ts';
 import type { Reaper } from './component.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
+import { RealNode } from './node/node.ts';
 import { managedNodeLabel, manualAnnotation, stages } from './stages.ts';
 
 export interface ControlPlaneOptions {
@@ -24,6 +27,8 @@ export interface ControlPlaneOptions {
   own?: boolean;
   /** Number of fake nodes. */
   nodes?: number;
+  /** One real node, with a kubelet that runs containers, in the place of the fake ones. */
+  realNode?: boolean;
   /** Seconds without a sign of life after which a node counts as lost. */
   nodeGraceSeconds?: number;
   /** More flags for kube-apiserver, `--name=value`; they win over ours. */
@@ -88,6 +93,7 @@ interface StartedProcesses {
   components: Components;
   etcdUrl: string;
   kubectl: string | undefined;
+  realNode: RealNode | undefined;
   stopReaper: () => Promise<void>;
 }
 
@@ -101,6 +107,7 @@ export class ControlPlane implements AsyncDisposable {
   readonly #folder: string;
   readonly #components: Components | undefined;
   readonly #etcdUrl: string | undefined;
+  readonly #realNode: RealNode | undefined;
   readonly #stopReaper: (() => Promise<void>) | undefined;
   readonly #namespaces: string[] = [];
 
@@ -111,6 +118,7 @@ export class ControlPlane implements AsyncDisposable {
     this.#folder = parts.folder;
     this.#components = parts.components;
     this.#etcdUrl = parts.etcdUrl;
+    this.#realNode = parts.realNode;
     this.#stopReaper = parts.stopReaper;
   }
 
@@ -131,9 +139,16 @@ export class ControlPlane implements AsyncDisposable {
     return this.#components;
   }
 
+  /** Throws unless one was asked for. */
+  get realNode(): RealNode {
+    if (!this.#realNode) throw new Error('this control plane was started without a real node');
+    return this.#realNode;
+  }
+
   /** Throws what a component that died unasked left behind, if one did. */
   check(): void {
-    for (const component of Object.values(this.#components ?? {}) as Component[]) {
+    const all: Record<string, Component> = { ...this.#components, ...this.#realNode?.components };
+    for (const component of Object.values(all)) {
       if (component.failure) throw component.failure;
     }
   }
@@ -275,6 +290,7 @@ export class ControlPlane implements AsyncDisposable {
 
   /** Ends all processes and removes their data; on a cluster that is not ours, removes the namespaces that were made. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#realNode?.[Symbol.asyncDispose]();
     if (this.#components) {
       await Promise.all((Object.values(this.#components) as Component[]).map((component) => component.kill()));
       await this.#stopReaper?.();
@@ -305,10 +321,13 @@ async function startProcesses(
   const etcdUrl = `http://127.0.0.1:${await findFreePort()}`;
   const peerUrl = `http://127.0.0.1:${await findFreePort()}`;
   const apiServerPort = await findFreePort();
-  const server = `https://127.0.0.1:${apiServerPort}`;
   const reaper = startReaper(folder);
+  let realNode: RealNode | undefined;
   try {
-    const certificates = await createCertificates(folder);
+    if (options.realNode) realNode = await RealNode.prepare({ folder, reaper });
+    const address = realNode?.machineAddress ?? '127.0.0.1';
+    const server = `https://${address}:${apiServerPort}`;
+    const certificates = await createCertificates(folder, address);
     const kubeconfigs = await writeKubeconfigs(folder, server, certificates);
     const kwokConfiguration = join(folder, 'kwok.yaml');
     await writeFile(kwokConfiguration, stages.map((stage) => JSON.stringify(stage)).join('\n---\n'));
@@ -334,27 +353,31 @@ async function startProcesses(
       }),
       apiServer: component(
         'kube-apiserver',
-        [...apiServerFlags(etcdUrl, apiServerPort, certificates), ...(options.apiServerFlags ?? [])],
+        [...(await apiServerFlags(etcdUrl, address, apiServerPort, certificates)), ...(options.apiServerFlags ?? [])],
         async () => (await api.text('/readyz')) === 'ok',
       ),
       controllerManager: component('kube-controller-manager', [
-        ...controllerManagerFlags(kubeconfigs.controllerManager, certificates, options.nodeGraceSeconds ?? 12),
+        ...controllerManagerFlags(kubeconfigs.controllerManager, folder, certificates, options.nodeGraceSeconds ?? 12),
         ...(options.controllerManagerFlags ?? []),
       ]),
       scheduler: component('kube-scheduler', schedulerFlags(kubeconfigs.scheduler)),
       kwok: component('kwok', kwokFlags(kubeconfigs.kwok, kwokConfiguration)),
     };
     for (const started of Object.values(components) as Component[]) await started.start();
-    for (let index = 1; index <= (options.nodes ?? 3); index++) await api.create('/api/v1/nodes', buildNode(index));
+    await realNode?.join({ server, certificates });
+    const fakeNodes = options.nodes ?? (realNode ? 0 : 3);
+    for (let index = 1; index <= fakeNodes; index++) await api.create('/api/v1/nodes', buildNode(index));
     return {
       kubeconfig: kubeconfigs.admin,
       api,
       components,
       etcdUrl,
       kubectl: binaries.kubectl,
+      realNode,
       stopReaper: reaper.stop,
     };
   } catch (error) {
+    await realNode?.[Symbol.asyncDispose]();
     await reaper.stop();
     throw error;
   }
@@ -374,16 +397,25 @@ function etcdFlags(folder: string, clientUrl: string, peerUrl: string): string[]
   ];
 }
 
-function apiServerFlags(etcdUrl: string, port: number, certificates: Certificates): string[] {
+async function apiServerFlags(
+  etcdUrl: string,
+  address: string,
+  port: number,
+  certificates: Certificates,
+): Promise<string[]> {
   const { authority, server, serviceAccount } = certificates;
+  const kubeletClient = await certificates.client('kube-apiserver', 'system:masters');
   return [
     `--etcd-servers=${etcdUrl}`,
-    '--bind-address=127.0.0.1',
-    '--advertise-address=127.0.0.1',
+    `--bind-address=${address}`,
+    `--advertise-address=${address}`,
     `--secure-port=${port}`,
     `--tls-cert-file=${server.certificateFile}`,
     `--tls-private-key-file=${server.keyFile}`,
     `--client-ca-file=${authority.certificateFile}`,
+    `--kubelet-client-certificate=${kubeletClient.certificateFile}`,
+    `--kubelet-client-key=${kubeletClient.keyFile}`,
+    '--kubelet-preferred-address-types=InternalIP',
     '--authorization-mode=Node,RBAC',
     // As clusters have it: who may not be privileged is for admission to say.
     '--allow-privileged=true',
@@ -397,9 +429,16 @@ function apiServerFlags(etcdUrl: string, port: number, certificates: Certificate
   ];
 }
 
-function controllerManagerFlags(kubeconfig: string, certificates: Certificates, nodeGraceSeconds: number): string[] {
+function controllerManagerFlags(
+  kubeconfig: string,
+  folder: string,
+  certificates: Certificates,
+  nodeGraceSeconds: number,
+): string[] {
   return [
     `--kubeconfig=${kubeconfig}`,
+    // It makes the folder, which by default is one of the machine's.
+    `--flex-volume-plugin-dir=${join(folder, 'volume-plugins')}`,
     '--use-service-account-credentials',
     `--service-account-private-key-file=${certificates.serviceAccount.keyFile}`,
     `--root-ca-file=${certificates.authority.certificateFile}`,
@@ -479,39 +518,6 @@ async function writeKubeconfigs(
     write('kwok', 'system:masters'),
   ]);
   return { admin, controllerManager, scheduler, kwok };
-}
-
-/** JSON, which is YAML as well. */
-async function writeKubeconfig(
-  path: string,
-  server: string,
-  authority: string | undefined,
-  user: Pick<Certificate, 'certificate' | 'key'> | { token: string },
-): Promise<void> {
-  const base64 = (text: string): string => Buffer.from(text).toString('base64');
-  const credentials =
-    'token' in user
-      ? { token: user.token }
-      : { 'client-certificate-data': base64(user.certificate), 'client-key-data': base64(user.key) };
-  const content = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [
-      {
-        name: 'test',
-        cluster: {
-          server,
-          ...(authority === undefined
-            ? { 'insecure-skip-tls-verify': true }
-            : { 'certificate-authority-data': base64(authority) }),
-        },
-      },
-    ],
-    users: [{ name: 'test', user: credentials }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
-    'current-context': 'test',
-  };
-  await writeFile(path, JSON.stringify(content, undefined, 2), { mode: 0o600 });
 }
 
 /** See reaper.ts; it outlives this process by the moment that it needs to end what is left. */

@@ -55,18 +55,18 @@ export async function buildOnce({ name, moduleFolder, versionOf, describe, build
  * `go build`, with what it says on standard error.
  *
  * @param target - the package: `.`, or the path of one that go.mod names
- * @param variables - set in the executable: `path/to/package.name` → value
+ * @param options - `variables` are set in the executable: `path/to/package.name` → value; `tags` are build tags
  */
 export async function goBuild(
   moduleFolder: string,
   target: string,
   output: string,
-  variables: Record<string, string> = {},
+  { variables = {}, tags = [] }: { variables?: Record<string, string>; tags?: readonly string[] } = {},
 ): Promise<void> {
   const settings = Object.entries(variables).map(([name, value]) => `-X ${name}=${value}`);
   const go = spawn(
     'go',
-    ['build', '-trimpath', '-ldflags', ['-s', '-w', ...settings].join(' '), '-o', output, target],
+    ['build', '-trimpath', '-tags', tags.join(), '-ldflags', ['-s', '-w', ...settings].join(' '), '-o', output, target],
     {
       cwd: moduleFolder,
       stdio: ['ignore', 'inherit', 'inherit'],
