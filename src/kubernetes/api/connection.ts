@@ -7,10 +7,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, Pool, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
-import { parse } from 'yaml';
 
 import { within } from '../../time.ts';
-import { CredentialsPlugins } from './credentials-plugins.ts';
+import { CredentialsPlugins, explainFailure } from './credentials-plugins.ts';
+import type { CredentialsPlugin } from './credentials-plugins.ts';
+import { parseKubeconfig } from './kubeconfig.ts';
 
 /** How long credentials are good for, in milliseconds. */
 export interface CredentialsBounds {
@@ -103,7 +104,11 @@ export class ClusterConnection {
     const options: RequestOptions = {};
     const generation = this.#generation;
     const bound = { ms: this.#bounds.pluginMs, message: 'obtaining credentials took too long' };
-    await within(this.#config.applyToHTTPSOptions(options), bound).finally(() => this.#plugins.end());
+    await within(this.#config.applyToHTTPSOptions(options), bound)
+      .finally(() => this.#plugins.end())
+      .catch((error: unknown) => {
+        throw explainFailure(error, this.#config.getCurrentUser()?.exec as CredentialsPlugin | undefined);
+      });
     // What may fail comes first: connections that were closed are used no more.
     const headers = { ...authorizationHeaders(options), ...(await tokenHeaders(this.#config)) };
     if (this.#isClosed) throw new Error('the connections to the cluster are closed');
@@ -143,50 +148,14 @@ function loadServiceAccount(): KubeConfig {
 function loadFile(path: string): KubeConfig {
   const config = new KubeConfig();
   try {
-    config.loadFromFile(path);
-    const { user, tokenFile } = readUser(config, path);
-    refuseUnsupported(user);
-    if (tokenFile) useTokenFile(config, tokenFile);
-    const { server, proxyUrl } = currentCluster(config);
-    new URL(server);
-    if (proxyUrl !== undefined && !/^https?:$/.test(URL.parse(proxyUrl)?.protocol ?? '')) {
-      throw new Error('its proxy-url must begin with http:// or https://');
-    }
+    const { cluster, user } = parseKubeconfig(readFileSync(path, 'utf8'), resolve(dirname(path)));
+    config.loadFromClusterAndUser(cluster, user);
+    const tokenFile = tokenFileOf(config);
+    if (tokenFile !== undefined) readFileSync(tokenFile);
   } catch (cause) {
     throw new Error(`The kubeconfig ${path} cannot be used: ${(cause as Error).message}`, { cause });
   }
-  // The official client refuses plain HTTP without this.
-  config.clusters = config.clusters.map((cluster) =>
-    cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster,
-  );
   return config;
-}
-
-/** The user of the current context as the file has it: the official client overlooks some of its fields. */
-function readUser(config: KubeConfig, path: string): { user: object; tokenFile?: string } {
-  const { users } = parse(readFileSync(path, 'utf8')) as { users?: { name: string; user?: { tokenFile?: string } }[] };
-  const current = config.getCurrentUser()?.name;
-  const user = users?.find(({ name }) => name === current)?.user ?? {};
-  return { user, ...(user.tokenFile && { tokenFile: resolve(dirname(path), user.tokenFile) }) };
-}
-
-/** Fields that change as whom one acts: to drop them would be to act as somebody else. */
-const unsupportedFields = ['as-groups', 'as-uid', 'as-user-extra'] as const;
-
-function refuseUnsupported(user: object): void {
-  const unsupported = unsupportedFields.filter((field) => field in user);
-  if (unsupported.length > 0) throw new Error(`its user has ${unsupported.join(', ')}, which is not supported`);
-}
-
-/** It wins over `token`, as it does for kubectl, and is read again as the token of a service account is. */
-function useTokenFile(config: KubeConfig, tokenFile: string): void {
-  readFileSync(tokenFile);
-  const current = config.getCurrentUser()?.name;
-  config.users = config.users.map(({ token, ...user }) =>
-    user.name === current
-      ? { ...user, authProvider: { name: 'tokenFile', config: { tokenFile } } }
-      : { ...user, ...(token !== undefined && { token }) },
-  );
 }
 
 /** The official client reads such a file again after a minute of the machine's clock, which may be set. */

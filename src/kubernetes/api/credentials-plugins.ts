@@ -3,6 +3,16 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { KubeConfig } from '@kubernetes/client-node';
 
+/** A program that gives credentials, as the official client starts it. */
+export interface CredentialsPlugin {
+  /** An absolute path, or a name that is looked for in `PATH`. */
+  command: string;
+  args?: string[];
+  env: { name: string; value: string }[];
+  /** For people: how to get the program. */
+  installHint?: string;
+}
+
 /** How the official client's authenticator for plugins starts one; it has no means to end it. */
 interface PluginStarter {
   execFn?: typeof spawn;
@@ -34,6 +44,14 @@ export class CredentialsPlugins {
     plugin.once('close', () => this.#running.delete(plugin));
     return plugin;
   };
+}
+
+/** Says of a plugin that is not there how to get it; every other error stays what it is. */
+export function explainFailure(error: unknown, plugin: CredentialsPlugin | undefined): unknown {
+  const { code, syscall = '' } = error as NodeJS.ErrnoException;
+  if (plugin === undefined || code !== 'ENOENT' || !syscall.startsWith('spawn')) return error;
+  const hint = plugin.installHint ? `: ${plugin.installHint.trim()}` : '';
+  return new Error(`the credentials plugin ${plugin.command} is not installed${hint}`, { cause: error });
 }
 
 function killGroup(leader: number): void {
