@@ -94,7 +94,9 @@ const connectionsOnly: Plugin = {
         import Dispatcher from './dispatcher/dispatcher.js';
         Object.assign(Dispatcher.prototype, api);
         export { default as Agent } from './dispatcher/agent.js';
+        export { default as Pool } from './dispatcher/pool.js';
         export { default as ProxyAgent } from './dispatcher/proxy-agent.js';
+        export { default as buildConnector } from './core/connect.js';
         export function request(url, { dispatcher, ...options }) {
           const { origin, pathname, search } = new URL(url);
           return dispatcher.request({ ...options, origin, path: pathname + search });
