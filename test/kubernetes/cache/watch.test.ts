@@ -31,7 +31,7 @@ function workloads({ sandbox, namespace }: SandboxCluster) {
 }
 
 function ids({ source }: ConnectedCluster): string[] {
-  return [...source.ids()];
+  return [...source.ids()].sort();
 }
 
 async function untilIds(cluster: ConnectedCluster, ...expected: string[]): Promise<void> {
