@@ -12,6 +12,7 @@ import { buildApp } from './http/app.ts';
 import { packageFile } from './http/document.ts';
 import { createHttpServer } from './http/server.ts';
 import { connectCluster } from './kubernetes/cluster.ts';
+import type { Cluster } from './kubernetes/cluster.ts';
 import { connectLease } from './kubernetes/lease-client.ts';
 import { Elector } from './leadership/elector.ts';
 import { alwaysLeads } from './leadership/leadership.ts';
@@ -110,7 +111,8 @@ async function build(config: Config, log: Logger): Promise<Service> {
   const { provider, registry, server, problemTypes, tokens } = config;
   const metrics = config.management && (await createMetrics());
   const telemetry: Telemetry = { log, ...(metrics && { metrics }) };
-  const election = leaderElection && createElector(leaderElection.leaseName, config, telemetry);
+  const seen: SeenCluster = { rouse: () => cluster.rouse(), blindMs: () => cluster.blindMs() };
+  const election = leaderElection && createElector(leaderElection.leaseName, config, telemetry, seen);
   const leadership = election ?? alwaysLeads;
   const cluster = connectCluster({ ...kubernetes, crashTolerance: monitor.crashTolerance, leadership, ...telemetry });
   const statusEvents = createStatusEvents({
@@ -171,15 +173,23 @@ async function createMetrics(): Promise<PrometheusMetrics> {
   return new PrometheusMetrics();
 }
 
-function createElector(name: string, { kubernetes }: Config, { log, metrics }: Telemetry): Elector {
+type SeenCluster = Pick<Cluster, 'rouse' | 'blindMs'>;
+
+function createElector(
+  name: string,
+  { kubernetes }: Config,
+  { log, metrics }: Telemetry,
+  { rouse, blindMs }: SeenCluster,
+): Elector {
   const { kubeconfig, namespace } = kubernetes;
   const client = connectLease({
     ...(kubeconfig !== undefined && { kubeconfig }),
     namespace,
     name,
     ...(metrics && { metrics }),
+    onAnswer: rouse,
   });
-  return new Elector({ client, identity: `${hostname()}_${randomUUID()}`, log, clock: systemClock });
+  return new Elector({ client, identity: `${hostname()}_${randomUUID()}`, log, clock: systemClock, blindMs });
 }
 
 async function packageVersion(): Promise<string> {

@@ -1,17 +1,12 @@
 /** What the status events are made from: the cluster's state as the watch caches have it, and hints that it changed. */
 import type { ContainerEndpoint } from './container.ts';
 import type { ObservedContainerObjects } from './observed.ts';
+import type { VersionRange } from './resource-version.ts';
 
 /** What is reported of a container is made from this. */
 export interface ObservedReachableContainer extends ObservedContainerObjects {
   /** Where its ports can be reached now, as reads show it; empty where it is gone. */
   endpoints: readonly ContainerEndpoint[];
-}
-
-/** From one resourceVersion to a later one: what happened after the first and no later than the second. */
-export interface VersionRange {
-  after: string;
-  to: string;
 }
 
 /** A Deployment that is gone. */

@@ -1,6 +1,7 @@
 /** What a change of leader means for the status events: the last one of each container to arrive has to be a true one. */
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
+import type { ContainerFeed } from '../containers/feed.ts';
 import { maxUnconnectedMs } from '../leadership/leadership.ts';
 import type { SenderLeadership } from '../leadership/leadership.ts';
 import type { Outbox } from './outbox.ts';
@@ -12,7 +13,8 @@ const connectionLookMs = 1_000;
 
 export interface HandOverOptions {
   leadership: SenderLeadership;
-  reporter: Pick<StatusReporter, 'repeatEverything'>;
+  source: Pick<ContainerFeed, 'onGap'>;
+  reporter: Pick<StatusReporter, 'repeatEverything' | 'endedWithin' | 'knows' | 'reportForgotten'>;
   outbox: Pick<Outbox, 'discard'>;
   publisher: Pick<EventPublisher, 'connected' | 'onConnect'>;
   log: Logger;
@@ -45,10 +47,15 @@ export class HandOver {
   }
 
   start(): void {
-    const { leadership, reporter } = this.#options;
+    const { leadership, reporter, source } = this.#options;
+    leadership.answerMissed((missed) => reporter.endedWithin(missed));
     this.#ends = [
       leadership.onChange((leads) => (leads ? this.#takeOver() : this.#giveUp())),
       leadership.onSentLate(() => reporter.repeatEverything()),
+      source.onGap((missed) => leadership.reportMissed(missed)),
+      leadership.onEnded((containerId, uid) => {
+        if (!reporter.knows(containerId)) reporter.reportForgotten(containerId, uid);
+      }),
     ];
   }
 

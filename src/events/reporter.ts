@@ -1,8 +1,9 @@
 /** The loop that looks at a container whenever anything hints at a change, and reports its status and outputs when they changed. */
 import type { Logger } from 'pino';
-import type { ContainerFeed, EndedDeployment, VersionRange } from '../containers/feed.ts';
+import type { ContainerFeed, EndedDeployment } from '../containers/feed.ts';
 import type { ContainerStatus } from '../containers/container.ts';
-import { isNewer } from '../containers/resource-version.ts';
+import { isWithin } from '../containers/resource-version.ts';
+import type { VersionRange } from '../containers/resource-version.ts';
 import { containerStatus } from '../containers/status.ts';
 import type { Clock } from '../clock.ts';
 import { callWithin, sleep } from '../time.ts';
@@ -143,12 +144,12 @@ export class StatusReporter {
    * The uids of Deployments that are gone, by the ids of their containers: those that can have come and gone within the
    * range, since nothing was heard of them before or after it.
    */
-  endedWithin({ after, to }: VersionRange): Map<string, string> {
+  endedWithin(range: VersionRange): Map<string, string> {
     const ended = new Map<string, string>();
     for (const containerId of this.#deleted) {
       const { deploymentUid, seenVersion } = this.#states.get(containerId)!;
-      if (deploymentUid === undefined || seenVersion === undefined) continue;
-      if (isNewer(seenVersion, after) && !isNewer(seenVersion, to)) ended.set(containerId, deploymentUid);
+      const isMeant = seenVersion !== undefined && isWithin(range, seenVersion);
+      if (isMeant && deploymentUid !== undefined) ended.set(containerId, deploymentUid);
     }
     return ended;
   }

@@ -100,7 +100,7 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
   publisher.onNewStream(() => {
     if (leadership.leads) reporter.repeatEverything({ evenStored: false });
   });
-  const handOver = new HandOver({ leadership, reporter, outbox, publisher, log, clock });
+  const handOver = new HandOver({ leadership, source, reporter, outbox, publisher, log, clock });
   return {
     nats: {
       name: 'nats',

@@ -2,12 +2,16 @@
  * What to do about the Lease: client-go's algorithm, decided from what was observed, without looking at a clock or asking
  * anybody itself. Times without a unit are milliseconds of the local monotonic clock.
  */
+import type { VersionRange } from '../containers/resource-version.ts';
 import type { Lease, LeaseRecord } from './lease.ts';
 
 /** client-go's own. The leader stops leading a good while before others may take the Lease. */
 export const leaseDurationMs = 15_000;
 export const renewDeadlineMs = 10_000;
 export const renewPeriodMs = 2_000;
+
+/** What is told in a Lease of containers that ended, at a time: some tens of kilobytes. */
+const maxEnded = 500;
 
 /** What a call may take: a leader whose call hangs has the time for another one. */
 export const callTimeoutMs = renewDeadlineMs / 2;
@@ -54,6 +58,12 @@ export interface Situation {
   standsBackUntil?: number;
   /** What is to be said in the Lease for having sent late; absent: nothing. */
   sentLate?: string;
+  /** For how long this replica has not known what happens in the cluster; absent: it does know. */
+  blindMs?: number;
+  /** What its watch has missed of late; absent: nothing. */
+  missed?: VersionRange;
+  /** What is to be told the holder of containers that ended within what it has missed, uids by container id. */
+  ended?: ReadonlyMap<string, string>;
 }
 
 export type Decision =
@@ -63,7 +73,7 @@ export type Decision =
   | { action: 'claim' | 'release' | 'tell'; lease: Lease };
 
 export function decide(situation: Situation): Decision {
-  const { identity, exists, observed, now, time, standsBackUntil, sentLate } = situation;
+  const { identity, exists, observed, now, time, standsBackUntil, missed } = situation;
   const standsBack = standsBackUntil !== undefined && now < standsBackUntil;
   if (observed === undefined) {
     return standsBack ? { action: 'wait' } : { action: 'create', lease: { record: firstRecord(identity, time) } };
@@ -76,11 +86,40 @@ export function decide(situation: Situation): Decision {
     if (standsBack || !isFree) return { action: 'wait' };
     return { action: 'create', lease: { ...lease, record: nextRecord(lease.record, identity, time) } };
   }
+  const { ended, isBlind: _, seer: __, missed: ___, ...kept } = lease;
   if (isFree && !standsBack) {
-    return { action: 'claim', lease: { ...lease, record: nextRecord(lease.record, identity, time) } };
+    // One that was released is for a replica that knows what happens, where there is one.
+    if (!isOurs && seesNothing(situation, 0) && now < observed.since + leaseDurationMs) return { action: 'wait' };
+    const record = nextRecord(lease.record, identity, time);
+    const isBlind = seesNothing(situation, leaseDurationMs);
+    return { action: 'claim', lease: { ...kept, record, ...(missed && { missed }), ...(isBlind && { isBlind }) } };
   }
-  if (isOurs) return { action: 'release', lease: { ...lease, record: releasedRecord(lease.record, time) } };
-  return sentLate === undefined ? { action: 'wait' } : { action: 'tell', lease: { ...lease, sentLate } };
+  if (isOurs) {
+    const record = releasedRecord(lease.record, time);
+    return { action: 'release', lease: { ...kept, ...(ended && { ended }), record } };
+  }
+  const told = tell(situation, lease);
+  return told === undefined ? { action: 'wait' } : { action: 'tell', lease: told };
+}
+
+function seesNothing({ blindMs = 0 }: Situation, forMs: number): boolean {
+  return blindMs > forMs;
+}
+
+/** The Lease of another holder with what it is to be told; absent: nothing. */
+function tell(situation: Situation, lease: Lease): Lease | undefined {
+  const { identity, sentLate, ended = new Map<string, string>() } = situation;
+  const isSeer = lease.isBlind === true && lease.seer === undefined && !seesNothing(situation, 0);
+  const room = maxEnded - Object.keys(lease.ended ?? {}).length;
+  const added = Object.fromEntries([...ended].slice(0, Math.max(0, room)));
+  const addsNothing = Object.keys(added).length === 0;
+  if (sentLate === undefined && !isSeer && addsNothing) return undefined;
+  return {
+    ...lease,
+    ...(sentLate !== undefined && { sentLate }),
+    ...(isSeer && { seer: identity }),
+    ...(!addsNothing && { ended: { ...lease.ended, ...added } }),
+  };
 }
 
 /** Whether the holder, if there is one, may still believe that it leads. The Lease's own duration counts, not ours. */

@@ -2,6 +2,8 @@
 import type { Logger } from 'pino';
 
 import type { Clock } from '../clock.ts';
+import { spanning } from '../containers/resource-version.ts';
+import type { VersionRange } from '../containers/resource-version.ts';
 import { callWithin, sleep } from '../time.ts';
 import type { Check } from '../lifecycle.ts';
 import {
@@ -26,6 +28,8 @@ export interface ElectorOptions {
   identity: string;
   log: Logger;
   clock: Clock;
+  /** For how long this replica has not known what happens in the cluster, in milliseconds; absent: it always knows. */
+  blindMs?: () => number;
   /** From 0 to 1; by default `Math.random`. */
   chance?: () => number;
 }
@@ -38,6 +42,9 @@ const leaderNotes: Record<Leader, string> = {
   other: 'another replica leads',
   nobody: 'nobody leads',
 };
+
+/** For how long what was missed is kept in the Lease: others may learn late of what ended within it. Milliseconds. */
+const missedKeptMs = 10 * 60_000;
 
 const tooLate = 'it did not renew the Lease in time';
 
@@ -71,6 +78,11 @@ export class Elector implements SenderLeadership, Part {
   #timesSentLate = 0;
   /** What others have said there, as far as it was told. */
   #sentLateTold: string | undefined;
+  #missed: { range: VersionRange; at: number } | undefined;
+  #endedWithin: (missed: VersionRange) => ReadonlyMap<string, string> = () => new Map();
+  /** The uids that a leader was told to have ended, and which leader. */
+  #endedTold: { holder: string; uids: Set<string> } = { holder: '', uids: new Set() };
+  readonly #endedListeners = new Set<(containerId: string, deploymentUid: string) => void>();
   /** Logged last, and still so. */
   #failure: string | undefined;
 
@@ -120,8 +132,32 @@ export class Elector implements SenderLeadership, Part {
   }
 
   standBack(): void {
+    this.#standBack('it stands back');
+  }
+
+  reportMissed(missed: VersionRange): void {
+    const at = this.#options.clock.elapsed();
+    const before = this.#missedOfLate;
+    this.#missed = { range: before ? spanning(before, missed) : missed, at };
+  }
+
+  answerMissed(endedWithin: (missed: VersionRange) => ReadonlyMap<string, string>): void {
+    this.#endedWithin = endedWithin;
+  }
+
+  onEnded(listener: (containerId: string, deploymentUid: string) => void): () => void {
+    this.#endedListeners.add(listener);
+    return () => this.#endedListeners.delete(listener);
+  }
+
+  get #missedOfLate(): VersionRange | undefined {
+    const { clock } = this.#options;
+    return this.#missed && clock.elapsed() - this.#missed.at < missedKeptMs ? this.#missed.range : undefined;
+  }
+
+  #standBack(reason: string): void {
     if (!this.leads) return;
-    this.#lose('it stands back');
+    this.#lose(reason);
     this.#standsBackUntil = this.#options.clock.elapsed() + leaseDurationMs;
     this.#wake.abort();
   }
@@ -199,7 +235,8 @@ export class Elector implements SenderLeadership, Part {
   }
 
   #decide(): Decision {
-    const { clock, identity } = this.#options;
+    const { clock, identity, blindMs = () => 0 } = this.#options;
+    const missed = this.#missedOfLate;
     return decide({
       identity,
       exists: this.#exists,
@@ -208,7 +245,19 @@ export class Elector implements SenderLeadership, Part {
       time: new Date(clock.now()),
       ...(this.#standsBackUntil !== undefined && { standsBackUntil: this.#standsBackUntil }),
       ...(this.#sentLate !== undefined && { sentLate: this.#sentLate }),
+      ...(missed && { missed }),
+      blindMs: blindMs(),
+      ended: this.#endedToTell(),
     });
+  }
+
+  /** What the holder has missed and was not told yet. */
+  #endedToTell(): ReadonlyMap<string, string> {
+    const { missed, record } = this.#observed?.lease ?? {};
+    if (missed === undefined || record?.holder === this.#options.identity) return new Map();
+    if (this.#endedTold.holder !== record?.holder) this.#endedTold = { holder: record?.holder ?? '', uids: new Set() };
+    const { uids } = this.#endedTold;
+    return new Map([...this.#endedWithin(missed)].filter(([, uid]) => !uids.has(uid)));
   }
 
   /** False: somebody was faster. */
@@ -216,6 +265,7 @@ export class Elector implements SenderLeadership, Part {
     if (decision.action === 'wait') return true;
     const { client, clock } = this.#options;
     const sentAt = clock.elapsed();
+    const endedBefore = this.#observed?.lease.ended ?? {};
     if (decision.action !== 'tell') this.#mayHold = true;
     const written = await this.#call(signal, (bounded) =>
       decision.action === 'create' ? client.create(decision.lease, bounded) : client.update(decision.lease, bounded),
@@ -225,7 +275,16 @@ export class Elector implements SenderLeadership, Part {
     this.#observe(written);
     if (decision.action === 'create' || decision.action === 'claim') this.#lead(sentAt);
     if (written.sentLate === this.#sentLate) this.#sentLate = undefined;
+    if (decision.action === 'claim') this.#takeEnded(endedBefore);
+    if (decision.action === 'tell') for (const uid of Object.values(written.ended ?? {})) this.#endedTold.uids.add(uid);
     return true;
+  }
+
+  /** What was told is no longer in the Lease. */
+  #takeEnded(ended: Readonly<Record<string, string>>): void {
+    for (const [containerId, uid] of Object.entries(ended)) {
+      for (const listener of this.#endedListeners) listener(containerId, uid);
+    }
   }
 
   #call<T>(signal: AbortSignal, call: (bounded: AbortSignal) => Promise<T>): Promise<T> {
@@ -238,6 +297,7 @@ export class Elector implements SenderLeadership, Part {
     this.#observed = observe(this.#observed, lease, clock.elapsed());
     this.#mayHold = lease.record.holder === identity;
     if (!this.#mayHold) this.#lose('another replica holds the Lease');
+    if (lease.seer !== undefined && this.#isBlind) this.#standBack('another replica sees what happens in the cluster');
     const isNews = lease.sentLate !== this.#sentLateTold;
     this.#sentLateTold = lease.sentLate;
     if (isNews && this.leads) for (const listener of this.#sentLateListeners) listener();
@@ -257,6 +317,10 @@ export class Elector implements SenderLeadership, Part {
     this.#sentLate = undefined;
     log.info({ transitions: this.#observed?.lease.record.transitions }, 'leading');
     this.#tell(true);
+  }
+
+  get #isBlind(): boolean {
+    return (this.#options.blindMs?.() ?? 0) > leaseDurationMs;
   }
 
   get #standsBack(): boolean {

@@ -2,6 +2,7 @@
  * Who of several replicas publishes, repairs and registers: what the other parts know of it, and the answer where only
  * one replica runs.
  */
+import type { VersionRange } from '../containers/resource-version.ts';
 
 export interface Leadership {
   /**
@@ -40,6 +41,23 @@ export interface SenderLeadership extends Leadership {
    * nobody. Of no effect on a replica that doesn't lead.
    */
   standBack(): void;
+  /**
+   * Says that this replica's watch has missed a part of the history. While it leads it asks the others, through the Lease,
+   * for the containers that came and went within it, for some minutes.
+   */
+  reportMissed(missed: VersionRange): void;
+  /**
+   * Asks while another replica leads, and has missed a part of the history, for what this one knows to have ended within
+   * it: uids of Deployments by container id. Each is told that leader once.
+   */
+  answerMissed(endedWithin: (missed: VersionRange) => ReadonlyMap<string, string>): void;
+  /**
+   * Calls back for each container that another replica knows to have ended while this one's watch missed it; also shortly
+   * after this one was deposed.
+   *
+   * @returns the function that ends it
+   */
+  onEnded(listener: (containerId: string, deploymentUid: string) => void): () => void;
 }
 
 /** The longest that a leader goes without a connection to the message broker before it stands back. Milliseconds. */
@@ -55,4 +73,7 @@ export const alwaysLeads: SenderLeadership = {
   onSentLate: () => nothing,
   reportSentLate: nothing,
   standBack: nothing,
+  reportMissed: nothing,
+  answerMissed: nothing,
+  onEnded: () => nothing,
 };

@@ -1,4 +1,5 @@
 /** The Lease by which replicas agree on their leader, as the election sees it. */
+import type { VersionRange } from '../containers/resource-version.ts';
 
 /** What the holder says of itself, coordination.k8s.io/v1. The times are for people: no decision goes by them. */
 export interface LeaseRecord {
@@ -16,6 +17,14 @@ export interface Lease {
   record: LeaseRecord;
   /** Another one whenever a deposed replica says that it may have sent late. Absent: none ever did. */
   sentLate?: string;
+  /** The part of the history that the holder's watch has missed in the last minutes. Absent: none. */
+  missed?: VersionRange;
+  /** By container id, the uids of Deployments that others know to have ended within that part, for the holder to take. */
+  ended?: Readonly<Record<string, string>>;
+  /** The holder has not known for a lease duration what happens in the cluster. */
+  isBlind?: true;
+  /** A replica that knows what happens, while the holder does not. */
+  seer?: string;
   /** The object's metadata with its resourceVersion; written back as it is. */
   metadata: Readonly<Record<string, unknown>>;
 }

@@ -38,7 +38,7 @@ async function replica() {
     log,
     clock,
   });
-  const handOver = new HandOver({ leadership, reporter, outbox, publisher, log, clock });
+  const handOver = new HandOver({ leadership, source, reporter, outbox, publisher, log, clock });
   handOver.start();
   reporter.start();
   source.becomeReady();
@@ -220,4 +220,21 @@ await t.test('leaves no timer behind', async (t) => {
   handOver.stop();
   await clock.advance(0);
   t.equal(clock.pending, 0);
+});
+
+await t.test('tells the leader what ended while its watch missed it, and reports what it is told', async (t) => {
+  const { clock, source, leadership, sent } = await replica();
+  source.missed({ after: '10', to: '20' });
+  t.strictSame(leadership.missed, [{ after: '10', to: '20' }]);
+  source.end({ containerId: 'seen', uid: 'uid-1', resourceVersion: '15' });
+  source.delete('seen');
+  await clock.advance(1_000);
+  t.strictSame([...leadership.endedWithin({ after: '10', to: '20' })], [['seen', 'uid-1']]);
+  leadership.set(true);
+  await clock.advance(minute);
+  t.strictSame(sent(), ['seen DELETED', 'seen DELETED']);
+  leadership.ended('seen', 'uid-1');
+  leadership.ended('missed', 'uid-2');
+  await clock.advance(1_000);
+  t.strictSame(sent(), ['missed DELETED'], 'what is known is told already');
 });

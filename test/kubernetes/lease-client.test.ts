@@ -60,6 +60,22 @@ t.test('leaves alone what others have written there', async (t) => {
   });
 });
 
+t.test('carries what replicas tell each other, and takes it away again', async (t) => {
+  const client = connect('notes');
+  const created = await client.create({ record }, signal);
+  const told = { missed: { after: '7', to: '12' }, ended: { web: 'uid-1' }, isBlind: true, seer: 'host_2' } as const;
+  const written = await client.update({ ...created!, ...told }, signal);
+  t.match(await client.get(signal), told);
+  const { metadata } = written!;
+  await client.update({ record, metadata }, signal);
+  const answer = await cluster.request('GET', `${path}/notes`);
+  t.notOk((answer.body as { metadata: { annotations?: object } }).metadata.annotations);
+  const spoilt = { 'dcm.project/missed': '7', 'dcm.project/ended': '[', 'dcm.project/blind': 'yes' };
+  const object = answer.body as { metadata: object };
+  await cluster.request('PUT', `${path}/notes`, { ...object, metadata: { ...object.metadata, annotations: spoilt } });
+  t.notOk(Object.keys((await client.get(signal))!).some((key) => key in told));
+});
+
 t.test('comes too late where somebody was faster, or the Lease is gone', async (t) => {
   const client = connect('contended');
   const created = await client.create({ record }, signal);

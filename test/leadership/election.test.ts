@@ -92,6 +92,23 @@ const table: { what: string; given: Partial<Situation>; action: string; record?:
     action: 'wait',
   },
   {
+    what: 'leaves a Lease that was released to those that know what happens in the cluster',
+    given: { observed: { lease: lease({ holder: '', durationSeconds: 1 }), since: 85_001 }, blindMs: 1 },
+    action: 'wait',
+  },
+  {
+    what: 'takes it all the same when none of them has in the time',
+    given: { observed: { lease: lease({ holder: '', durationSeconds: 1 }), since: 85_000 }, blindMs: 1 },
+    action: 'claim',
+    record: taken,
+  },
+  {
+    what: 'keeps its own, however little it knows',
+    given: { observed: { lease: lease({ holder: 'self' }), since: 99_000 }, blindMs: 60_000 },
+    action: 'claim',
+    record: { ...taken, acquireTime: base.acquireTime, transitions: 3 },
+  },
+  {
     what: 'takes a Lease that was released at once',
     given: { observed: { lease: lease({ holder: '', durationSeconds: 1 }), since: 100_000 } },
     action: 'claim',
@@ -191,5 +208,52 @@ test('a leader stops well before others may take its Lease, and has the time to 
   t.equal(renewDeadlineMs - renewPeriodMs - callTimeoutMs, 3_000);
   t.equal(lookAgainAfterMs(0), 1_000);
   t.equal(lookAgainAfterMs(1), 1_800);
+  t.end();
+});
+
+test('a leader that knows nothing of the cluster says so, and who knows answers', (t) => {
+  const own = { lease: lease({ holder: 'self' }), since: 99_000 };
+  t.match(decide(situation({ observed: own, blindMs: 15_001 })), { action: 'claim', lease: { isBlind: true } });
+  const { lease: seeing } = decide(situation({ observed: own, blindMs: 15_000 })) as { lease: Lease };
+  t.equal(seeing.isBlind, undefined);
+
+  const blind = { lease: lease({}, { isBlind: true }), since: 99_000 };
+  t.match(decide(situation({ observed: blind })), { action: 'tell', lease: { seer: 'self', isBlind: true } });
+  t.match(decide(situation({ observed: blind, blindMs: 1 })), { action: 'wait' });
+  const answered = { lease: lease({}, { isBlind: true, seer: 'third' }), since: 99_000 };
+  t.match(decide(situation({ observed: answered })), { action: 'wait' });
+  const released = decide(
+    situation({ observed: { ...own, lease: { ...own.lease, isBlind: true, seer: 'b' } }, standsBackUntil: Infinity }),
+  );
+  t.equal(released.action, 'release');
+  t.notOk('isBlind' in (released as { lease: Lease }).lease || 'seer' in (released as { lease: Lease }).lease);
+  t.end();
+});
+
+test('what ended while the holder missed it is told in the Lease, a bounded number at a time, and goes as it is taken', (t) => {
+  const missed = { after: '7', to: '9' };
+  t.match(decide(situation({ observed: { lease: lease({ holder: 'self' }), since: 99_000 }, missed })), {
+    action: 'claim',
+    lease: { missed },
+  });
+  const observed = { lease: lease({}, { missed, ended: { known: 'uid-0' } }), since: 99_000 };
+  const ended = new Map(Array.from({ length: 600 }, (_, index) => [`c${index}`, `uid-${index}`]));
+  const { action, lease: told } = decide(situation({ observed, ended })) as { action: string; lease: Lease };
+  t.equal(action, 'tell');
+  t.strictSame(told.missed, missed);
+  t.equal(Object.keys(told.ended!).length, 500);
+  t.equal(told.ended!['known'], 'uid-0');
+  t.match(decide(situation({ observed: { lease: told, since: 99_000 }, ended })), { action: 'wait' });
+  const claimed = decide(
+    situation({ observed: { lease: { ...told, record: { ...base, holder: 'self' } }, since: 99_000 } }),
+  );
+  t.notOk('ended' in (claimed as { lease: Lease }).lease);
+  const { lease: left } = decide(
+    situation({
+      observed: { lease: { ...told, record: { ...base, holder: 'self' } }, since: 99_000 },
+      standsBackUntil: Infinity,
+    }),
+  ) as { lease: Lease };
+  t.equal(Object.keys(left.ended!).length, 500, 'a release leaves it to the next holder');
   t.end();
 });

@@ -13,15 +13,19 @@ const never = new AbortController().signal;
 
 /** A replica whose clock may stand still, as that of a process that is frozen does. */
 function startReplica(server: LeaseServer, name: string, { clock = new ManualClock(), chance = 0.5 } = {}) {
+  let blindMs = 0;
   const client = server.connect(name);
   const { log, lines } = captureLog();
-  const elector = new Elector({ client, identity: name, log, clock, chance: () => chance });
+  const elector = new Elector({ client, identity: name, log, clock, chance: () => chance, blindMs: () => blindMs });
+  const ended: string[] = [];
+  elector.onEnded((containerId, uid) => ended.push(`${containerId} ${uid}`));
+  const setBlind = (ms: number): void => void (blindMs = ms);
   const changes: boolean[] = [];
   let toldLate = 0;
   elector.onChange((leads) => changes.push(leads));
   elector.onSentLate(() => (toldLate += 1));
   elector.start();
-  return { name, client, clock, elector, changes, lines, toldLate: () => toldLate };
+  return { name, client, clock, elector, changes, lines, ended, setBlind, toldLate: () => toldLate };
 }
 
 type Replica = ReturnType<typeof startReplica>;
@@ -335,4 +339,66 @@ test('says who leads, and that nobody does, to who asks whether it is ready', as
   await pass(2_000, leader, standby);
   t.strictSame(leader.elector.health().readyz, { ok: true, note: 'this replica leads' });
   t.strictSame(standby.elector.health().readyz, { ok: true, note: 'another replica leads' });
+});
+
+test('a leader that has long known nothing of the cluster hands over to a replica that does', async (t) => {
+  const { server, leader, standby } = await startPair();
+  leader.setBlind(leaseDurationMs);
+  await pass(6_000, leader, standby);
+  t.ok(leader.elector.leads, 'not yet');
+  leader.setBlind(leaseDurationMs + 1);
+  standby.setBlind(1);
+  await pass(30_000, leader, standby);
+  t.ok(leader.elector.leads, 'there is none that does');
+  standby.setBlind(0);
+  await pass(8_000, leader, standby);
+  t.notOk(leader.elector.leads);
+  t.ok(standby.elector.leads);
+  t.match(leader.lines, [{}, { msg: 'leading no more', reason: 'another replica sees what happens in the cluster' }]);
+  await pass(60_000, leader, standby);
+  t.ok(standby.elector.leads, 'and it stays there');
+  t.notOk('isBlind' in server.lease! || 'seer' in server.lease!);
+});
+
+test('what ended while the leader missed it is told it once by each replica, and each next leader anew', async (t) => {
+  const { server, leader, standby } = await startPair();
+  let ended = new Map([['web', 'uid-1']]);
+  standby.elector.answerMissed(({ after }) => (after === '7' ? ended : new Map()));
+  await pass(6_000, leader, standby);
+  t.strictSame(leader.ended, []);
+  leader.elector.reportMissed({ after: '8', to: '9' });
+  leader.elector.reportMissed({ after: '7', to: '8' });
+  await pass(6_000, leader, standby);
+  t.match(server.lease, { missed: { after: '7', to: '9' } });
+  t.strictSame(leader.ended, ['web uid-1']);
+  t.notOk('ended' in server.lease!);
+  ended = new Map([...ended, ['late', 'uid-2']]);
+  await pass(6_000, leader, standby);
+  t.strictSame(leader.ended, ['web uid-1', 'late uid-2'], 'also what is learnt later');
+  const third = startReplica(server, 'c');
+  third.elector.reportMissed({ after: '7', to: '9' });
+  await pass(1_000, leader, standby, third);
+  standby.client.line = 'refused';
+  await leader.elector.stop(never);
+  await pass(4_000, third);
+  t.ok(third.elector.leads);
+  standby.client.line = 'up';
+  await pass(6_000, standby, third);
+  t.strictSame(third.ended, ['web uid-1', 'late uid-2']);
+  await pass(10 * 60_000, standby, third);
+  t.notOk('missed' in server.lease!, 'after some minutes nobody is asked any more');
+});
+
+test('what is told a leader that is deposed is taken by the next', async (t) => {
+  const { server, leader, standby } = await startPair();
+  leader.elector.reportMissed({ after: '7', to: '9' });
+  await pass(4_000, leader, standby);
+  leader.client.line = 'refused';
+  standby.elector.answerMissed(() => new Map([['web', 'uid-1']]));
+  await pass(4_000, standby);
+  t.match(server.lease, { ended: { web: 'uid-1' } });
+  await pass(20_000, leader, standby);
+  t.ok(standby.elector.leads);
+  t.strictSame(standby.ended, ['web uid-1']);
+  t.notOk('ended' in server.lease!);
 });

@@ -1,12 +1,8 @@
 /** Containers in memory that hint at each change, as the watch caches do. */
 import type { ObservedContainerObjects } from '../../src/containers/observed.ts';
 import type { ContainerEndpoint } from '../../src/containers/container.ts';
-import type {
-  ContainerFeed,
-  EndedDeployment,
-  ObservedReachableContainer,
-  VersionRange,
-} from '../../src/containers/feed.ts';
+import type { ContainerFeed, EndedDeployment, ObservedReachableContainer } from '../../src/containers/feed.ts';
+import type { VersionRange } from '../../src/containers/resource-version.ts';
 import { deployment, pod } from './observed.ts';
 
 export class MemorySource implements ContainerFeed {

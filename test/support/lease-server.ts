@@ -45,13 +45,9 @@ export class LeaseServer {
     this.lease = undefined;
   }
 
-  #write(by: string, { record, sentLate }: Omit<Lease, 'metadata'>): Lease {
+  #write(by: string, lease: Omit<Lease, 'metadata'>): Lease {
     this.#version += 1;
-    this.lease = {
-      record,
-      ...(sentLate !== undefined && { sentLate }),
-      metadata: { resourceVersion: String(this.#version) },
-    };
+    this.lease = { ...lease, metadata: { resourceVersion: String(this.#version) } };
     this.writes.push({ by, lease: this.lease });
     return this.lease;
   }

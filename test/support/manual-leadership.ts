@@ -1,4 +1,5 @@
 /** A leadership that a test gives and takes. */
+import type { VersionRange } from '../../src/containers/resource-version.ts';
 import type { SenderLeadership } from '../../src/leadership/leadership.ts';
 
 export class ManualLeadership implements SenderLeadership {
@@ -31,6 +32,29 @@ export class ManualLeadership implements SenderLeadership {
   onChange(listener: (leads: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** What the part under test has missed, and what it answers to what others have. */
+  readonly missed: VersionRange[] = [];
+  endedWithin: (missed: VersionRange) => ReadonlyMap<string, string> = () => new Map();
+  readonly #endedListeners = new Set<(containerId: string, deploymentUid: string) => void>();
+
+  reportMissed(missed: VersionRange): void {
+    this.missed.push(missed);
+  }
+
+  answerMissed(endedWithin: (missed: VersionRange) => ReadonlyMap<string, string>): void {
+    this.endedWithin = endedWithin;
+  }
+
+  onEnded(listener: (containerId: string, deploymentUid: string) => void): () => void {
+    this.#endedListeners.add(listener);
+    return () => this.#endedListeners.delete(listener);
+  }
+
+  /** As when another replica has told of it. */
+  ended(containerId: string, deploymentUid: string): void {
+    for (const listener of this.#endedListeners) listener(containerId, deploymentUid);
   }
 
   onSentLate(listener: () => void): () => void {

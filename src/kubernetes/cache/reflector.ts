@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 
 import { backoffMs, spreadMs } from '../../backoff.ts';
 import type { Backoff } from '../../backoff.ts';
-import type { VersionRange } from '../../containers/feed.ts';
+import type { VersionRange } from '../../containers/resource-version.ts';
 import { sleep } from '../../time.ts';
 import { KubernetesApiError, isExpired, isPermissionMissing, retryAfterMs } from '../api/api-error.ts';
 import type { KubernetesApi } from '../api/client.ts';

@@ -1,7 +1,7 @@
 import t from 'tap';
 
 import { isNewer } from '../../../src/containers/resource-version.ts';
-import type { VersionRange } from '../../../src/containers/feed.ts';
+import type { VersionRange } from '../../../src/containers/resource-version.ts';
 import { startKubernetesApi } from '../../../scripts/sandbox/kubernetes/api.ts';
 import { connect, failureOf, openSandbox, quickReflector, unhurried } from '../../support/cluster.ts';
 import type { ConnectedCluster, SandboxCluster } from '../../support/cluster.ts';
