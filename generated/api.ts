@@ -131,6 +131,11 @@ export interface components {
       readonly path: string;
       readonly status: components['schemas']['ContainerStatus'];
       /**
+       * @description Why the status is what it is, in the words of the status event; without times and counters, so that it changes only when something else does.
+       * @example Container is running.
+       */
+      readonly status_message?: string;
+      /**
        * Format: date-time
        * @description When the container was made.
        * @example 2026-01-21T10:00:00Z

@@ -8,6 +8,18 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
+/** One moment, by both of a clock's measures. */
+export interface Moment {
+  /** Milliseconds since the epoch. */
+  now: number;
+  /** Milliseconds of the monotonic clock. */
+  elapsed: number;
+}
+
+export function momentOf(clock: Pick<Clock, 'now' | 'elapsed'>): Moment {
+  return { now: clock.now(), elapsed: clock.elapsed() };
+}
+
 /** The longest time that a Node timer can wait, in milliseconds: a longer one would fire at once. */
 export const maxTimerMs = 2 ** 31 - 1;
 

@@ -114,7 +114,8 @@ async function build(config: Config, log: Logger): Promise<Service> {
   const seen: SeenCluster = { rouse: () => cluster.rouse(), blindMs: () => cluster.blindMs() };
   const election = leaderElection && createElector(leaderElection.leaseName, config, telemetry, seen);
   const leadership = election ?? alwaysLeads;
-  const cluster = connectCluster({ ...kubernetes, crashTolerance: monitor.crashTolerance, leadership, ...telemetry });
+  const { status: statusSettings, ...monitoring } = monitor;
+  const cluster = connectCluster({ ...kubernetes, statusSettings, leadership, ...telemetry });
   const statusEvents = createStatusEvents({
     source: cluster.source,
     ...(keyValueBucket !== undefined && { bucket: { name: keyValueBucket, census: cluster.census } }),
@@ -122,7 +123,8 @@ async function build(config: Config, log: Logger): Promise<Service> {
     providerName: provider.name,
     namespace: kubernetes.namespace,
     leadership,
-    ...monitor,
+    statusSettings,
+    ...monitoring,
     ...telemetry,
   });
   const app = await buildApp({

@@ -1,6 +1,6 @@
 /** The environment as configuration: read once, checked whole, all that is wrong named at once. */
 import { maxTimerMs } from '../clock.ts';
-import { defaultCrashTolerance } from '../containers/status.ts';
+import { defaultAddressWaitMs, defaultCrashTolerance } from '../containers/status.ts';
 import { NatsUrlError, parseNatsUrls } from './nats-urls.ts';
 import type { NatsServers } from './nats-urls.ts';
 import { parseHost, parseListenAddress } from './address.ts';
@@ -41,7 +41,7 @@ export interface RegistryConfig {
   authentication?: { token: string } | ClientCredentials;
 }
 
-/** Times are milliseconds, 1 to `maxTimerMs`; the debounce window and the refresh of the registration may be 0. */
+/** Times are milliseconds, unless they say otherwise, 1 to `maxTimerMs`; the debounce window and the refresh of the registration may be 0. */
 export interface Config {
   logLevel: LogLevel;
   provider: ProviderIdentity;
@@ -57,13 +57,20 @@ export interface Config {
     externalAddress?: string;
     /** Containers with both kinds of ports get a Service for the external ones alone. */
     isolateInternalPorts: boolean;
+    /** How long a container may take to come up before it is `FAILED`, in whole seconds. */
+    progressDeadlineSeconds: number;
     /** The hints of `provider_hints.kubernetes` that callers may use. */
     hintPolicy: HintPolicy;
   };
   nats: NatsServers;
   /** JetStream bucket that remembers which containers were reported; absent: none does. */
   keyValueBucket?: string;
-  monitor: { debounceMs: number; resyncPeriodMs: number; crashTolerance: number };
+  monitor: {
+    debounceMs: number;
+    resyncPeriodMs: number;
+    /** By what the status of a container is told; the wait for an address may be 0. */
+    status: { crashTolerance: number; addressWaitMs: number };
+  };
   /** Where probes and metrics are served; absent: nowhere. */
   management?: ListenAddress;
   server: ListenAddress & {
@@ -161,6 +168,15 @@ const duration: Kind<number> = {
 const durationOrNone: Kind<number> = {
   allowed: 'a duration up to 596h, such as 500ms, 5s or 1m, or 0s for none',
   parse: (value) => (parseDuration(value) === 0 ? 0 : duration.parse(value)),
+};
+
+/** What is below a second is rounded up: Kubernetes counts whole ones. */
+const wholeSeconds: Kind<number> = {
+  allowed: 'a duration from 1s up to 596h, such as 90s or 10m',
+  parse(value) {
+    const ms = duration.parse(value);
+    return ms !== undefined && ms >= 1_000 ? Math.ceil(ms / 1_000) : undefined;
+  },
 };
 
 const durationOrNever: Kind<number> = {
@@ -355,6 +371,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     externalServiceType: required('SP_K8S_EXTERNAL_SVC_TYPE', oneOf('LoadBalancer', 'NodePort')),
     ...present('externalAddress', optional('SP_K8S_EXTERNAL_ADDRESS', host)),
     isolateInternalPorts: optional('SP_K8S_ISOLATE_INTERNAL_PORTS', flag) ?? false,
+    progressDeadlineSeconds: optional('SP_K8S_PROGRESS_DEADLINE', wholeSeconds) ?? 600,
     hintPolicy: {
       hints: optional('SP_K8S_ALLOWED_HINTS', hints) ?? defaultHintPolicy.hints,
       pullSecrets: optional('SP_K8S_ALLOWED_PULL_SECRETS', secretNames) ?? defaultHintPolicy.pullSecrets,
@@ -367,7 +384,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const monitor = {
     debounceMs: optional('SP_MONITOR_DEBOUNCE_MS', milliseconds) ?? 500,
     resyncPeriodMs: optional('SP_MONITOR_RESYNC_PERIOD', duration) ?? 10 * 60_000,
-    crashTolerance: optional('SP_MONITOR_CRASH_TOLERANCE', restarts) ?? defaultCrashTolerance,
+    status: {
+      crashTolerance: optional('SP_MONITOR_CRASH_TOLERANCE', restarts) ?? defaultCrashTolerance,
+      addressWaitMs: optional('SP_MONITOR_ADDRESS_WAIT', durationOrNone) ?? defaultAddressWaitMs,
+    },
   };
   const server = {
     ...(optional('SP_SERVER_ADDRESS', listenAddress) ?? { host: '', port: 8080 }),

@@ -29,14 +29,28 @@ export interface ObservedObject {
 export interface ObservedDeployment extends ObservedObject {
   /** `spec.replicas`, 1 where the field is absent. */
   replicas: number;
+  /** Nothing is rolled out until somebody resumes it. */
+  paused?: true;
   conditions: ObservedCondition[];
+}
+
+/** A run of a container that is over. */
+export interface ObservedRun {
+  exitCode: number;
+  reason?: string;
+  /** Why it could not be started at all, in the kubelet's words; absent for one that ran. */
+  cause?: string;
+  /** Its length by the clock of its node, in milliseconds; 0 for one that never started. */
+  lastedMs: number;
 }
 
 /** State of one container of a Pod: exactly one of `waiting`, `running`, `terminated`, or none before the kubelet reports. */
 export interface ObservedContainerState {
-  waiting?: { reason?: string };
-  running?: true;
-  terminated?: { exitCode: number; reason?: string };
+  /** `cause`: the kubelet's last words about it, without what differs from one try to the next. */
+  waiting?: { reason?: string; cause?: string };
+  /** When this run began, in milliseconds of this process's monotonic clock. */
+  running?: { since: number };
+  terminated?: ObservedRun;
 }
 
 export interface ObservedContainer {
@@ -44,13 +58,11 @@ export interface ObservedContainer {
   restartCount: number;
   /** Whether its readiness and startup probes say that it is ready; true where it has none. */
   isReady: boolean;
+  /** Those of its probes after whose failures the kubelet restarts it: `liveness`, `startup`; absent where it has none. */
+  restartingProbes?: readonly string[];
   state: ObservedContainerState;
-  lastState: ObservedContainerState;
-  /** Present while a back-off between restarts is remembered. */
-  backOff?: {
-    /** When it was first seen up again, in milliseconds of this process's monotonic clock; absent while it is not up. */
-    upSince?: number;
-  };
+  /** The run before the present one, where there was one. */
+  lastRun?: ObservedRun;
 }
 
 export interface ObservedPod extends ObservedObject {
@@ -58,6 +70,8 @@ export interface ObservedPod extends ObservedObject {
   phase: string;
   /** `status.reason`, such as `Evicted`. */
   reason?: string;
+  /** `status.message` without what differs from one Pod to the next. */
+  cause?: string;
   podIp?: string;
   nodeName?: string;
   hasReadinessGates: boolean;
@@ -73,4 +87,6 @@ export interface ObservedContainerObjects {
   /** Absent: the container is gone. */
   deployment?: ObservedDeployment;
   pods: ObservedPod[];
+  /** A load balancer is asked for, and has no address yet. */
+  awaitsAddress?: true;
 }

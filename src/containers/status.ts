@@ -1,6 +1,10 @@
-/** The status of a container: ordered rules over its Deployment and Pods, the same for reads and for events. */
-import { isBackingOff, recoveredAt } from './back-off.ts';
+/**
+ * The status of a container: ordered rules over its Deployment and Pods, the same for reads and for events, on every replica
+ * and after a restart: nothing is remembered but when the present run of the container began.
+ */
+import type { Moment } from '../clock.ts';
 import type { ContainerStatus } from './container.ts';
+import { countEnds, crashLoopUntil, endedRun } from './crash-loop.ts';
 import type {
   ObservedCondition,
   ObservedContainer,
@@ -8,13 +12,25 @@ import type {
   ObservedContainerState,
   ObservedDeployment,
   ObservedPod,
+  ObservedRun,
 } from './observed.ts';
+import { isRefusal, refusalWords } from './refusals.ts';
 
 /** Restarts of a container before its crash loop is `FAILED`, where nothing else is wanted. */
 export const defaultCrashTolerance = 1;
 
+/** How long `RUNNING` waits for the address of a load balancer where nothing else is wanted, in milliseconds. */
+export const defaultAddressWaitMs = 90_000;
+
 /** Longest message, in UTF-16 units: conditions carry whatever an admission webhook wrote. */
 const maxMessageLength = 1024;
+
+export interface StatusSettings {
+  /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
+  crashTolerance?: number | undefined;
+  /** How long `RUNNING` waits for the address of a load balancer, from the Deployment's creation, in milliseconds; absent: 90 s. */
+  addressWaitMs?: number | undefined;
+}
 
 export interface StatusReport {
   status: ContainerStatus;
@@ -29,22 +45,37 @@ export interface StatusReport {
   lookAgainAt?: number;
 }
 
+/** What is said of a container that was deleted. */
+export const deletedMessage = 'Container was deleted.';
+
 type Verdict = Pick<StatusReport, 'status' | 'message' | 'lookAgainAt'>;
-type PodRule = (pod: ObservedPod, moment: Moment) => Verdict | undefined;
-/** What the status depends on beside the objects. */
-interface Moment {
-  /** Milliseconds of the process's monotonic clock (`performance.now()`). */
-  now: number;
+
+/** What the verdict on a Pod depends on beside the Pod. */
+interface Context {
+  deployment: ObservedDeployment;
+  awaitsAddress: boolean | undefined;
+  moment: Moment;
   crashTolerance: number;
+  addressWaitMs: number;
 }
 
+type PodRule = (pod: ObservedPod, context: Context) => Verdict | undefined;
 type DeploymentRule = (deployment: ObservedDeployment) => Verdict | undefined;
 
 /** The first rule that holds gives the status of a Pod; a Pod for which none holds (`Succeeded`) does not count. */
-const podRules: readonly PodRule[] = [phaseUnknown, nodeLost, podFailed, crashLooping, running, pending];
+const podRules: readonly PodRule[] = [
+  phaseUnknown,
+  nodeLost,
+  podFailed,
+  crashLooping,
+  awaitingAddress,
+  running,
+  disturbed,
+  pending,
+];
 
 /** What holds while no Pod counts. */
-const deploymentRules: readonly DeploymentRule[] = [podsRefused, scaledToZero];
+const deploymentRules: readonly DeploymentRule[] = [podsRefused, scaledToZero, paused];
 
 const waitingForPod: Verdict = { status: 'PENDING', message: 'Waiting for a Pod.' };
 
@@ -52,25 +83,23 @@ const waitingForPod: Verdict = { status: 'PENDING', message: 'Waiting for a Pod.
  * The status of a container. Total: every combination of objects has one.
  *
  * @param objects - a Deployment with the Pods of its own incarnation alone
- * @param now - milliseconds of the process's monotonic clock (`performance.now()`)
- * @param crashTolerance - restarts of the container before its crash loop is `FAILED`; `PENDING` below that
+ * @param moment - by the clock of this process
  */
 export function containerStatus(
   objects: ObservedContainerObjects,
-  now: number,
-  crashTolerance = defaultCrashTolerance,
+  moment: Moment,
+  settings: StatusSettings = {},
 ): StatusReport {
-  const moment = { now, crashTolerance };
   const { deployment, pods } = objects;
   if (deployment === undefined || deployment.deletedAt !== undefined) return deleted(deployment);
+  const context = { ...contextOf(objects, deployment, settings), moment };
   const counting = countingPods(pods);
-  const pod = decidingAmong(counting, now);
-  const verdict =
-    (pod && podVerdict(pod, moment)) ?? firstVerdict(deploymentRules, (rule) => rule(deployment)) ?? waitingForPod;
-  const lookAgainAt = nextLook(counting, moment);
+  const pod = decidingAmong(counting, context);
+  const { status, message } = (pod && podStatus(pod, context)) ?? statusWithoutPod(deployment);
+  const lookAgainAt = nextLook(counting, context);
   return {
-    ...verdict,
-    message: shortened(verdict.message),
+    status,
+    message: shortened(message),
     changedAt: newestTransition((pod ?? deployment).conditions, deployment.createdAt),
     ...(lookAgainAt !== undefined && { lookAgainAt }),
   };
@@ -78,23 +107,38 @@ export function containerStatus(
 
 /**
  * The Pod whose state is the container's; absent where none counts. `Succeeded` Pods never count, `Failed` ones not once
- * a newer Pod is there, and Pods that are being deleted only while there is no other. Of the rest the newest decides
- * among those that run, or among all where none does.
+ * a newer Pod is there, and Pods that are being deleted only while there is no other. Of the rest one that runs decides,
+ * else the newest.
  */
-export function decidingPod(pods: readonly ObservedPod[], now: number): ObservedPod | undefined {
-  return decidingAmong(countingPods(pods), now);
+export function decidingPod(
+  objects: ObservedContainerObjects,
+  moment: Moment,
+  settings: StatusSettings = {},
+): ObservedPod | undefined {
+  const { deployment, pods } = objects;
+  if (deployment === undefined) return undefined;
+  return decidingAmong(countingPods(pods), { ...contextOf(objects, deployment, settings), moment });
 }
 
-function decidingAmong(counting: readonly ObservedPod[], now: number): ObservedPod | undefined {
-  const moment = { now, crashTolerance: defaultCrashTolerance };
-  return counting.find((pod) => podVerdict(pod, moment)?.status === 'RUNNING') ?? counting[0];
+function contextOf(
+  { awaitsAddress }: ObservedContainerObjects,
+  deployment: ObservedDeployment,
+  { crashTolerance = defaultCrashTolerance, addressWaitMs = defaultAddressWaitMs }: StatusSettings,
+): Omit<Context, 'moment'> {
+  return { deployment, awaitsAddress, crashTolerance, addressWaitMs };
+}
+
+function decidingAmong(counting: readonly ObservedPod[], context: Context): ObservedPod | undefined {
+  if (counting.length < 2) return counting[0];
+  const isRunning = (pod: ObservedPod) => podVerdict(pod, context)?.status === 'RUNNING';
+  return counting.find((pod) => isRunning(pod) && isServing(pod)) ?? counting.find(isRunning) ?? counting[0];
 }
 
 /** When time alone will change what a Pod that counts says: also of one that does not decide now, and then may. */
-function nextLook(counting: readonly ObservedPod[], moment: Moment): number | undefined {
+function nextLook(counting: readonly ObservedPod[], context: Context): number | undefined {
   let next: number | undefined;
   for (const pod of counting) {
-    const lookAgainAt = podVerdict(pod, moment)?.lookAgainAt;
+    const lookAgainAt = podVerdict(pod, context)?.lookAgainAt;
     if (lookAgainAt !== undefined && (next === undefined || lookAgainAt < next)) next = lookAgainAt;
   }
   return next;
@@ -114,8 +158,18 @@ function byAge(a: ObservedPod, b: ObservedPod): number {
   return a.name < b.name ? -1 : 1;
 }
 
-function podVerdict(pod: ObservedPod, moment: Moment): Verdict | undefined {
-  return firstVerdict(podRules, (rule) => rule(pod, moment));
+function podStatus(pod: ObservedPod, context: Context): Verdict | undefined {
+  const verdict = podVerdict(pod, context);
+  return verdict?.status === 'PENDING' && !isServing(pod) ? (overdue(context.deployment, verdict) ?? verdict) : verdict;
+}
+
+function statusWithoutPod(deployment: ObservedDeployment): Verdict {
+  const verdict = firstVerdict(deploymentRules, (rule) => rule(deployment)) ?? waitingForPod;
+  return overdue(deployment, verdict) ?? verdict;
+}
+
+function podVerdict(pod: ObservedPod, context: Context): Verdict | undefined {
+  return firstVerdict(podRules, (rule) => rule(pod, context));
 }
 
 function firstVerdict<Rule>(rules: readonly Rule[], apply: (rule: Rule) => Verdict | undefined): Verdict | undefined {
@@ -129,7 +183,7 @@ function firstVerdict<Rule>(rules: readonly Rule[], apply: (rule: Rule) => Verdi
 function deleted(deployment: ObservedDeployment | undefined): StatusReport {
   return {
     status: 'DELETED',
-    message: 'Container was deleted.',
+    message: deletedMessage,
     ...(deployment?.deletedAt !== undefined && { changedAt: Math.max(deployment.deletedAt, deployment.createdAt) }),
   };
 }
@@ -156,34 +210,75 @@ function nodeLost(pod: ObservedPod): Verdict | undefined {
 function podFailed(pod: ObservedPod): Verdict | undefined {
   if (pod.phase !== 'Failed') return undefined;
   const exit = pod.container?.state.terminated;
-  const causes = [pod.reason, exit && exitOf(exit)].filter((cause) => cause);
+  const reason = pod.reason && pod.cause ? `${pod.reason}: ${pod.cause}` : (pod.reason ?? pod.cause);
+  const causes = [reason, exit && exitOf(exit)].filter((cause) => cause);
   return { status: 'FAILED', message: causes.length > 0 ? `Pod failed: ${causes.join(', ')}.` : 'Pod failed.' };
 }
 
 /**
- * A container that ends again and again is up for a moment each time; that moment is no recovery. One that now waits for
- * something else, such as its image, is not crashing any more.
+ * A container that ends again and again is up for a moment each time; that moment is no recovery. As long as its ends are
+ * tolerated it is what it was: up, if it ever came up.
  */
-function crashLooping({ container }: ObservedPod, { now, crashTolerance }: Moment): Verdict | undefined {
-  if (container === undefined) return undefined;
-  const { state, lastState, backOff, restartCount } = container;
-  const status = restartCount >= crashTolerance ? 'FAILED' : 'PENDING';
-  if (isBackingOff(container)) return { status, message: crashLoop(lastState.terminated) };
-  if (backOff === undefined) return undefined;
-  if (state.terminated) return { status, message: crashLoop(state.terminated) };
-  const upAt = recoveredAt(container);
-  if (upAt === undefined || upAt <= now) return undefined;
-  return { status, message: crashLoop(lastState.terminated), lookAgainAt: upAt };
+function crashLooping(pod: ObservedPod, context: Context): Verdict | undefined {
+  const { container } = pod;
+  const until = container && crashLoopUntil(container);
+  if (until === undefined || until <= context.moment.elapsed) return undefined;
+  const obstacle = heldInLoop(container!.state);
+  const words = `${loop(container!)}.`;
+  const message = obstacle === undefined ? words : `${words} ${obstacle}`;
+  const lookAgain = until !== Infinity && { lookAgainAt: until };
+  if (countEnds(container!) > context.crashTolerance) return { status: 'FAILED', message, ...lookAgain };
+  const isUp = isServing(pod) || (hasComeUp(context.deployment) && obstacle === undefined);
+  return awaitingAddress(pod, context) ?? { status: isUp ? 'RUNNING' : 'PENDING', message, ...lookAgain };
+}
+
+/**
+ * Consumers bind other resources with the outputs of the first `RUNNING`, and with no later one: it waits for the address
+ * of the load balancer, for a while.
+ */
+function awaitingAddress(
+  pod: ObservedPod,
+  { awaitsAddress, deployment, moment, addressWaitMs }: Context,
+): Verdict | undefined {
+  if (!awaitsAddress || !isServing(pod)) return undefined;
+  const leftMs = deployment.createdAt + addressWaitMs - moment.now;
+  if (leftMs <= 0) return undefined;
+  const lookAgainAt = moment.elapsed + leftMs;
+  return { status: 'PENDING', message: 'Waiting for the address of the load balancer.', lookAgainAt };
 }
 
 /**
  * Our own container decides: while a sidecar waits for its image, Kubernetes keeps the Pod in phase `Pending`, although
- * ours runs. Where the kubelet reports no container, the phase tells.
+ * ours runs. A kubelet that has just started writes the phase `Running` alone, and may refuse the Pod right after.
  */
-function running({ phase, container }: ObservedPod): Verdict | undefined {
-  if (phase !== 'Running' && phase !== 'Pending') return undefined;
-  const isUp = container ? container.state.running === true && container.isReady : phase === 'Running';
-  return isUp ? { status: 'RUNNING', message: 'Container is running.' } : undefined;
+function running(pod: ObservedPod): Verdict | undefined {
+  return isServing(pod) ? { status: 'RUNNING', message: 'Container is running.' } : undefined;
+}
+
+function isServing({ phase, container }: ObservedPod): boolean {
+  return (phase === 'Running' || phase === 'Pending') && container?.state.running !== undefined && container.isReady;
+}
+
+/**
+ * What came up once, and is not ready for a moment or restarts once, is still there: consumers take `PENDING` for a
+ * container that nobody has taken yet, and place it elsewhere.
+ */
+function disturbed({ phase, container }: ObservedPod, { deployment }: Context): Verdict | undefined {
+  if (phase !== 'Running' || container === undefined || !hasComeUp(deployment)) return undefined;
+  if (container.state.running) return { status: 'RUNNING', message: 'Container is running, but not ready.' };
+  const ended = endedRun(container);
+  if (ended === undefined || countEnds(container) !== 1 || !isStarting(container.state)) return undefined;
+  return { status: 'RUNNING', message: `Container is started again after ${exitOf(ended)}.` };
+}
+
+/** Kubernetes says so once all that the Deployment asks for is available, and until its next roll-out begins. */
+function hasComeUp({ conditions }: ObservedDeployment): boolean {
+  return conditions.some(({ type, reason }) => type === 'Progressing' && reason === 'NewReplicaSetAvailable');
+}
+
+/** Whether nothing but the start itself is waited for. */
+function isStarting({ waiting, terminated }: ObservedContainerState): boolean {
+  return terminated !== undefined || waiting?.reason === undefined || ordinaryReasons.has(waiting.reason);
 }
 
 function pending(pod: ObservedPod): Verdict | undefined {
@@ -193,28 +288,73 @@ function pending(pod: ObservedPod): Verdict | undefined {
   return { status: 'PENDING', message };
 }
 
-function podsRefused(deployment: ObservedDeployment): Verdict | undefined {
-  const condition = deployment.conditions.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
+/** What has not come up within the Deployment's deadline is not waited for any longer, unless Kubernetes says otherwise. */
+function overdue({ conditions }: ObservedDeployment, { message }: Verdict): Verdict | undefined {
+  const isLate = conditions.some(
+    ({ type, status, reason }) => type === 'Progressing' && status === 'False' && reason === 'ProgressDeadlineExceeded',
+  );
+  if (!isLate) return undefined;
+  return { status: 'FAILED', message: `Container did not come up in time: ${message}` };
+}
+
+/** A refused ReplicaSet shows in `Progressing` alone, a refused Pod in `ReplicaFailure`. */
+function podsRefused({ conditions, name }: ObservedDeployment): Verdict | undefined {
+  const condition = conditions.find(
+    ({ type, status, reason }) =>
+      (type === 'ReplicaFailure' && status === 'True') ||
+      (type === 'Progressing' && status === 'False' && reason === 'ReplicaSetCreateError'),
+  );
   if (condition === undefined) return undefined;
-  const cause = condition.message ? refusal(condition.message, deployment.name) : condition.reason;
-  return { status: 'FAILED', message: cause ? `Pods cannot be created: ${cause}` : 'Pods cannot be created.' };
+  const { message, reason } = condition;
+  const cause = message ? refusalWords(message, name) : reason;
+  return {
+    status: message && isRefusal(message) ? 'FAILED' : 'PENDING',
+    message: cause ? `Pods cannot be created: ${cause}` : 'Pods cannot be created.',
+  };
 }
 
 function scaledToZero({ replicas }: ObservedDeployment): Verdict | undefined {
   return replicas === 0 ? { status: 'FAILED', message: 'Deployment is scaled to zero.' } : undefined;
 }
 
-/** The same words in back-off, on the crash and just after it, so that a crash loop is one state. */
-function crashLoop(exit: ObservedContainerState['terminated']): string {
-  const loop = exit?.exitCode === 0 ? 'Container keeps exiting' : 'Container is crash-looping';
-  return exit ? `${loop}: ${exitOf(exit)}.` : `${loop}.`;
+function paused(deployment: ObservedDeployment): Verdict | undefined {
+  return deployment.paused ? { status: 'PENDING', message: 'Deployment is paused.' } : undefined;
 }
 
-function crashed({ terminated }: ObservedContainerState): boolean {
-  return terminated !== undefined && terminated.exitCode !== 0;
+/** The same words in every phase of a loop, so that it is one state. */
+function loop(container: ObservedContainer): string {
+  const { restartingProbes = [] } = container;
+  const ended = endedRun(container);
+  if (ended?.cause) return `Container cannot be started: ${ended.cause}`;
+  const words = ended?.exitCode === 0 ? 'Container keeps exiting' : 'Container is crash-looping';
+  if (ended === undefined) return words;
+  const mayBeProbe = restartingProbes.length > 0 && probeExitCodes.has(ended.exitCode) && ended.reason !== 'OOMKilled';
+  return `${words}: ${exitOf(ended)}${mayBeProbe ? `, as when its ${restartingProbes.join(' or ')} probe fails` : ''}`;
 }
 
-function exitOf({ reason, exitCode }: NonNullable<ObservedContainerState['terminated']>): string {
+/** How a container ends that is told to stop: by itself, by SIGTERM, or by SIGKILL. */
+const probeExitCodes: ReadonlySet<number> = new Set([0, 143, 137]);
+
+/** Between two runs: what else stands in the way. A runtime that does not answer for a moment is no news of a loop. */
+function heldInLoop(state: ObservedContainerState): string | undefined {
+  const reason = state.waiting?.reason;
+  if (reason === undefined || loopReasons.has(reason)) return undefined;
+  return blocked(state);
+}
+
+const loopReasons: ReadonlySet<string> = new Set([
+  'CrashLoopBackOff',
+  'RunContainerError',
+  'ImageInspectError',
+  'CreateContainerError',
+]);
+
+function crashed(run: ObservedRun | undefined): boolean {
+  return run !== undefined && run.exitCode !== 0;
+}
+
+function exitOf({ reason, exitCode, cause }: ObservedRun): string {
+  if (cause) return `${reason ?? 'StartError'}: ${cause}`;
   return reason ? `${reason} (exit code ${exitCode})` : `exit code ${exitCode}`;
 }
 
@@ -257,20 +397,23 @@ function held(container: ObservedContainer | undefined): string | undefined {
 }
 
 function blocked({ waiting }: ObservedContainerState): string | undefined {
-  const reason = waiting?.reason;
+  const { reason, cause } = waiting ?? {};
   if (reason === undefined || ordinaryReasons.has(reason)) return undefined;
-  if (pullReasons.has(reason)) return 'Image cannot be pulled (ImagePullBackOff).';
-  return `Container is waiting: ${reason}.`;
+  const why = cause ? `: ${cause}` : '';
+  if (pullReasons.has(reason)) return `Image cannot be pulled (ImagePullBackOff)${why}.`;
+  if (reason === 'RunContainerError' && cause) return `Container cannot be started${why}.`;
+  return `Container is waiting: ${reason}${why}.`;
 }
 
 function blockedInit({ initContainers }: ObservedPod): string | undefined {
-  for (const { name, state, lastState } of initContainers) {
-    const exit = crashed(state) ? state.terminated : crashed(lastState) ? lastState.terminated : undefined;
+  for (const { name, state, lastRun } of initContainers) {
+    const exit = crashed(state.terminated) ? state.terminated : crashed(lastRun) ? lastRun : undefined;
     if (exit !== undefined) return `Init container ${name} fails: ${exitOf(exit)}.`;
-    const reason = state.waiting?.reason;
+    const { reason, cause } = state.waiting ?? {};
     if (reason === undefined || ordinaryReasons.has(reason)) continue;
-    if (pullReasons.has(reason)) return `Image of init container ${name} cannot be pulled (ImagePullBackOff).`;
-    return `Init container ${name} is waiting: ${reason}.`;
+    const why = cause ? `: ${cause}` : '';
+    if (pullReasons.has(reason)) return `Image of init container ${name} cannot be pulled (ImagePullBackOff)${why}.`;
+    return `Init container ${name} is waiting: ${reason}${why}.`;
   }
   return undefined;
 }
@@ -280,15 +423,6 @@ function waiting({ phase, container }: ObservedPod): string | undefined {
   const reason = container?.state.waiting?.reason;
   if (reason) return `Container is waiting: ${reason}.`;
   return phase === 'Running' ? 'Container is waiting.' : undefined;
-}
-
-/** What Kubernetes said when it refused a Pod, without the Pod's random name and what others use of a quota just now. */
-function refusal(message: string, deploymentName: string): string {
-  const generatedName = new RegExp(`${deploymentName.slice(0, 57).replaceAll('.', '\\.')}[a-z0-9-]*-?[a-z0-9]{5}`, 'g');
-  return message
-    .replace(/^pods "[^"]*" is forbidden: /, '')
-    .replace(generatedName, deploymentName)
-    .replace(/, used: .*?(?=, limited: )/gs, '');
 }
 
 function hasCondition(conditions: readonly ObservedCondition[], type: string, status: string): boolean {

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Container, ContainerStatus } from './container.ts';
 import { NotFoundError, UnavailableError } from './errors.ts';
 import type { CallOptions, ContainerRepository } from './repository.ts';
+import { deletedMessage } from './status.ts';
 
 /** A container as memory has it. */
 export interface WatchedContainer {
@@ -279,7 +280,7 @@ function isReached({ statuses, container: { status } }: Pick<Waiter, 'statuses' 
 }
 
 function settleDeleted({ id, statuses, container, resolve, reject }: Waiter): void {
-  if (statuses.includes('DELETED')) resolve({ ...container, status: 'DELETED' });
+  if (statuses.includes('DELETED')) resolve({ ...container, status: 'DELETED', status_message: deletedMessage });
   else reject(new NotFoundError(`The container ${id} was deleted.`));
 }
 

@@ -5,6 +5,8 @@ import type { ContainerStatus } from '../containers/container.ts';
 import { isWithin } from '../containers/resource-version.ts';
 import type { VersionRange } from '../containers/resource-version.ts';
 import { containerStatus } from '../containers/status.ts';
+import type { StatusSettings } from '../containers/status.ts';
+import { momentOf } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { callWithin, sleep } from '../time.ts';
 import { isSameChange } from './cloud-event.ts';
@@ -43,8 +45,8 @@ export interface ReporterOptions {
   /** Takes what is to be published, though it may be the same as before where it is `again`; never throws. */
   put: (change: StatusChange, options: { again: boolean }) => void;
   debounceMs: number;
-  /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
-  crashTolerance?: number | undefined;
+  /** As reads have them; absent: the defaults. */
+  statusSettings?: StatusSettings | undefined;
   resyncPeriodMs: number;
   /** Whether what was put a while ago has reached somebody: as long as it has not, deletions are not forgotten. Absent: always. */
   mayForget?: () => boolean;
@@ -293,7 +295,7 @@ export class StatusReporter {
    * one in our time: a Pod that outlives its Deployment says nothing new.
    */
   #observe(containerId: string): StatusChange | undefined {
-    const { source, clock, crashTolerance } = this.#options;
+    const { source, clock, statusSettings } = this.#options;
     const objects = source.observe(containerId);
     let state = this.#states.get(containerId);
     if (state === undefined) {
@@ -305,7 +307,7 @@ export class StatusReporter {
       state.deploymentUid = objects.deployment.uid;
       state.seenVersion = objects.deployment.resourceVersion;
     }
-    const { status, message, lookAgainAt } = containerStatus(objects, clock.elapsed(), crashTolerance);
+    const { status, message, lookAgainAt } = containerStatus(objects, momentOf(clock), statusSettings);
     state.cancelLook?.();
     state.cancelLook =
       lookAgainAt === undefined || this.#stop.signal.aborted

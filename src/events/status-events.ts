@@ -1,5 +1,6 @@
 /** Status events from end to end: the containers of a source go in, CloudEvents on NATS come out. */
 import type { ContainerFeed } from '../containers/feed.ts';
+import type { StatusSettings } from '../containers/status.ts';
 import type { Part } from '../lifecycle.ts';
 import type { Clock } from '../clock.ts';
 import type { EventStats, Telemetry } from '../telemetry/telemetry.ts';
@@ -29,8 +30,8 @@ export interface StatusEventsOptions extends Telemetry {
   /** Milliseconds; 0 publishes each change at once. */
   debounceMs: number;
   resyncPeriodMs: number;
-  /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
-  crashTolerance?: number;
+  /** As reads have them; absent: the defaults. */
+  statusSettings?: StatusSettings;
   /** Only who leads publishes. Absent: this is the only replica. */
   leadership?: SenderLeadership;
   /** Remembers in a key-value bucket of this name who was reported. Absent: nobody does. */
@@ -58,7 +59,7 @@ export interface StatusEvents {
 const lastEventsMs = 3_000;
 
 export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
-  const { source, natsServers, providerName, namespace, debounceMs, resyncPeriodMs, crashTolerance, log, metrics } =
+  const { source, natsServers, providerName, namespace, debounceMs, resyncPeriodMs, statusSettings, log, metrics } =
     options;
   const { bucket, leadership = alwaysLeads, clock = systemClock } = options;
   const telemetry = { log, ...(metrics && { metrics }) };
@@ -92,7 +93,7 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
     put: outbox.put.bind(outbox),
     debounceMs,
     resyncPeriodMs,
-    crashTolerance,
+    statusSettings,
     mayForget: (): boolean => handOver.mayForget,
     log,
     clock,

@@ -6,6 +6,7 @@ import type { ContainerCensus } from '../containers/census.ts';
 import type { ContainerFeed } from '../containers/feed.ts';
 import { alwaysLeads } from '../leadership/leadership.ts';
 import type { Leadership } from '../leadership/leadership.ts';
+import type { StatusSettings } from '../containers/status.ts';
 import type { WatchedContainers } from '../containers/waiting.ts';
 import type { Check, Part } from '../lifecycle.ts';
 import type { Metrics } from '../telemetry/telemetry.ts';
@@ -43,8 +44,10 @@ export interface ClusterOptions {
   externalAddress?: string;
   /** Containers with both kinds of ports get a Service for the external ones alone; absent: false. */
   isolateInternalPorts?: boolean;
-  /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
-  crashTolerance?: number;
+  /** As events have them; absent: the defaults. */
+  statusSettings?: StatusSettings;
+  /** How long a container may take to come up, in seconds; absent: Kubernetes' own 600. */
+  progressDeadlineSeconds?: number;
   log: Logger;
   /** Told of each call to the cluster; absent: nothing is counted. */
   metrics?: Metrics;
@@ -90,7 +93,8 @@ export function connectCluster({
   externalServiceType,
   externalAddress,
   isolateInternalPorts = false,
-  crashTolerance,
+  statusSettings,
+  progressDeadlineSeconds,
   log,
   metrics,
   leadership = alwaysLeads,
@@ -106,7 +110,7 @@ export function connectCluster({
   const view = {
     namespace,
     ...(externalAddress !== undefined && { externalAddress }),
-    ...(crashTolerance !== undefined && { crashTolerance }),
+    ...statusSettings,
   };
   const caches = new WatchCaches({ api: ownApi, namespace, view, log, liveMs, reflector });
   const repairSoon = (containerId: string) => repairer.repairSoon(containerId);
@@ -117,6 +121,7 @@ export function connectCluster({
     view,
     externalServiceType,
     isolateInternalPorts,
+    progressDeadlineSeconds,
     bounds: writes,
     log,
     repairSoon,

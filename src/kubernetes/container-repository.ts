@@ -1,4 +1,5 @@
 /** The containers of one namespace: reads from memory while that is live, writes to the cluster. */
+import { momentOf, systemClock } from '../clock.ts';
 import type { Container, ContainerSpec } from '../containers/container.ts';
 import { randomContainerId } from '../containers/container-id.ts';
 import { NotFoundError, UnavailableError } from '../containers/errors.ts';
@@ -76,10 +77,10 @@ export class ClusterContainerRepository implements ContainerRepository {
       throw new UnavailableError('The cluster has not been heard of for too long.', listRetryAfterSeconds);
     }
     const ids = caches.index.ids.after(lastId, pageSize + 1);
-    const now = performance.now();
+    const moment = momentOf(systemClock);
     const containers: Container[] = [];
     for (const id of ids.slice(0, pageSize)) {
-      const container = caches.index.container(id, now)!;
+      const container = caches.index.container(id, moment)!;
       if (fits?.(container) === false && containers.length > 0) break;
       containers.push(container);
     }

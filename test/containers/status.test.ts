@@ -6,18 +6,21 @@ import type {
   ObservedDeployment,
   ObservedPod,
 } from '../../src/containers/observed.ts';
-import { recoveryMs } from '../../src/containers/back-off.ts';
 import { containerStatus, decidingPod } from '../../src/containers/status.ts';
-import { container, createdAt, deployment, pod, terminated } from '../support/observed.ts';
+import { container, createdAt, deployment, pod, run, running, terminated } from '../support/observed.ts';
 
-/** Of the monotonic clock. */
-const now = 3_600_000;
+const moment = { now: createdAt + 1_800_000, elapsed: 3_600_000 };
+/** After runs that end at once. */
+const recoveryMs = 10_000;
 const deletedAt = createdAt + 3_600_000;
 
 const lostNode: ObservedCondition[] = [
   { type: 'Ready', status: 'False' },
   { type: 'ContainersReady', status: 'True' },
 ];
+
+const cameUp: ObservedCondition = { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable' };
+const overdue: ObservedCondition = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' };
 
 const rows: [
   sentence: string,
@@ -80,7 +83,7 @@ const rows: [
   ['a failed Pod that says nothing', [pod({ phase: 'Failed' })], 'FAILED', 'Pod failed.'],
   [
     'a container in crash loop back-off',
-    [pod({ container: backingOff({ restartCount: 4, lastState: terminated(137, 'OOMKilled') }) })],
+    [pod({ container: backingOff({ restartCount: 4, lastRun: run(137, 'OOMKilled') }) })],
     'FAILED',
     'Container is crash-looping: OOMKilled (exit code 137).',
   ],
@@ -88,47 +91,47 @@ const rows: [
     'a container in crash loop back-off while its Pod is pending',
     [pod({ phase: 'Pending', container: backingOff() })],
     'FAILED',
-    'Container is crash-looping.',
+    'Container is crash-looping: Error (exit code 1).',
   ],
   [
     'a container in crash loop back-off although it ended without an error',
-    [pod({ container: backingOff({ lastState: terminated(0, 'Completed') }) })],
+    [pod({ container: backingOff({ lastRun: run(0, 'Completed') }) })],
     'FAILED',
     'Container keeps exiting: Completed (exit code 0).',
   ],
   [
     'a container that ended again after its back-off',
-    [pod({ container: container(terminated(137, 'OOMKilled'), { restartCount: 2, backOff: {} }) })],
+    [pod({ container: container(terminated(137, 'OOMKilled'), { restartCount: 2 }) })],
     'FAILED',
     'Container is crash-looping: OOMKilled (exit code 137).',
   ],
   [
     'a container that ended again without an error after its back-off',
-    [pod({ container: container(terminated(0, 'Completed'), { restartCount: 2, backOff: {} }) })],
+    [pod({ container: container(terminated(0, 'Completed'), { restartCount: 2 }) })],
     'FAILED',
     'Container keeps exiting: Completed (exit code 0).',
   ],
   [
     'a container that is just back up after its back-off',
-    [pod({ container: upAgain(recoveryMs - 1, { lastState: { terminated: { exitCode: 3 } } }) })],
+    [pod({ container: upAgain(recoveryMs - 1, { lastRun: { exitCode: 3, lastedMs: 0 } }) })],
     'FAILED',
     'Container is crash-looping: exit code 3.',
   ],
   [
     'a container that is just back up after its back-off, in a Pod whose sidecar still waits',
-    [pod({ phase: 'Pending', container: upAgain(0, { lastState: terminated(1) }) })],
+    [pod({ phase: 'Pending', container: upAgain(0, { lastRun: run(1) }) })],
     'FAILED',
     'Container is crash-looping: Error (exit code 1).',
   ],
   [
     'a container that has been up long enough after its back-off',
-    [pod({ container: upAgain(recoveryMs, { lastState: terminated(3) }) })],
+    [pod({ container: upAgain(recoveryMs, { lastRun: run(3) }) })],
     'RUNNING',
     'Container is running.',
   ],
   [
     'a container that is just back up after a single crash',
-    [pod({ container: container({ running: true }, { restartCount: 1, lastState: terminated(1) }) })],
+    [pod({ container: container(running(), { restartCount: 1, lastRun: run(1) }) })],
     'RUNNING',
     'Container is running.',
   ],
@@ -139,26 +142,38 @@ const rows: [
     'Container is restarting after Error (exit code 1).',
   ],
   [
-    'a container that ended with an error after a restart without back-off',
-    [pod({ container: container(terminated(137, 'OOMKilled'), { restartCount: 1, lastState: terminated(1) }) })],
+    'a container that ended with an error once more',
+    [pod({ container: container(terminated(137, 'OOMKilled'), { restartCount: 1, lastRun: run(1) }) })],
+    'FAILED',
+    'Container is crash-looping: OOMKilled (exit code 137).',
+  ],
+  [
+    'a container that ended with an error after a long run',
+    [pod({ container: container(terminated(1, 'Error', 600_000), { restartCount: 1, lastRun: run(1) }) })],
     'PENDING',
-    'Container is restarting after OOMKilled (exit code 137).',
+    'Container is restarting after Error (exit code 1).',
   ],
   [
     'a container that ended without an error',
-    [pod({ container: container(terminated(0, 'Completed'), { restartCount: 3 }) })],
+    [pod({ container: container(terminated(0, 'Completed')) })],
     'PENDING',
     'Container is restarting after Completed (exit code 0).',
   ],
+  [
+    'a container that ended without an error again and again',
+    [pod({ container: container(terminated(0, 'Completed'), { restartCount: 3 }) })],
+    'FAILED',
+    'Container keeps exiting: Completed (exit code 0).',
+  ],
   ...['ErrImagePull', 'ImagePullBackOff'].map((reason): (typeof rows)[number] => [
-    `an image that can no longer be pulled after a crash (${reason})`,
-    [pod({ container: container({ waiting: { reason } }, { restartCount: 1, lastState: terminated(1) }) })],
-    'PENDING',
-    'Image cannot be pulled (ImagePullBackOff).',
+    `an image that can no longer be pulled after crashes (${reason})`,
+    [pod({ container: container({ waiting: { reason } }, { restartCount: 1, lastRun: run(1) }) })],
+    'FAILED',
+    'Container is crash-looping: Error (exit code 1). Image cannot be pulled (ImagePullBackOff).',
   ]),
   [
-    'an image that can no longer be pulled after a back-off',
-    [pod({ container: container({ waiting: { reason: 'ImagePullBackOff' } }, { backOff: {} }) })],
+    'an image that can no longer be pulled after one crash',
+    [pod({ container: container({ waiting: { reason: 'ImagePullBackOff' } }, { lastRun: run(1) }) })],
     'PENDING',
     'Image cannot be pulled (ImagePullBackOff).',
   ],
@@ -172,7 +187,7 @@ const rows: [
     'a container that is created anew after a reboot of its node',
     [
       pod({
-        container: container({ waiting: { reason: 'ContainerCreating' } }, { lastState: terminated(255, 'Unknown') }),
+        container: container({ waiting: { reason: 'ContainerCreating' } }, { lastRun: run(255, 'Unknown') }),
       }),
     ],
     'PENDING',
@@ -192,7 +207,7 @@ const rows: [
   ],
   [
     'a container that runs and is not ready',
-    [pod({ container: container({ running: true }, { isReady: false }) })],
+    [pod({ container: container(running(), { isReady: false }) })],
     'PENDING',
     'Container is not ready.',
   ],
@@ -201,7 +216,7 @@ const rows: [
     [
       pod({
         phase: 'Pending',
-        container: container({ running: true }, { isReady: false }),
+        container: container(running(), { isReady: false }),
         initContainers: [container({ waiting: { reason: 'ErrImagePull' } }, { name: 'proxy' })],
       }),
     ],
@@ -212,7 +227,7 @@ const rows: [
     'a container that runs and is not ready, as the conditions of its Pod say too',
     [
       pod({
-        container: container({ running: true }, { isReady: false }),
+        container: container(running(), { isReady: false }),
         conditions: [
           { type: 'Ready', status: 'False' },
           { type: 'ContainersReady', status: 'False' },
@@ -224,19 +239,19 @@ const rows: [
   ],
   [
     'a crash loop in which the container is never up for long enough to be ready',
-    [pod({ container: upAgain(0, { isReady: false, lastState: terminated(1) }) })],
+    [pod({ container: upAgain(0, { isReady: false, lastRun: run(1) }) })],
     'FAILED',
     'Container is crash-looping: Error (exit code 1).',
   ],
   [
     'a container that has recovered from its back-off and is not ready yet',
-    [pod({ container: upAgain(recoveryMs, { isReady: false, lastState: terminated(1) }) })],
+    [pod({ container: upAgain(recoveryMs, { isReady: false, lastRun: run(1) }) })],
     'PENDING',
     'Container is not ready.',
   ],
   [
     'a container that runs while a sidecar waits for its image',
-    [pod({ phase: 'Pending', container: container({ running: true }) })],
+    [pod({ phase: 'Pending', container: container(running()) })],
     'RUNNING',
     'Container is running.',
   ],
@@ -244,28 +259,96 @@ const rows: [
     'a container that runs while a restartable init container crashes',
     [
       pod({
-        container: container({ running: true }),
+        container: container(running()),
         initContainers: [container({ waiting: { reason: 'CrashLoopBackOff' } }, { name: 'proxy' })],
       }),
     ],
     'RUNNING',
     'Container is running.',
   ],
-  ['a container that runs', [pod({ container: container({ running: true }) })], 'RUNNING', 'Container is running.'],
-  ['a running Pod of which no container is reported', [pod()], 'RUNNING', 'Container is running.'],
+  ['a container that runs', [pod({ container: container(running()) })], 'RUNNING', 'Container is running.'],
+  [
+    'a Pod in phase Running of which the kubelet says nothing else, as when it has just started',
+    [unreported()],
+    'PENDING',
+    'Container is waiting.',
+  ],
+  [
+    'the same of a container that came up before',
+    [unreported()],
+    'PENDING',
+    'Container is waiting.',
+    deployment({ conditions: [cameUp] }),
+  ],
+  [
+    'a container that came up and is not ready for a moment',
+    [pod({ container: container(running(), { isReady: false }) })],
+    'RUNNING',
+    'Container is running, but not ready.',
+    deployment({ conditions: [cameUp] }),
+  ],
+  [
+    'a container that came up and has ended once',
+    [pod({ container: container(terminated(1)) })],
+    'RUNNING',
+    'Container is started again after Error (exit code 1).',
+    deployment({ conditions: [cameUp] }),
+  ],
+  [
+    'a container that came up and is created anew after a reboot of its node',
+    [pod({ container: container({ waiting: { reason: 'ContainerCreating' } }, { lastRun: run(255, 'Unknown') }) })],
+    'RUNNING',
+    'Container is started again after Unknown (exit code 255).',
+    deployment({ conditions: [cameUp] }),
+  ],
+  [
+    'a container that came up, ended once, and cannot get its image any more',
+    [pod({ container: container({ waiting: { reason: 'ErrImagePull' } }, { lastRun: run(1) }) })],
+    'PENDING',
+    'Image cannot be pulled (ImagePullBackOff).',
+    deployment({ conditions: [cameUp] }),
+  ],
+  [
+    'a container that came up and ends again and again',
+    [pod({ container: container(terminated(1), { restartCount: 1, lastRun: run(1) }) })],
+    'FAILED',
+    'Container is crash-looping: Error (exit code 1).',
+    deployment({ conditions: [cameUp] }),
+  ],
+  [
+    'a Pod that replaces one that came up, and is still pending',
+    [pod({ phase: 'Pending' })],
+    'PENDING',
+    'Pod is pending.',
+    deployment({ conditions: [cameUp] }),
+  ],
   [
     'a running Pod although the roll-out passed its deadline',
     [pod()],
     'RUNNING',
     'Container is running.',
-    deployment({ conditions: [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }] }),
+    deployment({ conditions: [overdue] }),
   ],
   [
-    'a pending Pod although the roll-out passed its deadline',
-    [pod({ phase: 'Pending' })],
-    'PENDING',
-    'Pod is pending.',
-    deployment({ conditions: [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' }] }),
+    'a Pod whose image could not be pulled within the deadline',
+    [pod({ phase: 'Pending', container: container({ waiting: { reason: 'ErrImagePull', cause: 'not found' } }) })],
+    'FAILED',
+    'Container did not come up in time: Image cannot be pulled (ImagePullBackOff): not found.',
+    deployment({ conditions: [overdue] }),
+  ],
+  [
+    'a container that was not ready within the deadline',
+    [pod({ container: container(running(), { isReady: false }) })],
+    'FAILED',
+    'Container did not come up in time: Container is not ready.',
+    deployment({ conditions: [overdue] }),
+  ],
+  [
+    'a Deployment without a Pod after the deadline',
+    [],
+    'FAILED',
+    'Container did not come up in time: Waiting for a Pod.',
+    deployment({ conditions: [overdue] }),
   ],
   ['a pending Pod', [pod({ phase: 'Pending' })], 'PENDING', 'Pod is pending.'],
   [
@@ -318,12 +401,12 @@ const rows: [
       pod({
         container: container(
           { waiting: { reason: 'CreateContainerConfigError' } },
-          { restartCount: 1, lastState: terminated(1) },
+          { restartCount: 1, lastRun: run(1) },
         ),
       }),
     ],
-    'PENDING',
-    'Container is waiting: CreateContainerConfigError.',
+    'FAILED',
+    'Container is crash-looping: Error (exit code 1). Container is waiting: CreateContainerConfigError.',
   ],
   [
     'a container that still waits for a volume',
@@ -339,7 +422,7 @@ const rows: [
   ],
   [
     'an init container that crashes',
-    [initialising(container({ waiting: { reason: 'CrashLoopBackOff' } }, { name: 'proxy', lastState: terminated(1) }))],
+    [initialising(container({ waiting: { reason: 'CrashLoopBackOff' } }, { name: 'proxy', lastRun: run(1) }))],
     'PENDING',
     'Init container proxy fails: Error (exit code 1).',
   ],
@@ -385,14 +468,66 @@ const rows: [
       'admission webhook "policy" denied the request: resource Pod/default/dcm-web-7d4b9c6f5-x7k2p is not signed',
     ),
   ],
-  ['refused Pods without a message', [], 'FAILED', 'Pods cannot be created: FailedCreate', refused()],
+  [
+    'a ReplicaSet that a policy refuses',
+    [],
+    'FAILED',
+    `Pods cannot be created: ValidatingAdmissionPolicy 'small' with binding 'all' denied request: too large`,
+    deployment({
+      conditions: [
+        {
+          type: 'Progressing',
+          status: 'False',
+          reason: 'ReplicaSetCreateError',
+          message: `replicasets.apps "dcm-web-7d4b9c6f5" is forbidden: ValidatingAdmissionPolicy 'small' with binding 'all' denied request: too large`,
+        },
+      ],
+    }),
+  ],
+  [
+    'a limit range that lists its reasons in some order',
+    [],
+    'FAILED',
+    'Pods cannot be created: [maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per Container is 64Mi, but limit is 128Mi]',
+    refused(
+      'pods "dcm-web-7d4b9c6f5-x7k2p" is forbidden: [maximum memory usage per Container is 64Mi, but limit is 128Mi, maximum cpu usage per Container is 1, but limit is 2]',
+    ),
+  ],
+  [
+    'a webhook that does not answer',
+    [],
+    'PENDING',
+    'Pods cannot be created: Internal error occurred: failed calling webhook "policy": failed to call webhook: Post "https://policy.test": dial tcp 10.96.0.7:443: connect: connection refused',
+    refused(
+      'Internal error occurred: failed calling webhook "policy": failed to call webhook: Post "https://policy.test": dial tcp 10.96.0.7:443: connect: connection refused',
+    ),
+  ],
+  [
+    'a quota whose use is not counted yet',
+    [],
+    'PENDING',
+    'Pods cannot be created: status unknown for quota: small, resources: pods',
+    refused('pods "dcm-web-7d4b9c6f5-x7k2p" is forbidden: status unknown for quota: small, resources: pods'),
+  ],
+  [
+    'a fault that never passed',
+    [],
+    'FAILED',
+    'Container did not come up in time: Pods cannot be created: etcdserver: request timed out',
+    {
+      ...refused('etcdserver: request timed out'),
+      conditions: [...refused('etcdserver: request timed out').conditions, overdue],
+    },
+  ],
+  ['Pods that cannot be made for a reason untold', [], 'PENDING', 'Pods cannot be created: FailedCreate', refused()],
   [
     'refused Pods of a Deployment that is scaled to zero as well',
     [],
     'FAILED',
-    'Pods cannot be created: FailedCreate',
-    { ...refused(), replicas: 0 },
+    'Pods cannot be created: exceeded quota',
+    { ...refused('exceeded quota'), replicas: 0 },
   ],
+  ['a Deployment that is paused', [], 'PENDING', 'Deployment is paused.', deployment({ paused: true })],
   [
     'a Pod that runs although another was refused',
     [pod()],
@@ -419,13 +554,19 @@ const rows: [
   ],
 ];
 
-function backingOff(changes: Partial<ObservedContainer> = {}): ObservedContainer {
-  return container({ waiting: { reason: 'CrashLoopBackOff' } }, { restartCount: 1, backOff: {}, ...changes });
+/** A kubelet that has just started says no more than the phase. */
+function unreported(): ObservedPod {
+  const { container: _container, ...rest } = pod();
+  return rest;
 }
 
-/** Up again after a back-off, for `ms` milliseconds. */
+function backingOff(changes: Partial<ObservedContainer> = {}): ObservedContainer {
+  return container({ waiting: { reason: 'CrashLoopBackOff' } }, { restartCount: 1, lastRun: run(1), ...changes });
+}
+
+/** Up again after two crashes, for `ms` milliseconds. */
 function upAgain(ms: number, changes: Partial<ObservedContainer> = {}): ObservedContainer {
-  return container({ running: true }, { restartCount: 2, backOff: { upSince: now - ms }, ...changes });
+  return container(running(moment.elapsed - ms), { restartCount: 2, lastRun: run(1), ...changes });
 }
 
 function unschedulable(message?: string): ObservedPod {
@@ -445,52 +586,99 @@ function refused(message?: string): ObservedDeployment {
 
 await t.test('status and message', (t) => {
   for (const [sentence, pods, status, message, owner = deployment()] of rows) {
-    const report = containerStatus({ deployment: owner, pods }, now);
+    const report = containerStatus({ deployment: owner, pods }, moment);
     t.match(
       { status: report.status, message: report.message },
       { status, message },
       `reports ${status} for ${sentence}`,
     );
   }
-  t.match(containerStatus({ pods: [pod()] }, now), { status: 'DELETED' }, 'reports DELETED whatever Pods remain');
+  t.match(containerStatus({ pods: [pod()] }, moment), { status: 'DELETED' }, 'reports DELETED whatever Pods remain');
   t.end();
 });
 
 await t.test('reads the same through every phase of a crash loop', (t) => {
   const crash = terminated(1);
   const phases: ObservedContainer[] = [
-    backingOff({ lastState: crash }),
-    upAgain(0, { lastState: crash }),
-    container(crash, { restartCount: 2, lastState: crash, backOff: {} }),
-    backingOff({ restartCount: 2, lastState: crash }),
+    backingOff({ lastRun: run(1) }),
+    upAgain(0, { lastRun: run(1) }),
+    container(crash, { restartCount: 2, lastRun: run(1) }),
+    backingOff({ restartCount: 2, lastRun: run(1) }),
+    container({ waiting: { reason: 'ImageInspectError' } }, { restartCount: 2, lastRun: run(1) }),
   ];
   const messages = phases.map(
-    (phase) => containerStatus({ deployment: deployment(), pods: [pod({ container: phase })] }, now).message,
+    (phase) => containerStatus({ deployment: deployment(), pods: [pod({ container: phase })] }, moment).message,
   );
   t.strictSame(new Set(messages), new Set(['Container is crash-looping: Error (exit code 1).']));
   t.end();
 });
 
 await t.test('is patient with crashes as long as the container was not restarted too often', (t) => {
-  const crash = terminated(1);
-  const loop = { restartCount: 2, lastState: crash };
-  const phases: ObservedContainer[] = [backingOff(loop), upAgain(0, loop), container(crash, { ...loop, backOff: {} })];
+  const message = 'Container is crash-looping: Error (exit code 1).';
+  const loop = { restartCount: 2, lastRun: run(1) };
+  const phases = [backingOff(loop), container(terminated(1), loop), upAgain(0, { ...loop, restartCount: 3 })];
   for (const phase of phases) {
-    const objects = { deployment: deployment(), pods: [pod({ container: phase })] };
-    const message = 'Container is crash-looping: Error (exit code 1).';
-    t.match(containerStatus(objects, now, 3), { status: 'PENDING', message });
-    t.match(containerStatus(objects, now, 2), { status: 'FAILED', message });
+    const objects = { deployment: deployment({ conditions: [cameUp] }), pods: [pod({ container: phase })] };
+    t.match(containerStatus(objects, moment, { crashTolerance: 3 }), { status: 'RUNNING', message });
+    t.match(containerStatus(objects, moment, { crashTolerance: 2 }), { status: 'FAILED', message });
   }
+  const never = { deployment: deployment(), pods: [pod({ container: backingOff(loop) })] };
+  t.match(containerStatus(never, moment, { crashTolerance: 3 }), { status: 'PENDING', message }, 'never came up');
+  const held = container({ waiting: { reason: 'ErrImagePull' } }, loop);
+  t.match(
+    containerStatus({ deployment: deployment({ conditions: [cameUp] }), pods: [pod({ container: held })] }, moment, {
+      crashTolerance: 3,
+    }),
+    { status: 'PENDING', message: `${message} Image cannot be pulled (ImagePullBackOff).` },
+    'cannot come up again',
+  );
   const failed = { deployment: deployment(), pods: [pod({ phase: 'Failed' })] };
-  t.equal(containerStatus(failed, now, 3).status, 'FAILED', 'but not with a Pod that failed');
+  t.equal(containerStatus(failed, moment, { crashTolerance: 3 }).status, 'FAILED', 'but not with a Pod that failed');
+  t.end();
+});
+
+await t.test('counts a container as well after twice its last run', (t) => {
+  const rows: [lastedMs: number, wellAfterMs: number][] = [
+    [0, 10_000],
+    [5_000, 10_000],
+    [15_000, 30_000],
+    [400_000, 600_000],
+  ];
+  for (const [lastedMs, wellAfterMs] of rows) {
+    const objects = {
+      deployment: deployment(),
+      pods: [pod({ container: upAgain(0, { lastRun: run(1, 'Error', lastedMs) }) })],
+    };
+    const at = (ms: number) => containerStatus(objects, { ...moment, elapsed: moment.elapsed + ms });
+    t.match(at(wellAfterMs - 1), { status: 'FAILED', lookAgainAt: moment.elapsed + wellAfterMs });
+    t.equal(at(wellAfterMs).status, 'RUNNING');
+  }
+  t.end();
+});
+
+await t.test('waits for the address of a load balancer for a while', (t) => {
+  const objects = { deployment: deployment(), pods: [pod()], awaitsAddress: true as const };
+  const at = (ms: number, settings = {}) =>
+    containerStatus(objects, { now: createdAt + ms, elapsed: moment.elapsed }, settings);
+  t.strictSame(at(30_000), {
+    status: 'PENDING',
+    message: 'Waiting for the address of the load balancer.',
+    changedAt: createdAt,
+    lookAgainAt: moment.elapsed + 60_000,
+  });
+  t.match(at(90_000), { status: 'RUNNING', lookAgainAt: undefined });
+  t.equal(at(0, { addressWaitMs: 0 }).status, 'RUNNING');
+  t.equal(at(91_000, { addressWaitMs: 92_000 }).status, 'PENDING');
+  const { awaitsAddress: _awaitsAddress, ...reachable } = objects;
+  t.equal(containerStatus(reachable, { now: createdAt, elapsed: 0 }).status, 'RUNNING', 'once it is there');
   t.end();
 });
 
 await t.test('asks for another look when a container that is back up will count as running', (t) => {
   const objects = { deployment: deployment(), pods: [pod({ container: upAgain(4_000) })] };
-  const recoveredAt = now - 4_000 + recoveryMs;
-  t.equal(containerStatus(objects, now).lookAgainAt, recoveredAt);
-  const later = containerStatus(objects, recoveredAt);
+  const recoveredAt = moment.elapsed - 4_000 + recoveryMs;
+  t.equal(containerStatus(objects, moment).lookAgainAt, recoveredAt);
+  const later = containerStatus(objects, { ...moment, elapsed: recoveredAt });
   t.equal(later.status, 'RUNNING');
   t.notOk('lookAgainAt' in later);
   t.end();
@@ -500,75 +688,42 @@ await t.test('asks for another look when a Pod that does not decide yet will cou
   const old = pod({ name: 'old', createdAt, container: upAgain(4_000) });
   const young = pod({ name: 'young', createdAt: createdAt + 60_000, phase: 'Pending' });
   const objects = { deployment: deployment(), pods: [old, young] };
-  const recoveredAt = now - 4_000 + recoveryMs;
-  t.match(containerStatus(objects, now), { status: 'PENDING', lookAgainAt: recoveredAt });
-  t.equal(containerStatus(objects, recoveredAt).status, 'RUNNING');
+  const recoveredAt = moment.elapsed - 4_000 + recoveryMs;
+  t.match(containerStatus(objects, moment), { status: 'PENDING', lookAgainAt: recoveredAt });
+  t.equal(containerStatus(objects, { ...moment, elapsed: recoveredAt }).status, 'RUNNING');
   t.end();
 });
 
 await t.test('which Pod decides', (t) => {
-  const old = pod({ name: 'old', createdAt });
-  const young = pod({ name: 'young', createdAt: createdAt + 60_000 });
+  const old = (changes: Partial<ObservedPod> = {}) => pod({ name: 'old', createdAt, ...changes });
+  const young = (changes: Partial<ObservedPod> = {}) =>
+    pod({ name: 'young', createdAt: createdAt + 60_000, ...changes });
   const crashing = { container: backingOff() };
   const cases: [sentence: string, pods: ObservedPod[], name: string | undefined][] = [
     ['none without Pods', [], undefined],
-    ['none of those that succeeded', [{ ...old, phase: 'Succeeded' }], undefined],
-    ['the newest of those that run', [old, young], 'young'],
-    [
-      'the first by name of those of one age',
-      [
-        { ...old, name: 'b' },
-        { ...old, name: 'a' },
-      ],
-      'a',
-    ],
-    ['one that runs before a newer one that does not yet', [old, { ...young, phase: 'Pending' }], 'old'],
-    ['one that runs before a newer one that crashes', [old, { ...young, ...crashing }], 'old'],
-    [
-      'the newest of those that do not run',
-      [
-        { ...old, ...crashing },
-        { ...young, phase: 'Pending' },
-      ],
-      'young',
-    ],
-    [
-      'the newer one of an evicted Pod',
-      [
-        { ...old, phase: 'Failed' },
-        { ...young, phase: 'Pending' },
-      ],
-      'young',
-    ],
-    [
-      'a failed Pod that nothing replaced',
-      [
-        { ...old, phase: 'Pending' },
-        { ...young, phase: 'Failed' },
-      ],
-      'young',
-    ],
-    [
-      'one that stays before one that is being deleted',
-      [
-        { ...old, phase: 'Pending' },
-        { ...young, deletedAt },
-      ],
-      'old',
-    ],
-    ['one that is being deleted while there is no other', [{ ...old, deletedAt }], 'old'],
+    ['none of those that succeeded', [old({ phase: 'Succeeded' })], undefined],
+    ['the newest of those that run', [old(), young()], 'young'],
+    ['the first by name of those of one age', [old({ name: 'b' }), old({ name: 'a' })], 'a'],
+    ['one that runs before a newer one that does not yet', [old(), young({ phase: 'Pending' })], 'old'],
+    ['one that runs before a newer one that crashes', [old(), young({ ...crashing })], 'old'],
+    ['the newest of those that do not run', [old({ ...crashing }), young({ phase: 'Pending' })], 'young'],
+    ['the newer one of an evicted Pod', [old({ phase: 'Failed' }), young({ phase: 'Pending' })], 'young'],
+    ['a failed Pod that nothing replaced', [old({ phase: 'Pending' }), young({ phase: 'Failed' })], 'young'],
+    ['one that stays before one that is being deleted', [old({ phase: 'Pending' }), young({ deletedAt })], 'old'],
+    ['one that is being deleted while there is no other', [old({ deletedAt })], 'old'],
     [
       'one that is being deleted before the failed Pod that it replaced',
-      [
-        { ...old, phase: 'Failed' },
-        { ...young, deletedAt },
-      ],
+      [old({ phase: 'Failed' }), young({ deletedAt })],
       'young',
     ],
   ];
   for (const [sentence, pods, name] of cases) {
-    t.equal(decidingPod(pods, now)?.name, name, sentence);
-    t.equal(decidingPod(pods.toReversed(), now)?.name, name, `${sentence}, in whatever order they are listed`);
+    t.equal(decidingPod({ deployment: deployment(), pods }, moment)?.name, name, sentence);
+    t.equal(
+      decidingPod({ deployment: deployment(), pods: pods.toReversed() }, moment)?.name,
+      name,
+      `${sentence}, in whatever order they are listed`,
+    );
   }
   t.end();
 });
@@ -576,7 +731,8 @@ await t.test('which Pod decides', (t) => {
 await t.test('time of change', (t) => {
   const at = (transitionedAt: number): ObservedCondition => ({ type: 'Ready', status: 'True', transitionedAt });
   const owner = deployment({ conditions: [at(createdAt + 5)] });
-  const changedAt = (pods: ObservedPod[], deployment = owner) => containerStatus({ deployment, pods }, now).changedAt;
+  const changedAt = (pods: ObservedPod[], deployment = owner) =>
+    containerStatus({ deployment, pods }, moment).changedAt;
   t.equal(
     changedAt([pod({ conditions: [at(createdAt + 1), at(createdAt + 3)] })]),
     createdAt + 3,
@@ -590,36 +746,32 @@ await t.test('time of change', (t) => {
     deletedAt,
     'is the deletion while a finalizer holds the Deployment',
   );
-  t.equal(containerStatus({ pods: [] }, now).changedAt, undefined, 'is unknown once the Deployment is gone');
+  t.equal(containerStatus({ pods: [] }, moment).changedAt, undefined, 'is unknown once the Deployment is gone');
   t.end();
 });
 
 await t.test('cuts the message of a condition that is very long', (t) => {
-  const { message } = containerStatus({ deployment: refused(`denied ${'😀'.repeat(5_000)}`), pods: [] }, now);
+  const { message } = containerStatus({ deployment: refused(`denied ${'😀'.repeat(5_000)}`), pods: [] }, moment);
   t.ok(message.length <= 1024);
   t.ok(message.isWellFormed());
   t.end();
 });
 
 await t.test('gives every combination of objects a status', (t) => {
+  const anyRun = fc.record(
+    { exitCode: fc.integer(), reason: fc.string(), lastedMs: fc.nat() },
+    { requiredKeys: ['exitCode', 'lastedMs'] },
+  );
   const state = fc.oneof(
     fc.constant({}),
     fc.record({ waiting: fc.record({ reason: fc.string() }, { requiredKeys: [] }) }),
-    fc.constant({ running: true as const }),
-    fc.record({
-      terminated: fc.record({ exitCode: fc.integer(), reason: fc.string() }, { requiredKeys: ['exitCode'] }),
-    }),
+    fc.record({ running: fc.record({ since: fc.integer() }) }),
+    fc.record({ terminated: anyRun }),
   );
-  const anyContainer = fc.record({
-    name: fc.string(),
-    restartCount: fc.nat(),
-    isReady: fc.boolean(),
-    state,
-    lastState: state,
-  });
-  const remembered = fc
-    .tuple(anyContainer, fc.option(fc.record({ upSince: fc.integer() }, { requiredKeys: [] })))
-    .map(([seen, backOff]) => (backOff ? { ...seen, backOff } : seen));
+  const anyContainer = fc.record(
+    { name: fc.string(), restartCount: fc.nat(), isReady: fc.boolean(), state, lastRun: anyRun },
+    { requiredKeys: ['name', 'restartCount', 'isReady', 'state'] },
+  );
   const condition = fc.record({ type: fc.string(), status: fc.string(), message: fc.string() });
   const anyPod = fc
     .record(
@@ -627,7 +779,7 @@ await t.test('gives every combination of objects a status', (t) => {
         phase: fc.string(),
         createdAt: fc.integer(),
         deletedAt: fc.integer(),
-        container: remembered,
+        container: anyContainer,
         initContainers: fc.array(anyContainer, { maxLength: 2 }),
         conditions: fc.array(condition, { maxLength: 2 }),
       },
@@ -636,7 +788,7 @@ await t.test('gives every combination of objects a status', (t) => {
     .map((changes) => pod(changes));
   fc.assert(
     fc.property(fc.array(anyPod, { maxLength: 3 }), fc.integer(), (pods, time) => {
-      const report = containerStatus({ deployment: deployment(), pods }, time);
+      const report = containerStatus({ deployment: deployment(), pods }, { now: time, elapsed: time });
       return report.message.length > 0 && (report.lookAgainAt === undefined || report.lookAgainAt > time);
     }),
   );

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import t from 'tap';
 import type { ContainerEndpoint } from '../../src/containers/container.ts';
+import { momentOf } from '../../src/clock.ts';
 import { containerStatus } from '../../src/containers/status.ts';
 import type { ObservedContainer, ObservedContainerObjects } from '../../src/containers/observed.ts';
 import { createStatusEventEncoder } from '../../src/events/cloud-event.ts';
@@ -13,7 +14,7 @@ import { StatusReporter } from '../../src/events/reporter.ts';
 import { MemorySource } from '../support/container-feed.ts';
 import { RecordingPublisher } from '../support/event-publisher.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { container, deployment, pod, terminated } from '../support/observed.ts';
+import { container, deployment, pod, run, running } from '../support/observed.ts';
 
 const minute = 60_000;
 
@@ -525,7 +526,7 @@ await t.test('ends with the last status published, whatever changes, fails and i
       await clock.advance(0);
       for (const containerId of touched) {
         const last = publisher.sent.findLast(({ data }) => data.id === containerId)?.data;
-        const { status, message } = containerStatus(source.observe(containerId), clock.elapsed());
+        const { status, message } = containerStatus(source.observe(containerId), momentOf(clock));
         if (last === undefined && status === 'DELETED') continue;
         if (last?.status !== status || last.message !== message) return false;
         const reached = source.observe(containerId).endpoints;
@@ -543,9 +544,9 @@ function objectsOf(containerId: string, changes: Parameters<typeof pod>[0]): Obs
   return { deployment: deployment({ containerId }), pods: [pod({ containerId, ...changes })] };
 }
 
-/** A container that is up again after a back-off. */
+/** A container that is up again after two crashes. */
 function backUp(upSince: number): ObservedContainer {
-  return container({ running: true }, { restartCount: 2, lastState: terminated(1), backOff: { upSince } });
+  return container(running(upSince), { restartCount: 2, lastRun: run(1) });
 }
 
 await t.test('reports the end of what nothing else was heard of, before the caches are filled too', async (t) => {

@@ -46,7 +46,7 @@ export async function connect(
     externalServiceType: options.externalServiceType ?? 'LoadBalancer',
     log,
     ...(options.isolateInternalPorts !== undefined && { isolateInternalPorts: options.isolateInternalPorts }),
-    ...(options.crashTolerance !== undefined && { crashTolerance: options.crashTolerance }),
+    statusSettings: { crashTolerance: options.crashTolerance },
     ...(options.leadership && { leadership: options.leadership }),
     bounds: { reflector: quickReflector, ...options.bounds },
   });

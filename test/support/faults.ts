@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Schemas } from '../../generated/client.ts';
+import { momentOf, systemClock } from '../../src/clock.ts';
 import { containerStatus } from '../../src/containers/status.ts';
 import { buildContainer, observeObjects } from '../../src/kubernetes/objects/container.ts';
 import type { ContainerObjects } from '../../src/kubernetes/objects/container.ts';
@@ -134,17 +135,17 @@ async function lookAtCluster({ request, namespace }: System['cluster']): Promise
     list(`/api/v1/namespaces/${namespace}/services`),
     list(`/api/v1/namespaces/${namespace}/pods`),
   ]);
-  const now = performance.now();
+  const moment = momentOf(systemClock);
   const all = {
     deployments: deployments.map((object) => projectDeployment(object)).filter((record) => record !== undefined),
     services: services.map(projectService).filter((record) => record !== undefined),
-    pods: pods.map((pod) => projectPod(pod, undefined, now)).filter((record) => record !== undefined),
+    pods: pods.map((pod) => projectPod(pod, undefined, moment)).filter((record) => record !== undefined),
   };
   const actual = new Map<string, ActualContainer>();
   for (const id of new Set(all.deployments.map(({ containerId }) => containerId))) {
     const objects = objectsOf(all, id);
-    const view = buildContainer(objects, { namespace, now });
-    if (view) actual.set(id, { container: view.container, ...containerStatus(observeObjects(objects), now) });
+    const view = buildContainer(objects, { namespace, moment });
+    if (view) actual.set(id, { container: view.container, ...containerStatus(observeObjects(objects), moment) });
   }
   return actual;
 }

@@ -4,6 +4,7 @@ import type {
   ObservedContainerState,
   ObservedDeployment,
   ObservedPod,
+  ObservedRun,
 } from '../../src/containers/observed.ts';
 
 export const createdAt = Date.parse('2026-01-21T09:00:00Z');
@@ -22,8 +23,9 @@ export function deployment(changes: Partial<ObservedDeployment> = {}): ObservedD
   };
 }
 
-/** A Pod in phase `Running` of which the kubelet has not reported the container. */
+/** A Pod in phase `Running` whose container runs; in another phase, one of which the kubelet has reported no container. */
 export function pod(changes: Partial<ObservedPod> = {}): ObservedPod {
+  const { phase = 'Running' } = changes;
   return {
     uid: 'pod-uid',
     name: 'dcm-web-7d4b9c6f5-x7k2p',
@@ -31,18 +33,28 @@ export function pod(changes: Partial<ObservedPod> = {}): ObservedPod {
     containerId: 'web',
     incarnation: 'k3x9',
     createdAt,
-    phase: 'Running',
+    phase,
     hasReadinessGates: false,
     conditions: [],
     initContainers: [],
+    ...(phase === 'Running' && { container: container(running()) }),
     ...changes,
   };
 }
 
 export function container(state: ObservedContainerState, changes: Partial<ObservedContainer> = {}): ObservedContainer {
-  return { name: 'container', restartCount: 0, isReady: true, state, lastState: {}, ...changes };
+  return { name: 'container', restartCount: 0, isReady: true, state, ...changes };
 }
 
-export function terminated(exitCode: number, reason = 'Error'): ObservedContainerState {
-  return { terminated: { exitCode, reason } };
+export function running(since = 0): ObservedContainerState {
+  return { running: { since } };
+}
+
+/** A run that ended at once, unless it is said to have lasted. */
+export function run(exitCode: number, reason = 'Error', lastedMs = 0): ObservedRun {
+  return { exitCode, reason, lastedMs };
+}
+
+export function terminated(exitCode: number, reason = 'Error', lastedMs = 0): ObservedContainerState {
+  return { terminated: run(exitCode, reason, lastedMs) };
 }

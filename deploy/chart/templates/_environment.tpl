@@ -29,6 +29,8 @@
 {{- include "provider.variable" (list "SP_MONITOR_DEBOUNCE_MS" $values.events.debounce) }}
 {{- include "provider.variable" (list "SP_MONITOR_RESYNC_PERIOD" $values.events.resyncPeriod) }}
 {{- include "provider.variable" (list "SP_MONITOR_CRASH_TOLERANCE" $values.containers.crashTolerance) }}
+{{- include "provider.variable" (list "SP_MONITOR_ADDRESS_WAIT" $values.containers.addressWait) }}
+{{- include "provider.variable" (list "SP_K8S_PROGRESS_DEADLINE" $values.containers.progressDeadline) }}
 {{- include "provider.variable" (list "SP_LEADER_ELECTION" true) }}
 {{- include "provider.variable" (list "SP_LEASE_NAME" (include "provider.leaseName" .)) }}
 {{- include "provider.variable" (list "SP_SERVER_ADDRESS" ":8080") }}

@@ -1,4 +1,6 @@
 /** All cached objects by the container that they belong to, and the containers in the order of their ids. */
+import { momentOf, systemClock } from '../../clock.ts';
+import type { Moment } from '../../clock.ts';
 import type { Container } from '../../containers/container.ts';
 import type { WatchedContainer } from '../../containers/waiting.ts';
 import { buildContainer, currentDeployments } from '../objects/container.ts';
@@ -36,27 +38,27 @@ export class ContainerIndex {
    * The container as reads give it, absent where it does not exist; where two Deployments carry the id, the oldest is it.
    * The same object until something changes: callers must not change it.
    *
-   * @param now - milliseconds of the process's monotonic clock
+   * @param moment - by the clock of this process
    */
-  container(id: string, now = performance.now()): Container | undefined {
-    return this.#entry(id, now).view?.container;
+  container(id: string, moment = momentOf(systemClock)): Container | undefined {
+    return this.#entry(id, moment).view?.container;
   }
 
   /** The same, with the uid of its Deployment and how long time changes nothing. */
-  watched(id: string, now = performance.now()): WatchedContainer | undefined {
-    const { view, shown } = this.#entry(id, now);
+  watched(id: string, moment = momentOf(systemClock)): WatchedContainer | undefined {
+    const { view, shown } = this.#entry(id, moment);
     return view && shown && { container: view.container, uid: shown.deploymentUid, validUntil: view.validUntil };
   }
 
   /** The container of objects that were read from the cluster itself; what it shows counts for reads from memory too. */
-  containerOf(id: string, objects: ContainerObjects, now = performance.now()): Container | undefined {
-    const entry = this.#entry(id, now);
-    const { view, shown } = this.#show(objects, entry.shown, now);
+  containerOf(id: string, objects: ContainerObjects, moment = momentOf(systemClock)): Container | undefined {
+    const entry = this.#entry(id, moment);
+    const { view, shown } = this.#show(objects, entry.shown, moment);
     if (entry.shown === undefined || entry.shown.deploymentUid === shown?.deploymentUid) entry.shown = shown;
     return view?.container;
   }
 
-  #entry(id: string, now: number): Entry {
+  #entry(id: string, moment: Moment): Entry {
     const { deployments, services, pods } = this.#sources;
     const entry = this.#entries.get(id);
     const isCurrent =
@@ -64,8 +66,8 @@ export class ContainerIndex {
       entry.deployments === deployments.of(id) &&
       entry.services === services.of(id) &&
       entry.pods === pods.of(id) &&
-      (entry.view?.validUntil ?? Infinity) > now;
-    return isCurrent ? entry : this.#renew(id, entry, now);
+      (entry.view?.validUntil ?? Infinity) > moment.elapsed;
+    return isCurrent ? entry : this.#renew(id, entry, moment);
   }
 
   /** Brings what follows from the objects of a container up to date with them. */
@@ -83,17 +85,17 @@ export class ContainerIndex {
     this.ids.replace([...idsWithDeployments].filter(exists));
   }
 
-  #renew(id: string, before: Entry | undefined, now: number): Entry {
+  #renew(id: string, before: Entry | undefined, moment: Moment): Entry {
     const objects = this.objects(id);
-    const entry = { ...objects, ...this.#show(objects, before?.shown, now) };
+    const entry = { ...objects, ...this.#show(objects, before?.shown, moment) };
     if (objects.deployments.length > 0) this.#entries.set(id, entry);
     return entry;
   }
 
-  #show(objects: ContainerObjects, before: Entry['shown'], now: number): Pick<Entry, 'view' | 'shown'> {
+  #show(objects: ContainerObjects, before: Entry['shown'], moment: Moment): Pick<Entry, 'view' | 'shown'> {
     const deploymentUid = currentDeployments(objects)[0]?.uid;
     const shown = before?.deploymentUid === deploymentUid ? before : undefined;
-    const options = { ...this.#view, now };
+    const options = { ...this.#view, moment };
     const view = buildContainer(objects, shown ? { ...options, updatedAtLeast: shown.updatedAt } : options);
     return { view, shown: view && deploymentUid !== undefined ? { deploymentUid, updatedAt: view.updatedAt } : before };
   }

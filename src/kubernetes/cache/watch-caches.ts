@@ -1,6 +1,7 @@
 /** The cluster as memory has it: one store a kind, each kept up to date by its watch, and the index over all of them. */
 import type { Logger } from 'pino';
 
+import { momentOf, systemClock } from '../../clock.ts';
 import { orAborted } from '../../time.ts';
 import type { KubernetesApi } from '../api/client.ts';
 import { ContainerIndex } from './container-index.ts';
@@ -66,7 +67,7 @@ export class WatchCaches {
     this.#caches = {
       deployments: cache('deployments', projectDeployment),
       services: cache('services', projectService),
-      pods: cache('pods', (pod, known) => projectPod(pod, known, performance.now())),
+      pods: cache('pods', (pod, known) => projectPod(pod, known, momentOf(systemClock))),
     };
     const { deployments, services, pods } = this.#caches;
     this.index = new ContainerIndex(view, {

@@ -4,7 +4,9 @@ import { containerPath } from '../../containers/container-id.ts';
 import type { ObservedContainerObjects, ObservedPod } from '../../containers/observed.ts';
 import { endpointsOf } from '../../containers/endpoints.ts';
 import type { ObservedReachableContainer } from '../../containers/feed.ts';
+import type { Moment } from '../../clock.ts';
 import { containerStatus, decidingPod } from '../../containers/status.ts';
+import type { StatusSettings } from '../../containers/status.ts';
 import type { CachedKind } from '../api/resources.ts';
 import type { DeploymentRecord } from './deployment.ts';
 import type { ObjectRecord } from './object.ts';
@@ -36,16 +38,31 @@ export function currentDeployments({ deployments }: Pick<ContainerObjects, 'depl
   return current.sort((a, b) => a.createdAt - b.createdAt || (a.uid < b.uid ? -1 : 1));
 }
 
-export function podsOf(deployment: DeploymentRecord, { pods }: Pick<ContainerObjects, 'pods'>): PodRecord[] {
-  if (deployment.incarnation !== undefined) {
-    return pods.filter(({ incarnation }) => incarnation === deployment.incarnation);
-  }
-  return pods.filter(
-    ({ incarnation, createdAt, ownerName, templateHash }) =>
-      incarnation === undefined &&
-      createdAt >= deployment.createdAt &&
-      (ownerName === undefined || ownerName === `${deployment.name}-${templateHash}`),
-  );
+/**
+ * Its Pods: the incarnation label tells, whatever became of owners and creation times in a backup. Where Deployments have
+ * none (the reference provider's), owner and times do.
+ */
+export function podsOf(
+  deployment: DeploymentRecord,
+  { deployments, pods }: Pick<ContainerObjects, 'deployments' | 'pods'>,
+): PodRecord[] {
+  const mine = pods.filter(({ incarnation }) => incarnation === deployment.incarnation);
+  if (deployment.incarnation !== undefined) return mine;
+  return mine.filter((pod) => {
+    const { ownerName, templateHash } = pod;
+    const isOwnedBy = ({ name }: DeploymentRecord) => ownerName === `${name}-${templateHash}`;
+    return ownerName === undefined ? isMadeFor(deployment, pod, deployments) : isOwnedBy(deployment);
+  });
+}
+
+/** Whether what no owner tells of is the Deployment's: made after it, or before it and after no other one of this id. */
+function isMadeFor(
+  deployment: DeploymentRecord,
+  { createdAt }: ObjectRecord,
+  deployments: readonly DeploymentRecord[],
+): boolean {
+  if (createdAt >= deployment.createdAt) return true;
+  return deployments.every(({ uid, createdAt: other }) => uid === deployment.uid || other > createdAt);
 }
 
 /** Through what the Deployment's Pods are reached. */
@@ -59,7 +76,7 @@ export interface ReachingServices {
 /** Whether there are two goes by the record on the Deployment; which is which, by the names: nobody can change those. */
 export function reachingServices(
   deployment: DeploymentRecord,
-  objects: Pick<ContainerObjects, 'services'>,
+  objects: Pick<ContainerObjects, 'deployments' | 'services'>,
 ): ReachingServices {
   const services = servicesOf(deployment, objects);
   const { isolated, containerId, incarnation } = deployment;
@@ -81,22 +98,30 @@ function shownService({ inner, outer }: ReachingServices): ContainerService | un
 /** All Services of the Deployment, the newest first; those that are being deleted are not among them. */
 export function servicesOf(
   deployment: DeploymentRecord,
-  { services }: Pick<ContainerObjects, 'services'>,
+  { deployments, services }: Pick<ContainerObjects, 'deployments' | 'services'>,
 ): ServiceRecord[] {
-  return services.filter((service) => isOf(deployment, service)).sort((a, b) => b.createdAt - a.createdAt);
-}
-
-function isOf(deployment: DeploymentRecord, { deletedAt, incarnation, ownerUid, createdAt }: ServiceRecord): boolean {
-  if (deletedAt !== undefined || incarnation !== deployment.incarnation) return false;
-  if (ownerUid !== undefined) return ownerUid === deployment.uid;
-  return createdAt >= deployment.createdAt;
+  const isOf = (service: ServiceRecord): boolean => {
+    if (service.deletedAt !== undefined || service.incarnation !== deployment.incarnation) return false;
+    if (deployment.incarnation !== undefined || service.ownerUid === deployment.uid) return true;
+    const isOthers = deployments.some(({ uid }) => uid === service.ownerUid);
+    return !isOthers && isMadeFor(deployment, service, deployments);
+  };
+  return services.filter(isOf).sort((a, b) => b.createdAt - a.createdAt);
 }
 
 /** What the status rules look at: the Deployment that counts, else one that is being deleted, with its Pods. */
 export function observeObjects(objects: ContainerObjects): ObservedContainerObjects {
   const deployment = currentDeployments(objects)[0] ?? objects.deployments[0];
   if (deployment === undefined) return { pods: [] };
-  return { deployment, pods: podsOf(deployment, objects).map((pod) => observePod(pod, deployment.containerName)) };
+  return {
+    deployment,
+    pods: podsOf(deployment, objects).map((pod) => observePod(pod, deployment.containerName)),
+    ...(awaitsAddress(reachingServices(deployment, objects)) && { awaitsAddress: true }),
+  };
+}
+
+function awaitsAddress({ inner, outer }: ReachingServices): boolean {
+  return [inner, outer].some((record) => record?.service.type === 'LoadBalancer' && !record.service.external_ip);
 }
 
 /** The same with the endpoints, which a container that is being deleted no longer has. */
@@ -127,17 +152,14 @@ export interface ContainerView {
 }
 
 /** What all containers are seen by. */
-export interface ViewSettings {
+export interface ViewSettings extends StatusSettings {
   namespace: string;
-  /** Restarts of a container before its crash loop is `FAILED`; absent: 1. */
-  crashTolerance?: number;
   /** Host under which node ports are reached; absent: under none. */
   externalAddress?: string;
 }
 
 export interface ViewOptions extends ViewSettings {
-  /** Milliseconds of the process's monotonic clock. */
-  now: number;
+  moment: Moment;
   /** The latest `update_time` that was shown of this Deployment, in milliseconds since the epoch. */
   updatedAtLeast?: number;
 }
@@ -146,9 +168,9 @@ export interface ViewOptions extends ViewSettings {
 export function buildContainer(objects: ContainerObjects, options: ViewOptions): ContainerView | undefined {
   const deployment = currentDeployments(objects)[0];
   if (deployment === undefined) return undefined;
-  const { namespace, crashTolerance, externalAddress, now, updatedAtLeast = 0 } = options;
+  const { namespace, externalAddress, moment, updatedAtLeast = 0 } = options;
   const observed = observeObjects(objects);
-  const { status, changedAt = 0, lookAgainAt = Infinity } = containerStatus(observed, now, crashTolerance);
+  const { status, message, changedAt = 0, lookAgainAt = Infinity } = containerStatus(observed, moment, options);
   const reaching = reachingServices(deployment, objects);
   const service = shownService(reaching);
   const endpoints = endpointsOf(service, portsOf(deployment, reaching), externalAddress);
@@ -157,11 +179,12 @@ export function buildContainer(objects: ContainerObjects, options: ViewOptions):
     id: deployment.containerId,
     path: containerPath(deployment.containerId),
     status,
+    status_message: message,
     create_time: new Date(deployment.createdAt).toISOString(),
     update_time: new Date(updatedAt).toISOString(),
     ...(endpoints.length > 0 && { endpoints }),
     ...(service && { service }),
-    spec: shownSpec(specOf(deployment, reaching), namespace, decidingPod(observed.pods, now)?.podIp),
+    spec: shownSpec(specOf(deployment, reaching), namespace, decidingPod(observed, moment, options)?.podIp),
   };
   return { container, validUntil: lookAgainAt, updatedAt };
 }

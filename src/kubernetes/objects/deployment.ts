@@ -23,12 +23,14 @@ import type { FieldPointers } from './object.ts';
 import { decodeSpec, encodeSpec } from './spec.ts';
 import type { Workload } from './spec.ts';
 
-/** What the Deployment keeps of how the container was asked for, besides the spec. */
+/** What is asked of the Deployment besides the spec. */
 export interface DeploymentNotes {
-  /** Absent where the request has no key. */
+  /** Kept with the container; absent where the request has no key. */
   idempotency?: IdempotencyRecord;
   /** The external ports get a Service of their own. */
   isolated?: boolean;
+  /** How long it may take to come up, or to be rolled out, in seconds; absent: Kubernetes' own 600. */
+  progressDeadlineSeconds?: number | undefined;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface DeploymentNotes {
 export function buildDeployment(
   { id, incarnation, namespace }: ContainerIdentity,
   spec: ContainerSpec,
-  { idempotency, isolated = false }: DeploymentNotes = {},
+  { idempotency, isolated = false, progressDeadlineSeconds }: DeploymentNotes = {},
 ): Deployment {
   const identity = identityLabels(id, incarnation);
   const labels = { ...spec.metadata.labels, ...identity };
@@ -58,6 +60,7 @@ export function buildDeployment(
     },
     spec: {
       replicas: 1,
+      ...(progressDeadlineSeconds !== undefined && { progressDeadlineSeconds }),
       selector: { matchLabels: identity },
       template: {
         metadata: { labels },
@@ -173,12 +176,13 @@ export function projectDeployment(
 ): DeploymentRecord | undefined {
   const object = projectMetadata(metadata);
   if (object === undefined) return undefined;
-  const container = spec?.template.spec?.containers[0];
+  const container = ownContainer(metadata, spec?.template.spec?.containers, known);
   const environment = projectEnvironment(container?.env);
   const sent = projectSpec(metadata?.annotations?.[specAnnotation], environment, known);
   return {
     ...object,
     replicas: spec?.replicas ?? 1,
+    ...(spec?.paused === true && { paused: true }),
     conditions: projectConditions(status?.conditions),
     containerName: container?.name ?? '',
     ...projectIdempotency(metadata?.annotations),
@@ -187,6 +191,29 @@ export function projectDeployment(
     environment,
     ...(sent ?? { spec: projectWorkload(metadata, container) }),
   };
+}
+
+/**
+ * Our own container, by its name, which is that of the spec: a sidecar that something injected may stand before it. Where
+ * the name is not to be had, the first one.
+ */
+function ownContainer(
+  metadata: Deployment['metadata'],
+  containers: readonly PodContainer[] = [],
+  known: DeploymentRecord | undefined,
+): PodContainer | undefined {
+  if (containers.length < 2) return containers[0];
+  const annotation = metadata?.annotations?.[specAnnotation];
+  const name =
+    annotation !== undefined && annotation === known?.spec
+      ? known.containerName
+      : (decodeSpec(annotation ?? '', noEnvironment)?.metadata.name ?? generatedFrom(metadata));
+  return containers.find((container) => container.name === name) ?? containers[0];
+}
+
+/** What the reference provider calls a container, of which it makes the name of the Deployment. */
+function generatedFrom(metadata: Deployment['metadata']): string | undefined {
+  return metadata?.generateName?.replace(/-+$/, '');
 }
 
 /** Absent where the annotation does not hold the spec that was sent. */
@@ -219,7 +246,7 @@ function projectWorkload(metadata: Deployment['metadata'], container: PodContain
   const labels = Object.entries(metadata?.labels ?? {}).filter(([key]) => !isReservedLabel(key));
   return {
     labels: Object.fromEntries(labels),
-    name: metadata?.generateName?.replace(/-+$/, '') || containerName,
+    name: generatedFrom(metadata) || containerName,
     image,
     ...(command && { command }),
     ...(args && { args }),

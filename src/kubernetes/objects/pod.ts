@@ -1,8 +1,9 @@
 /** What the caches keep of a Pod. */
-import { rememberBackOff } from '../../containers/back-off.ts';
-import type { ObservedContainer, ObservedContainerState, ObservedPod } from '../../containers/observed.ts';
+import type { Moment } from '../../clock.ts';
+import { evictionCause, kubeletCause } from '../../containers/causes.ts';
+import type { ObservedContainer, ObservedContainerState, ObservedPod, ObservedRun } from '../../containers/observed.ts';
 import type { Pod } from '../api/resources.ts';
-import { projectConditions, projectMetadata } from './object.ts';
+import { milliseconds, projectConditions, projectMetadata } from './object.ts';
 
 export interface PodRecord extends Omit<ObservedPod, 'container'> {
   /** All but init containers; which one is ours, only the Deployment says. */
@@ -16,57 +17,119 @@ export interface PodRecord extends Omit<ObservedPod, 'container'> {
 /**
  * Absent for what is not a container's Pod.
  *
- * @param known - what was kept of the Pod so far, of which back-off is carried over; absent where nothing was
- * @param now - milliseconds of the process's monotonic clock
+ * @param known - what was kept of the Pod so far, of which the beginning of runs is carried over; absent where nothing was
+ * @param moment - by the clock of this process
  */
 export function projectPod(
   { metadata, spec, status }: Pod,
   known: PodRecord | undefined,
-  now: number,
+  moment: Moment,
 ): PodRecord | undefined {
   const object = projectMetadata(metadata);
   if (object === undefined) return undefined;
   const ownerName = metadata?.ownerReferences?.find(({ controller }) => controller === true)?.name;
   const templateHash = metadata?.labels?.['pod-template-hash'];
+  const project = (container: ContainerStatus) => {
+    const before = known?.containers.find(({ name }) => name === container.name);
+    return projectContainer(container, { spec, before, moment, names: [object.name, object.uid] });
+  };
   return {
     ...object,
     phase: status?.phase ?? 'Pending',
     ...(status?.reason && { reason: status.reason }),
+    ...(status?.message && { cause: evictionCause(status.message) }),
     ...(status?.podIP && { podIp: status.podIP }),
     ...(spec?.nodeName && { nodeName: spec.nodeName }),
     hasReadinessGates: (spec?.readinessGates?.length ?? 0) > 0,
     conditions: projectConditions(status?.conditions),
-    containers: (status?.containerStatuses ?? []).map((container) => {
-      const before = known?.containers.find(({ name }) => name === container.name);
-      return rememberBackOff(projectContainer(container, spec), before, now);
-    }),
-    initContainers: (status?.initContainerStatuses ?? [])
-      .map((container) => projectContainer(container, spec))
-      .filter(holdsUp),
+    containers: (status?.containerStatuses ?? []).map(project),
+    initContainers: (status?.initContainerStatuses ?? []).map(project).filter(holdsUp),
     ...(ownerName !== undefined && { ownerName }),
     ...(templateHash !== undefined && { templateHash }),
   };
 }
 
 type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
+type ContainerState = NonNullable<ContainerStatus['state']>;
 
-function projectContainer(
-  { name, restartCount, ready, state, lastState }: ContainerStatus,
-  spec: Pod['spec'],
-): ObservedContainer {
-  const probes = spec?.containers.find((container) => container.name === name);
-  const isReady = ready || (probes?.readinessProbe === undefined && probes?.startupProbe === undefined);
-  return { name, restartCount, isReady, state: projectState(state), lastState: projectState(lastState) };
+interface ContainerContext {
+  spec: Pod['spec'];
+  /** What was kept of the container so far. */
+  before: ObservedContainer | undefined;
+  moment: Moment;
+  /** The Pod's, which causes leave out. */
+  names: readonly string[];
 }
 
-function projectState({ waiting, running, terminated }: ContainerStatus['state'] = {}): ObservedContainerState {
-  if (waiting) return { waiting: { ...(waiting.reason && { reason: waiting.reason }) } };
-  if (running) return { running: true };
-  if (terminated) {
-    const { exitCode, reason } = terminated;
-    return { terminated: { exitCode, ...(reason && { reason }) } };
-  }
-  return {};
+function projectContainer(status: ContainerStatus, context: ContainerContext): ObservedContainer {
+  const { name, restartCount, ready, state, lastState } = status;
+  const { spec, names } = context;
+  const container = spec?.containers.find((candidate) => candidate.name === name);
+  const probes = restartingProbes(container);
+  const lastRun = lastState?.terminated && projectRun(lastState.terminated, names);
+  return {
+    name,
+    restartCount,
+    isReady: ready || (container?.readinessProbe === undefined && container?.startupProbe === undefined),
+    ...(probes && { restartingProbes: probes }),
+    state: projectState(state, status, context),
+    ...(lastRun && { lastRun }),
+  };
+}
+
+const [liveness, startup, both] = [['liveness'], ['startup'], ['liveness', 'startup']];
+
+function restartingProbes(
+  container: NonNullable<Pod['spec']>['containers'][number] | undefined,
+): readonly string[] | undefined {
+  if (container?.livenessProbe) return container.startupProbe ? both : liveness;
+  return container?.startupProbe ? startup : undefined;
+}
+
+function projectState(
+  { waiting, running, terminated }: ContainerState = {},
+  { restartCount }: ContainerStatus,
+  { before, moment, names }: ContainerContext,
+): ObservedContainerState {
+  if (waiting) return { waiting: projectWaiting(waiting, names) };
+  if (running) return { running: { since: runningSince(running.startedAt, restartCount, before, moment) } };
+  return terminated ? { terminated: projectRun(terminated, names) } : {};
+}
+
+/** The message of a back-off counts its seconds, and says nothing else. */
+function projectWaiting({ reason, message }: NonNullable<ContainerState['waiting']>, names: readonly string[]) {
+  const cause = message && reason !== 'CrashLoopBackOff' ? kubeletCause(message, names) : '';
+  return { ...(reason && { reason }), ...(cause && { cause }) };
+}
+
+/** What a container itself left as its message is not the kubelet's: only that of one that never ran is. */
+function projectRun(
+  { exitCode, reason, message, startedAt, finishedAt }: NonNullable<ContainerState['terminated']>,
+  names: readonly string[],
+): ObservedRun {
+  const cause = message && reason === 'StartError' ? kubeletCause(message, names) : '';
+  const beganAt = milliseconds(startedAt) ?? 0;
+  const endedAt = milliseconds(finishedAt) ?? 0;
+  return {
+    exitCode,
+    ...(reason && { reason }),
+    ...(cause && { cause }),
+    lastedMs: beganAt > 0 ? Math.max(0, endedAt - beganAt) : 0,
+  };
+}
+
+/**
+ * By this process's own clock where it saw the run begin, so that no node's clock matters; else by what the kubelet says.
+ */
+function runningSince(
+  startedAt: string | undefined,
+  restartCount: number,
+  before: ObservedContainer | undefined,
+  { now, elapsed }: Moment,
+): number {
+  if (before?.state.running && before.restartCount === restartCount) return before.state.running.since;
+  if (before !== undefined) return elapsed;
+  return elapsed - Math.max(0, now - (milliseconds(startedAt) ?? now));
 }
 
 function holdsUp({ state }: ObservedContainer): boolean {

@@ -29,6 +29,8 @@ export interface ClusterContext {
   externalServiceType: ExternalServiceType;
   /** Containers that are made from now on, and have both kinds of ports, get two Services. */
   isolateInternalPorts: boolean;
+  /** How long a container that is made from now on may take to come up, in seconds; absent: Kubernetes' own 600. */
+  progressDeadlineSeconds?: number | undefined;
   bounds: WriteBounds;
   log: Logger;
   /** Asks for a repair of what a create here may have left half-done, once it is older than any create can last. */

@@ -2,6 +2,7 @@
 import type { Container, ContainerSpec } from '../../containers/container.ts';
 import type { IdempotencyRecord } from '../../containers/idempotency.ts';
 import { ConflictError, UnavailableError } from '../../containers/errors.ts';
+import { momentOf, systemClock } from '../../clock.ts';
 import { KubernetesApiError, alreadyExists, isKubernetesError } from '../api/api-error.ts';
 import type { KubernetesError } from '../api/api-error.ts';
 import type { CallLimits } from '../api/client.ts';
@@ -63,11 +64,15 @@ export async function createContainer(
   context: ClusterContext,
   { id, spec, idempotency }: CreateRequest,
 ): Promise<Container> {
-  const { namespace, bounds, caches, externalServiceType } = context;
+  const { namespace, bounds, caches, externalServiceType, progressDeadlineSeconds } = context;
   const isolated = context.isolateInternalPorts && mixesPorts(spec);
   const until = performance.now() + bounds.writeMs;
   const identity: ContainerIdentity = { id, incarnation: randomIncarnation(), namespace };
-  const manifest = buildDeployment(identity, spec, { isolated, ...(idempotency && { idempotency }) });
+  const manifest = buildDeployment(identity, spec, {
+    isolated,
+    progressDeadlineSeconds,
+    ...(idempotency && { idempotency }),
+  });
   const deployment = await createDeployment(context, identity, manifest, until);
   const services: ServiceRecord[] = [];
   try {
@@ -82,7 +87,8 @@ export async function createContainer(
   caches.write('deployments', deployment);
   const made = { deployments: [deployment], services, pods: [] };
   return (
-    rememberedAs(context, deployment) ?? buildContainer(made, { ...context.view, now: performance.now() })!.container
+    rememberedAs(context, deployment) ??
+    buildContainer(made, { ...context.view, moment: momentOf(systemClock) })!.container
   );
 }
 

@@ -7,6 +7,7 @@ import type { ContainerObjects } from '../objects/container.ts';
 import { projectDeployment } from '../objects/deployment.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
 import { oneContainer } from '../objects/identity.ts';
+import { momentOf, systemClock } from '../../clock.ts';
 import { projectPod } from '../objects/pod.ts';
 import type { PodRecord } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
@@ -34,7 +35,7 @@ export async function lookUpObjects(access: Access, id: string, limits: CallLimi
     deployments,
     services: services.map(projectService).filter((record) => record !== undefined),
     pods: pods
-      .map((pod) => projectPod(pod, knownPod(pod.metadata?.uid), performance.now()))
+      .map((pod) => projectPod(pod, knownPod(pod.metadata?.uid), momentOf(systemClock)))
       .filter((record) => record !== undefined),
   };
 

@@ -89,7 +89,10 @@ function hasEnded({ aborted }: AbortSignal): boolean {
  * The names of those Services that the ports ask for and that are not there; none of a container that is not ours. What is
  * asked for goes by the record on the Deployment, not by what is configured.
  */
-export function missingServices(deployment: DeploymentRecord, objects: Pick<ContainerObjects, 'services'>): string[] {
+export function missingServices(
+  deployment: DeploymentRecord,
+  objects: Pick<ContainerObjects, 'deployments' | 'services'>,
+): string[] {
   const { containerId: id, incarnation, name, isolated = false, spec } = deployment;
   if (incarnation === undefined || name !== deploymentName(id) || typeof spec !== 'string') return [];
   const { inner, outer } = reachingServices(deployment, objects);

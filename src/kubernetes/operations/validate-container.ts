@@ -1,5 +1,6 @@
 /** Has the cluster check what a create would make, and makes nothing. */
 import type { Container, ContainerSpec } from '../../containers/container.ts';
+import { momentOf, systemClock } from '../../clock.ts';
 import { alreadyExists } from '../api/api-error.ts';
 import { buildContainer } from '../objects/container.ts';
 import { buildDeployment, projectDeployment } from '../objects/deployment.ts';
@@ -20,7 +21,7 @@ export async function validateContainer(
   { id, spec }: { id: string; spec: ContainerSpec },
   signal: AbortSignal,
 ): Promise<Container> {
-  const { api, namespace, externalServiceType } = context;
+  const { api, namespace, externalServiceType, progressDeadlineSeconds } = context;
   const isolated = context.isolateInternalPorts && mixesPorts(spec);
   await refuseTakenId(context, id, signal);
   const identity = { id, incarnation: randomIncarnation(), namespace };
@@ -29,11 +30,11 @@ export async function validateContainer(
     await api.create('services', service, { signal }, { dryRun: true });
   }
   const objects = { deployments: [deployment], services: [], pods: [] };
-  return buildContainer(objects, { ...context.view, now: performance.now() })!.container;
+  return buildContainer(objects, { ...context.view, moment: momentOf(systemClock) })!.container;
 
   async function tryDeployment(): Promise<DeploymentRecord> {
     try {
-      const manifest = buildDeployment(identity, spec, { isolated });
+      const manifest = buildDeployment(identity, spec, { isolated, progressDeadlineSeconds });
       const { metadata, ...rest } = await api.create('deployments', manifest, { signal }, { dryRun: true });
       // What is not stored has no version.
       return projectDeployment({ ...rest, metadata: { resourceVersion: '0', ...metadata } })!;

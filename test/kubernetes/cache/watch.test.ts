@@ -37,7 +37,7 @@ function ids({ source }: ConnectedCluster): string[] {
 async function untilIds(cluster: ConnectedCluster, ...expected: string[]): Promise<void> {
   await eventually(
     () => ids(cluster).join(),
-    (found) => found === expected.join(),
+    (found) => found === expected.toSorted().join(),
     10_000,
   );
 }

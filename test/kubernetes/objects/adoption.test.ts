@@ -1,3 +1,4 @@
+import { momentOf, systemClock } from '../../../src/clock.ts';
 import t from 'tap';
 
 import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
@@ -40,7 +41,7 @@ function service(type: string, ...ports: [port: number, targetPort: number | str
 function read(object: Deployment, reachedBy?: Service) {
   const services = reachedBy ? [projectService(reachedBy)!] : [];
   const objects = { deployments: [projectDeployment(object)!], services, pods: [] };
-  return buildContainer(objects, { namespace: 'containers', now: 0 })!.container;
+  return buildContainer(objects, { namespace: 'containers', moment: momentOf(systemClock) })!.container;
 }
 
 t.test('a container of the reference provider is rebuilt from its Deployment and Service', (t) => {
@@ -59,6 +60,7 @@ t.test('a container of the reference provider is rebuilt from its Deployment and
     id: 'old',
     path: 'containers/old',
     status: 'PENDING',
+    status_message: 'Waiting for a Pod.',
     create_time: '2026-01-21T10:00:00.000Z',
     update_time: '2026-01-21T10:00:00.000Z',
     service: {

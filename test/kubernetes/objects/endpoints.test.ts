@@ -1,4 +1,5 @@
 /** Reads and events take the endpoints from the same objects by different ways: whatever the objects, they must agree. */
+import { momentOf, systemClock } from '../../../src/clock.ts';
 import t from 'tap';
 import type { ContainerEndpoint } from '../../../src/containers/container.ts';
 import type { Deployment, Service } from '../../../src/kubernetes/api/resources.ts';
@@ -77,7 +78,7 @@ for (const [name, made, reachedBy, expected] of [
     for (const record of [first, later]) {
       const services = reachedBy.map((each) => projectService(each)!);
       const objects: ContainerObjects = { deployments: [record], services, pods: [] };
-      const { container } = buildContainer(objects, { ...view, now: 0 })!;
+      const { container } = buildContainer(objects, { ...view, moment: momentOf(systemClock) })!;
       t.strictSame(container.endpoints ?? [], expected, 'a read');
       t.equal('endpoints' in container, expected.length > 0, 'absent where there are none');
       t.strictSame(observeReachable(objects, view).endpoints, expected, 'an event');

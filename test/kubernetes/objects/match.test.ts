@@ -29,8 +29,12 @@ function service(changes: Partial<ServiceRecord> = {}): ServiceRecord {
 }
 
 /** The one Service of a Deployment that says nothing of two. */
-function serviceOf(of: DeploymentRecord, services: ServiceRecord[]): ServiceRecord | undefined {
-  const { inner, outer } = reachingServices(of, { services });
+function serviceOf(
+  of: DeploymentRecord,
+  services: ServiceRecord[],
+  others: DeploymentRecord[] = [],
+): ServiceRecord | undefined {
+  const { inner, outer } = reachingServices(of, { deployments: [of, ...others], services });
   if (outer !== undefined) throw new Error('there is no second Service without a record of it');
   return inner;
 }
@@ -39,7 +43,7 @@ t.test('Pods and Services of another incarnation do not count', (t) => {
   const now = deployment({ incarnation: 'new' });
   const pods = [pod({ uid: 'old', incarnation: 'old' }), pod({ uid: 'new', incarnation: 'new' }), pod({ uid: 'none' })];
   t.same(
-    podsOf(now, { pods }).map(({ uid }) => uid),
+    podsOf(now, { deployments: [now], pods }).map(({ uid }) => uid),
     ['new'],
   );
   const services = [
@@ -62,18 +66,42 @@ t.test("without an incarnation the controller's name and the times decide", (t) 
     pod({ uid: 'ours', incarnation: 'new' }),
   ];
   t.same(
-    podsOf(legacy, { pods }).map(({ uid }) => uid),
-    ['mine', 'made by hand'],
+    podsOf(legacy, { deployments: [legacy], pods }).map(({ uid }) => uid),
+    ['mine', 'from before', 'made by hand'],
   );
   t.end();
 });
 
-t.test('a Service without an incarnation is its owner’s, or as young as the Deployment', (t) => {
+t.test('a Service without an incarnation is its owner’s, or the Deployment’s that no other one comes before', (t) => {
   const legacy = deployment();
-  t.notOk(serviceOf(legacy, [service({ ownerUid: 'd-0' })]));
-  t.notOk(serviceOf(legacy, [service({ createdAt: 999 })]));
-  t.ok(serviceOf(legacy, [service({ ownerUid: 'd-1', createdAt: 999 })]));
-  t.ok(serviceOf(legacy, [service()]));
+  const other = deployment({ uid: 'd-0', createdAt: 900 });
+  t.ok(serviceOf(legacy, [service({ ownerUid: 'd-1', createdAt: 999 })], [other]));
+  t.ok(serviceOf(legacy, [service()], [other]), 'made after it');
+  t.notOk(serviceOf(legacy, [service({ ownerUid: 'd-0' })], [other]), 'another one’s');
+  t.notOk(serviceOf(legacy, [service({ createdAt: 999 })], [other]), 'made when there was only another one');
+  t.ok(serviceOf(legacy, [service({ createdAt: 999 })]), 'restored before it');
+  t.ok(
+    serviceOf(legacy, [service({ ownerUid: 'gone', createdAt: 999 })]),
+    'restored with an owner that is not any more',
+  );
+  t.end();
+});
+
+t.test('Pods and Services that a backup restored first, without their owners, are those of their incarnation', (t) => {
+  const restored = deployment({ incarnation: 'new' });
+  const before = { incarnation: 'new', createdAt: 1 };
+  t.equal(podsOf(restored, { deployments: [restored], pods: [pod(before)] }).length, 1);
+  t.ok(serviceOf(restored, [service(before)]));
+  t.ok(serviceOf(restored, [service({ ...before, ownerUid: 'gone' })]));
+  t.end();
+});
+
+t.test('a Pod without incarnation and owner is the Deployment’s that no other one comes before', (t) => {
+  const legacy = deployment({ name: 'legacy-x' });
+  const other = deployment({ uid: 'd-0', name: 'legacy-y', createdAt: 900 });
+  const orphan = pod({ createdAt: 999 });
+  t.equal(podsOf(legacy, { deployments: [legacy], pods: [orphan] }).length, 1);
+  t.equal(podsOf(legacy, { deployments: [legacy, other], pods: [orphan] }).length, 0);
   t.end();
 });
 
@@ -92,7 +120,7 @@ t.test(
     const outer = named(externalServiceName('web', 'new'));
     const stray = named('stray', { createdAt: 2000 });
     const uids = (of: DeploymentRecord, ...services: ServiceRecord[]) => {
-      const reaching = reachingServices(of, { services });
+      const reaching = reachingServices(of, { deployments: [of], services });
       return [reaching.inner?.uid, reaching.outer?.uid];
     };
     const single = deployment({ incarnation: 'new' });
@@ -100,7 +128,7 @@ t.test(
     t.same(uids(isolated, stray, outer), [undefined, outer.uid]);
     t.same(uids(isolated, inner), [inner.uid, undefined]);
     t.same(uids(isolated, stray), [undefined, undefined]);
-    t.same(uids(isolated, named(outer.name, { ownerUid: 'd-0' }), inner), [inner.uid, undefined], "another owner's");
+    t.same(uids(isolated, named(outer.name, { ownerUid: 'd-0' }), inner), [inner.uid, outer.uid], 'an owner of before');
     t.same(uids(single, outer, stray, inner), ['stray', undefined]);
     t.same(
       uids(deployment({ isolated: true }), service({ uid: 'any' })),

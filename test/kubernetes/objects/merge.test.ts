@@ -1,3 +1,4 @@
+import { momentOf, systemClock } from '../../../src/clock.ts';
 import t from 'tap';
 
 import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
@@ -79,7 +80,7 @@ t.test('a container with two Services is shown with both, and one whose spec was
   const read = (...services: ContainerService[]) =>
     buildContainer(
       { deployments: [deployment], services: services.map(record), pods: [] },
-      { namespace: 'containers', now: 0 },
+      { namespace: 'containers', moment: momentOf(systemClock) },
     )!.container;
   const visibilities = ({ spec }: ReturnType<typeof read>) =>
     spec.network!.ports!.map(({ container_port: port, visibility }) => [port, visibility]);

@@ -2,6 +2,7 @@ import t from 'tap';
 
 import type { Pod } from '../../../src/kubernetes/api/resources.ts';
 import { projectPod } from '../../../src/kubernetes/objects/pod.ts';
+import type { PodRecord } from '../../../src/kubernetes/objects/pod.ts';
 
 const metadata = {
   uid: 'p-1',
@@ -11,8 +12,7 @@ const metadata = {
   labels: { 'dcm.project/dcm-instance-id': 'web', 'dcm.project/dcm-incarnation': 'now', 'pod-template-hash': '77b' },
   ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'dcm-web-77b', uid: 'r-1', controller: true }],
 };
-/** Of the monotonic clock. */
-const now = 100_000;
+const moment = { now: Date.parse('2026-01-21T10:00:30Z'), elapsed: 100_000 };
 const second = (count: number) => Date.parse('2026-01-21T10:00:00Z') + count * 1000;
 
 t.test('keeps what the status rules look at', (t) => {
@@ -43,7 +43,13 @@ t.test('keeps what the status rules look at', (t) => {
           imageID: '',
           state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off' } },
           lastState: {
-            terminated: { exitCode: 137, signal: 9, reason: 'OOMKilled', finishedAt: '2026-01-21T10:00:04Z' },
+            terminated: {
+              exitCode: 137,
+              signal: 9,
+              reason: 'OOMKilled',
+              startedAt: '2026-01-21T10:00:01Z',
+              finishedAt: '2026-01-21T10:00:04Z',
+            },
           },
         },
         {
@@ -57,7 +63,7 @@ t.test('keeps what the status rules look at', (t) => {
       ],
     },
   };
-  t.same(projectPod(pod, undefined, now), {
+  t.same(projectPod(pod, undefined, moment), {
     uid: 'p-1',
     name: 'dcm-web-77b-abcde',
     resourceVersion: '9',
@@ -67,6 +73,7 @@ t.test('keeps what the status rules look at', (t) => {
     deletedAt: second(30),
     phase: 'Running',
     reason: 'Odd',
+    cause: 'words',
     podIp: '10.1.2.3',
     nodeName: 'node-1',
     hasReadinessGates: true,
@@ -80,10 +87,9 @@ t.test('keeps what the status rules look at', (t) => {
         restartCount: 3,
         isReady: true,
         state: { waiting: { reason: 'CrashLoopBackOff' } },
-        lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } },
-        backOff: {},
+        lastRun: { exitCode: 137, reason: 'OOMKilled', lastedMs: 3_000 },
       },
-      { name: 'proxy', restartCount: 0, isReady: true, state: { running: true }, lastState: {} },
+      { name: 'proxy', restartCount: 0, isReady: true, state: { running: { since: moment.elapsed - 29_000 } } },
     ],
     initContainers: [],
     ownerName: 'dcm-web-77b',
@@ -93,7 +99,7 @@ t.test('keeps what the status rules look at', (t) => {
 });
 
 t.test('a Pod that no kubelet has seen is pending', (t) => {
-  t.match(projectPod({ metadata }, undefined, now), {
+  t.match(projectPod({ metadata }, undefined, moment), {
     phase: 'Pending',
     containers: [],
     conditions: [],
@@ -117,7 +123,7 @@ t.test('of the init containers those count that wait or have failed', (t) => {
     status('running', { running: {} }),
     status('waiting', { waiting: {} }),
   ];
-  const pod = projectPod({ metadata, status: { initContainerStatuses } }, undefined, now);
+  const pod = projectPod({ metadata, status: { initContainerStatuses } }, undefined, moment);
   t.same(
     pod!.initContainers.map(({ name }) => name),
     ['failed', 'waiting'],
@@ -134,7 +140,7 @@ t.test('a container with a probe is ready when the kubelet says so, any other al
   ];
   const readiness = (ready: boolean) => {
     const containerStatuses = containers.map(({ name }) => ({ name, ready, restartCount: 0, image: '', imageID: '' }));
-    const pod = projectPod({ metadata, spec: { containers }, status: { containerStatuses } }, undefined, now);
+    const pod = projectPod({ metadata, spec: { containers }, status: { containerStatuses } }, undefined, moment);
     return pod!.containers.filter(({ isReady }) => isReady).map(({ name }) => name);
   };
   t.same(readiness(false), ['plain', 'live']);
@@ -142,33 +148,89 @@ t.test('a container with a probe is ready when the kubelet says so, any other al
   t.end();
 });
 
-t.test('back-off is carried over from what was known of the same container', (t) => {
-  const withStates = (states: Record<string, object>): Pod => ({
+t.test('a run began when this process saw it begin, else when the kubelet says', (t) => {
+  const startedAt = new Date(moment.now - 60_000).toISOString();
+  const withStates = (states: Record<string, object>, restartCount = 1): Pod => ({
     metadata,
     status: {
       containerStatuses: Object.entries(states).map(([name, state]) => ({
-        ...{ name, state, ready: false, restartCount: 1, image: '', imageID: '' },
+        ...{ name, state, ready: false, restartCount, image: '', imageID: '' },
       })),
     },
   });
-  const before = projectPod(
-    withStates({ web: { waiting: { reason: 'CrashLoopBackOff' } }, proxy: { running: {} } }),
+  const since = (pod: PodRecord | undefined) => pod!.containers.map(({ state }) => state.running?.since);
+  const running = { running: { startedAt } };
+  const later = { now: moment.now + 5_000, elapsed: moment.elapsed + 5_000 };
+
+  const first = projectPod(
+    withStates({ web: { waiting: { reason: 'CrashLoopBackOff' } }, proxy: running }),
     undefined,
-    now,
+    moment,
   );
-  const after = projectPod(withStates({ proxy: { running: {} }, web: { running: {} } }), before, now + 1_000);
+  t.same(since(first), [undefined, moment.elapsed - 60_000], 'never seen before');
+  const second = projectPod(withStates({ proxy: running, web: running }), first, later);
+  t.same(since(second), [moment.elapsed - 60_000, later.elapsed], 'seen to begin, in whatever order');
+  t.same(since(projectPod(withStates({ web: running }, 2), second, later)), [later.elapsed], 'another run');
+  const ahead = { running: { startedAt: new Date(moment.now + 3_600_000).toISOString() } };
   t.same(
-    after!.containers.map(({ name, backOff }) => [name, backOff]),
-    [
-      ['proxy', undefined],
-      ['web', { upSince: now + 1_000 }],
-    ],
+    since(projectPod(withStates({ web: ahead }), undefined, moment)),
+    [moment.elapsed],
+    'a node whose clock is ahead',
+  );
+  t.same(since(projectPod(withStates({ web: { running: {} } }), undefined, moment)), [moment.elapsed], 'no time told');
+  t.end();
+});
+
+t.test('a run that never began lasted for no time, and has the cause in the words of the kubelet', (t) => {
+  const message = 'failed to create containerd task: runc create failed: exec: "/no/such": no such file or directory';
+  const terminated = {
+    ...{ exitCode: 128, reason: 'StartError', message },
+    ...{ startedAt: '1970-01-01T00:00:00Z', finishedAt: '2026-01-21T10:00:04Z' },
+  };
+  const said = {
+    exitCode: 1,
+    reason: 'Error',
+    message: 'what the container wrote',
+    ...{ startedAt: null, finishedAt: null },
+  };
+  const status = { restartCount: 1, ready: false, image: '', imageID: '' };
+  const containerStatuses = [
+    { name: 'web', ...status, state: { waiting: { reason: 'RunContainerError', message } }, lastState: { terminated } },
+    { name: 'odd', ...status, state: { terminated: said } },
+  ] as unknown as NonNullable<NonNullable<Pod['status']>['containerStatuses']>;
+  const cause = 'exec: "/no/such": no such file or directory';
+  t.match(projectPod({ metadata, status: { containerStatuses } }, undefined, moment)!.containers, [
+    { state: { waiting: { reason: 'RunContainerError', cause } }, lastRun: { exitCode: 128, cause, lastedMs: 0 } },
+    { state: { terminated: { exitCode: 1, cause: undefined, lastedMs: 0 } } },
+  ]);
+  t.end();
+});
+
+t.test('knows the probes after whose failures the kubelet restarts a container', (t) => {
+  const containers = [
+    { name: 'none' },
+    { name: 'live', livenessProbe: {} },
+    { name: 'ready', readinessProbe: {} },
+    { name: 'started', startupProbe: {} },
+    { name: 'both', startupProbe: {}, livenessProbe: {} },
+  ];
+  const containerStatuses = containers.map(({ name }) => ({
+    name,
+    ready: true,
+    restartCount: 0,
+    image: '',
+    imageID: '',
+  }));
+  const pod = projectPod({ metadata, spec: { containers }, status: { containerStatuses } }, undefined, moment);
+  t.same(
+    pod!.containers.map(({ restartingProbes }) => restartingProbes),
+    [undefined, ['liveness'], undefined, ['startup'], ['liveness', 'startup']],
   );
   t.end();
 });
 
 t.test('what carries no container id is not kept', (t) => {
-  t.notOk(projectPod({ metadata: { ...metadata, labels: {} } }, undefined, now));
-  t.notOk(projectPod({}, undefined, now));
+  t.notOk(projectPod({ metadata: { ...metadata, labels: {} } }, undefined, moment));
+  t.notOk(projectPod({}, undefined, moment));
   t.end();
 });

@@ -42,7 +42,7 @@ function make(spec: ContainerSpec, type: ExternalServiceType = 'NodePort', isola
 function read({ deployment, services }: Made) {
   const records = services.map((service) => projectService(service)!);
   const objects = { deployments: [projectDeployment(deployment)!], services: records, pods: [] };
-  const { container } = buildContainer(objects, { ...view, now: 0 })!;
+  const { container } = buildContainer(objects, { ...view, moment: { now: 0, elapsed: 0 } })!;
   t.strictSame(observeReachable(objects, view).endpoints, container.endpoints ?? [], 'events have the same endpoints');
   return container;
 }

@@ -2,6 +2,7 @@
  * Each field of a spec that the contract describes has its place everywhere: whoever adds one is told by name where it
  * is still missing.
  */
+import { momentOf, systemClock } from '../../../src/clock.ts';
 import fc from 'fast-check';
 import t from 'tap';
 import type { Test } from 'tap';
@@ -144,8 +145,7 @@ function rebuild(spec: ContainerSpec): ContainerSpec {
     services: services.map((service) => projectService(service)!),
     pods: [],
   };
-  const now = Date.parse('2026-01-21T10:00:01Z');
-  return buildContainer(objects, { namespace: identity.namespace, now })!.container.spec;
+  return buildContainer(objects, { namespace: identity.namespace, moment: momentOf(systemClock) })!.container.spec;
 }
 
 interface Difference {

@@ -1,3 +1,4 @@
+import { momentOf, systemClock } from '../../../src/clock.ts';
 import fc from 'fast-check';
 import t from 'tap';
 
@@ -17,7 +18,7 @@ function read(spec: ContainerSpec, change: (deployment: ReturnType<typeof buildD
   change(deployment);
   const record = projectDeployment(deployment)!;
   const objects = { deployments: [record], services: [], pods: [] };
-  return buildContainer(objects, { namespace: 'containers', now: Date.parse('2026-01-21T10:00:00Z') })!.container;
+  return buildContainer(objects, { namespace: 'containers', moment: momentOf(systemClock) })!.container;
 }
 
 t.test('any spec comes back as it was sent, with the namespace', (t) => {

@@ -40,11 +40,13 @@ export function buildDeploymentStatus(
 
 type NewCondition = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
-function progressing({ spec }: Deployment, current: ReplicaSet | undefined, complete: boolean): NewCondition {
+/** A roll-out that was complete once stays so, whatever becomes of its Pods. */
+function progressing({ spec, status }: Deployment, current: ReplicaSet | undefined, complete: boolean): NewCondition {
   const name = JSON.stringify(current?.metadata.name ?? '');
-  if (complete && current) {
-    const message = `ReplicaSet ${name} has successfully progressed.`;
-    return { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable', message };
+  const completed = `ReplicaSet ${name} has successfully progressed.`;
+  const wasComplete = status?.conditions?.some(({ type, message }) => type === 'Progressing' && message === completed);
+  if ((complete || wasComplete) && current) {
+    return { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable', message: completed };
   }
   const age = current ? (Date.now() - Date.parse(current.metadata.creationTimestamp)) / 1000 : 0;
   if (age > (spec.progressDeadlineSeconds ?? 600)) {

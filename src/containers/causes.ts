@@ -1,0 +1,58 @@
+/** Why something does not come up, in the last words of kubelets and runtimes: short, and the same each time they try. */
+
+/** Longest cause, in UTF-16 units. */
+const maxCauseLength = 300;
+
+/** What says only that something failed, or where: the cause follows it. */
+const introductions: readonly RegExp[] = [
+  /^(failed|unable) to\b/i,
+  /^couldn't\b/i,
+  /^(OCI runtime|runc|crun) (create|start) failed$/,
+  /^error during container init$/,
+  /^(rpc error|connection error)$/,
+  /^(Head|Get) "/,
+  /^unexpected status from /,
+  /^(dial|read|write) (tcp|udp|unix)\b/,
+  /^lookup \S+( on \S+)?$/,
+  /^connect$/,
+  /^Error response from daemon$/,
+];
+
+/**
+ * The cause at the end of a chain of `what failed: why: why`, as Go programs build them: from the first part that says
+ * more than that something failed, cut to one sentence and 300 characters.
+ *
+ * @param names - the Pod's own name and uid, which change with each Pod and are left out
+ */
+export function kubeletCause(message: string, names: readonly string[]): string {
+  const chain = message
+    .replace(/^Back-off pulling image "[^"]*"(: \w+)?(: )?/, '')
+    .replace(/\brpc error: code = \w+ desc = /g, '')
+    .replace(/\bconnection error: desc = "transport: Error while dialing: (.*)"/, '$1')
+    .replace(/ \(pod: "[^"]*", container: [^)]*\)/, '');
+  const parts = chain.split(': ');
+  const first = parts.findIndex((part, index) => index === parts.length - 1 || !isIntroduction(part, chain));
+  return shortened(withoutNames(parts.slice(first).join(': '), names));
+}
+
+/**
+ * `The node was low on resource: memory. Threshold quantity: …` without the figures, which differ with every Pod.
+ */
+export function evictionCause(message: string): string {
+  return shortened(message.replace(/, requested: .*$/s, ''));
+}
+
+/** An image's own name, which the spec has, introduces what is the matter with it. */
+function isIntroduction(part: string, chain: string): boolean {
+  return introductions.some((introduction) => introduction.test(part)) || chain.includes(`"${part}"`);
+}
+
+function withoutNames(text: string, names: readonly string[]): string {
+  const plain = text.replace(/\b[0-9a-f]{64}\b/g, '…');
+  return names.reduce((rest, name) => rest.replaceAll(name, '…'), plain);
+}
+
+function shortened(text: string): string {
+  const sentence = (/^.*?(?=\.(?:\s|$))/s.exec(text)?.[0] ?? text).trim();
+  return sentence.length <= maxCauseLength ? sentence : `${sentence.slice(0, maxCauseLength - 1).toWellFormed()}…`;
+}
