@@ -15,7 +15,7 @@ const sameCreationMs = 1_000;
 
 /** What NATS answered when it was asked for the stream. */
 export type StreamAnswer =
-  | { kind: 'stream'; name: string; acknowledges: boolean; createdAt?: number; replicas?: number }
+  | { kind: 'stream'; name: string; acknowledges: boolean; createdAt?: number }
   | { kind: 'no stream' }
   | { kind: 'no JetStream' }
   | { kind: 'not permitted' }
@@ -56,7 +56,7 @@ interface StreamNamesAnswer extends ApiAnswer {
 interface StreamInfoAnswer extends ApiAnswer {
   /** A time in RFC 3339. */
   created?: string;
-  config?: { no_ack?: boolean; num_replicas?: number };
+  config?: { no_ack?: boolean };
 }
 
 /** Never rejects. */
@@ -85,16 +85,14 @@ async function askForConfiguration(
   connection: NatsConnection,
   stream: string,
   timeoutMs: number,
-): Promise<{ acknowledges: boolean; createdAt?: number; replicas?: number }> {
+): Promise<{ acknowledges: boolean; createdAt?: number }> {
   try {
     const answer = await connection.request(`${streamInfo}.${stream}`, undefined, { timeout: timeoutMs });
     const { config, created, error } = answer.json<StreamInfoAnswer>();
     if (error !== undefined) throw new Error(error.description);
-    const replicas = config?.num_replicas;
     return {
       acknowledges: config?.no_ack !== true,
       ...(created && { createdAt: Date.parse(created) }),
-      ...(replicas !== undefined && { replicas }),
     };
   } catch (err) {
     if (hasCode(err, ErrorCode.PermissionsViolation)) return { acknowledges: true };
@@ -113,7 +111,6 @@ export class EventStream {
   /** The stream that acknowledges, as it was last known. */
   #stream: string | undefined;
   #wasKnown = false;
-  #replicas = 1;
   #isUnclear = false;
   /** Which stream captured the subject last, acknowledging or not; null: none did; undefined: that was never known. */
   #capturing: { name: string; createdAt?: number } | null | undefined;
@@ -121,11 +118,6 @@ export class EventStream {
 
   constructor(options: { subject: string; answerTimeoutMs: number; log: Logger }) {
     this.#options = options;
-  }
-
-  /** Number of servers that keep the stream, as it was last known; 1 where there is none. */
-  get replicas(): number {
-    return this.#replicas;
   }
 
   /**
@@ -137,7 +129,6 @@ export class EventStream {
     const answer = await askForStream(connection, subject, answerTimeoutMs);
     if (connection.isClosed()) return { confirmation: undefined, isNew: false };
     this.#wasKnown ||= answer.kind === 'stream' && answer.acknowledges;
-    if (answer.kind === 'stream') this.#replicas = answer.replicas ?? 1;
     const confirmation = confirmationFor(answer, this.#wasKnown);
     const isNew = confirmation !== undefined && this.#isNewlyCaptured(answer);
     this.#tell(answer, confirmation);

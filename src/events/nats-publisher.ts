@@ -93,14 +93,13 @@ export class NatsPublisher implements EventPublisher {
   }
 
   /**
-   * The key-value bucket of this name, over the present connection: with that it ends. One that has to be made has as many
-   * replicas as the stream of the events. Rejects, within a bounded time, where there is no connection, or no JetStream,
-   * or it is not permitted.
+   * The key-value bucket of this name, over the present connection: with that it ends. Rejects, within a bounded time, where
+   * there is no connection, or no JetStream, or it is not permitted.
    */
   async openBucket(name: string): Promise<Bucket> {
     if (this.#session === undefined) throw new Error('NATS is not connected');
-    const answerTimeoutMs = this.#answerTimeoutMs;
-    return openBucket(this.#session.connection, { name, replicas: this.#stream.replicas, answerTimeoutMs });
+    const { log } = this.#options;
+    return openBucket(this.#session.connection, { name, answerTimeoutMs: this.#answerTimeoutMs, log });
   }
 
   async #run(): Promise<void> {

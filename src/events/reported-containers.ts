@@ -25,6 +25,8 @@ const maxEnded = 100_000;
 /** A call to the cluster may take this long. */
 const clusterTimeoutMs = 30_000;
 
+const lostAndMade = 'the key-value bucket was lost and made anew, all keys are written again';
+
 /** Container ids come from labels, which allow more than keys do. */
 const usableId = /^[-/=\w]+(?:\.[-/=\w]+)*$/;
 
@@ -63,8 +65,6 @@ interface Key {
 interface Term {
   ended: AbortSignal;
   bucket?: Bucket | undefined;
-  /** The highest revision that the bucket has told. */
-  revision: number;
   /** The bucket is being opened and read for the first time: the keys of events could not go ahead of them. */
   isOpening: boolean;
   /** The last thing that was asked of the bucket failed: events don't wait for it now. */
@@ -103,6 +103,8 @@ export class ReportedContainers {
   /** The uids of the Deployments whose end was reported and whose key is to go, by container id. */
   readonly #ended = new Map<string, string>();
   readonly #listeners: (() => void)[] = [];
+  /** The highest revision that the bucket has told, over all connections. */
+  #revision = 0;
   #paying: Promise<void> | undefined;
   #hasWarned = false;
 
@@ -190,7 +192,6 @@ export class ReportedContainers {
     const { signal: ended } = this.#endTerm;
     const term: Term = {
       ended,
-      revision: 0,
       isOpening: true,
       isFailing: false,
       reopenings: 0,
@@ -213,6 +214,7 @@ export class ReportedContainers {
     this.#endTerm.abort();
     this.#term = undefined;
     this.#isCompared = false;
+    this.#revision = 0;
     this.#keys.clear();
     this.#told.clear();
     this.#unwritten.clear();
@@ -265,9 +267,12 @@ export class ReportedContainers {
     if (this.#isOver(term)) return;
     if (bucket.ttlMs > 0)
       log.warn({ ttlMs: bucket.ttlMs }, 'the key-value bucket forgets after a time, and deletions with it');
+    if (bucket.lastRevision < this.#revision) log.warn({ keys: this.#told.size }, lostAndMade);
     this.#keys = keysOf(entries, term.namespaceUid);
     term.bucket = bucket;
-    term.revision = entries.values().reduce((highest, { revision }) => Math.max(highest, revision), 0);
+    this.#revision = entries
+      .values()
+      .reduce((highest, { revision }) => Math.max(highest, revision), bucket.lastRevision);
     term.isFailing = false;
     if (term.reopenings === 0) this.#hasWarned = false;
     this.#reckon(term);
@@ -364,13 +369,13 @@ export class ReportedContainers {
       deployment: deploymentUid,
       ...(namespaceUid !== undefined && { namespace: namespaceUid }),
     };
-    const { revision: before } = term;
+    const before = this.#revision;
     try {
       const revision = await bucket.put(this.#keyOf(containerId), JSON.stringify(value));
       if (this.#isOver(term) || term.bucket !== bucket) return;
       if (revision <= before) throw new BucketReplaced();
       this.#works(term);
-      term.revision = Math.max(term.revision, revision);
+      this.#revision = Math.max(this.#revision, revision);
       this.#keys.set(containerId, { deploymentUid, namespaceUid, revision });
       const told = this.#told.get(containerId);
       if (told !== undefined && this.#hasKey(term, containerId, told)) this.#unwritten.delete(containerId);

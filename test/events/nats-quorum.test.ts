@@ -56,7 +56,7 @@ await t.test(
       ),
     );
     const { config } = await manager.streams.info('KV_reported');
-    t.equal(config.num_replicas, 3, 'a bucket is kept by as many servers as the stream');
+    t.equal(config.num_replicas, 3);
 
     await Promise.all(others.map((server) => server.kill()));
     await until('the last one knows that it is alone', async () => {

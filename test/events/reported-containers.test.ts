@@ -22,6 +22,7 @@ import { until } from '../support/until.ts';
 const { encode } = StringCodec();
 const bucketName = 'reported';
 const cannotBeUsed = 'the key-value bucket cannot be used, events go out all the same';
+const lostAndMade = 'the key-value bucket was lost and made anew, all keys are written again';
 const compared = 'compared what was reported with the cluster';
 
 /** A provider with a bucket; it starts with what the source has, and dies without a word with `crash`. */
@@ -468,6 +469,7 @@ await t.test('opens a bucket that can be read and never takes a key less and les
   let opened = 0;
   const bucket: Bucket = {
     ttlMs: 0,
+    lastRevision: 0,
     read: () => Promise.resolve(new Map()),
     put: () => Promise.reject(NatsError.errorForCode(ErrorCode.NoResponders)),
     purge: () => Promise.resolve(),
@@ -532,6 +534,12 @@ await t.test('remembers what was reported before the bucket was there, and after
   await until('it is reported', () => provider.stats().outbox.published === 2);
   await until('both keys are there', async () => (await bucket.messages().catch(() => 0)) === 2);
   t.equal(provider.logged(compared).length, 1);
+  t.equal(provider.logged(lostAndMade).length, 1);
+  await server.kill();
+  await until('the loss is noticed', () => !provider.stats().publisher.connected);
+  await server.restart();
+  await until('the bucket is open again', () => provider.stats().bucket?.open === true);
+  t.equal(provider.logged(lostAndMade).length, 1, 'a bucket that is still there is not lost');
 });
 
 await t.test('makes a bucket anew that is removed while it is connected, with what was reported', skip, async (t) => {
@@ -557,6 +565,18 @@ await t.test('makes a bucket anew that is removed while it is connected, with wh
   t.strictSame(Object.keys(await bucket.content()).sort(), ['containers.web', 'containers.written']);
   const warnings = provider.logged(cannotBeUsed).filter(({ level }) => level === 'warn');
   t.equal(warnings.length, 2, 'one for each loss');
+  t.match(provider.logged(lostAndMade), [
+    { level: 'warn', keys: 3 },
+    { level: 'warn', keys: 2 },
+  ]);
+  t.strictSame(
+    provider.logged('made the key-value bucket').map(({ level, replicas }) => [level, replicas]),
+    [
+      ['info', 1],
+      ['info', 1],
+      ['info', 1],
+    ],
+  );
   t.equal(provider.logged(compared).length, 1);
 });
 
@@ -577,6 +597,7 @@ await t.test('notices by its next write that somebody else made the bucket anew'
   await until('all keys are there', async () => isDeepStrictEqual(Object.keys(await bucket.content()).sort(), keys));
   await provider.settled();
   t.equal(provider.logged(cannotBeUsed).length, 1);
+  t.equal(provider.logged(lostAndMade).length, 1);
 });
 
 await t.test('publishes all the same while the bucket that was removed cannot be made anew', skip, async (t) => {
