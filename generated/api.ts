@@ -439,7 +439,8 @@ export interface components {
     };
     ContainerImage: {
       /**
-       * @description `[REGISTRY/]REPOSITORY[:TAG|@DIGEST]`
+       * @description `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`, as Kubernetes reads it: the path in lower case, a tag after `:`, no scheme
+       *     and no white space. Nothing is added to it, and no variables are replaced in it.
        * @example docker.io/library/nginx:1.29
        */
       reference: string;
@@ -1082,7 +1083,8 @@ export interface operations {
             };
             image: {
               /**
-               * @description `[REGISTRY/]REPOSITORY[:TAG|@DIGEST]`
+               * @description `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`, as Kubernetes reads it: the path in lower case, a tag after `:`, no scheme
+               *     and no white space. Nothing is added to it, and no variables are replaced in it.
                * @example docker.io/library/nginx:1.29
                */
               reference: string;

@@ -28,6 +28,7 @@ export function nearValidRequests(secret: string): fc.Arbitrary<NearValidRequest
     { weight: 1, arbitrary: keyedCreates(specs, secret) },
     { weight: 5, arbitrary: brokenCreates(specs) },
     { weight: 1, arbitrary: brokenAmounts(specs) },
+    { weight: 1, arbitrary: brokenImages(specs) },
     { weight: 1, arbitrary: brokenJson(specs) },
     { weight: 2, arbitrary: oddHeaders(specs, secret) },
     { weight: 2, arbitrary: byId },
@@ -65,6 +66,66 @@ export const writtenNumbers: fc.Arbitrary<Json> = fc
       `${sign}${whole}${fraction === undefined ? '' : `.${fraction}`}${exponent}`,
   )
   .map((text) => parseExactly(text) as Json);
+
+const repeated = (part: fc.Arbitrary<string>, separator: string, maxLength: number) =>
+  fc.array(part, { minLength: 1, maxLength }).map((parts) => parts.join(separator));
+const lowerCase = (maxLength: number) => fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength });
+const pathPart = fc
+  .tuple(lowerCase(8), fc.array(fc.tuple(fc.constantFrom('.', '_', '__', '-', '---'), lowerCase(4)), { maxLength: 2 }))
+  .map(([first, others]) => first + others.flat().join(''));
+const charactersOf = (characters: string, minLength: number, maxLength: number) =>
+  fc.string({ unit: fc.constantFrom(...Array.from(characters)), minLength, maxLength });
+const hostPart = charactersOf('abcxyz019AZ-', 1, 8).map((part) => part.replace(/^-|-$/g, 'h'));
+const imageHost = fc
+  .tuple(
+    fc.oneof(
+      repeated(hostPart, '.', 4).filter((host) => /[.A-Z]/.test(host)),
+      fc.constantFrom('localhost', 'docker.io', 'index.docker.io', '192.0.2.1', '[2001:db8::1]', '[::1]'),
+    ),
+    fc.constantFrom('', '', ':5000', ':0'),
+  )
+  .map((parts) => parts.join(''));
+const imageDigest = fc
+  .constantFrom<[string, number][]>(['sha256', 64], ['sha384', 96], ['sha512', 128])
+  .chain(([algorithm, length]) =>
+    charactersOf('0123456789abcdef', 8, 8).map((hex) => `${algorithm}:${hex.repeat(length / 8)}`),
+  );
+const optionally = (part: fc.Arbitrary<string>, map: (text: string) => string) =>
+  fc.option(part.map(map), { nil: '', freq: 2 });
+
+/** References of images, by the parts that they may have. */
+export const imageReferences: fc.Arbitrary<string> = fc
+  .tuple(
+    optionally(imageHost, (host) => `${host}/`),
+    repeated(pathPart, '/', 3),
+    optionally(charactersOf('abcxyz019AZ_.-', 0, 20), (tag) => `:v${tag}`),
+    optionally(imageDigest, (digest) => `@${digest}`),
+  )
+  .map((parts) => parts.join(''));
+
+/** References with one or two characters or parts too many, missing or replaced: most are none, some are others. */
+export const oddImageReferences: fc.Arbitrary<string> = fc
+  .tuple(
+    imageReferences,
+    fc.array(
+      fc.tuple(
+        fc.nat(),
+        fc.nat({ max: 3 }),
+        fc.constantFrom(
+          ...['', '/', ':', '@', '.', '-', '_', ' ', 'A', 'z', '0', '//', '::', '@@', '..', '--', '___', '$', '${TAG}'],
+          ...['[', ']', '[::1]', '\n', 'é', '\u00a0', 'https://', 'latest', ':80/', 'a'.repeat(130), 'a/'.repeat(128)],
+          ...['f'.repeat(64), 'sha256:', '%41', '#', '?x=1', '\\', '!'],
+        ),
+      ),
+      { minLength: 1, maxLength: 2 },
+    ),
+  )
+  .map(([reference, edits]) =>
+    edits.reduce((text, [at, removed, added]) => {
+      const index = at % (text.length + 1);
+      return text.slice(0, index) + added + text.slice(index + removed);
+    }, reference),
+  );
 
 /** Fields that the document does not describe: they must come back as they were sent. */
 const extras = fc.dictionary(
@@ -119,9 +180,7 @@ function validSpecs(secret: string): fc.Arbitrary<JsonObject> {
             extras,
           )
           .map(([name, labels, more]) => ({ name, ...(labels && { labels }), ...more })),
-        image: fc
-          .tuple(label(20), extras)
-          .map(([name, more]) => ({ reference: `registry.example/${name}:1`, ...more })),
+        image: fc.tuple(imageReferences, extras).map(([reference, more]) => ({ reference, ...more })),
         resources: fc.tuple(cpuPair, memory, memory, extras).map(([pair, c, d, more]) => ({
           cpu: cpuRange(pair),
           memory: rangeOf([c, d]),
@@ -285,6 +344,29 @@ function brokenAmounts(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidR
     const resources = { ...others, cpu: { ...cpu, ...change } };
     const body = JSON.stringify({ spec: { ...spec, resources } });
     return { ...post(createTarget({ ...checks }), body), faultAt: `/spec/resources/cpu/${faultAt}` };
+  });
+}
+
+const noImage = fc.constantFrom(
+  ...[
+    ' nginx',
+    'nginx ',
+    'NGINX:latest',
+    'https://registry.example/app',
+    '${IMG}',
+    'nginx:',
+    'nginx@',
+    'a//b',
+    'a:b/c',
+  ],
+  ...['f'.repeat(64), 'nginx:-1', 'nginx@sha256:0', '-a/b', 'a'.repeat(256), 'ngi\nnx', 'nginx?x=1', 'é'],
+);
+
+/** An image that is none. */
+function brokenImages(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidRequest> {
+  return fc.tuple(specs, noImage, validateOnly).map(([spec, reference, checks]) => {
+    const body = JSON.stringify({ spec: { ...spec, image: { ...(spec['image'] as JsonObject), reference } } });
+    return { ...post(createTarget({ ...checks }), body), faultAt: '/spec/image/reference' };
   });
 }
 

@@ -6,6 +6,7 @@ import { maxViolations } from './errors.ts';
 import type { Violation } from './errors.ts';
 import { arrayOf, escapePointer, findRepetitions, objectOf } from './json.ts';
 import type { Json } from './json.ts';
+import { imageReferenceViolation } from './image-reference.ts';
 import { labelKeyViolation, labelValueViolation } from './label-syntax.ts';
 import { defaultHintPolicy, findHintViolations } from './hints.ts';
 import type { HintPolicy } from './hints.ts';
@@ -52,6 +53,7 @@ const rules: readonly Rule[] = [
   findEnvironmentViolations,
   findPortViolations,
   findTextViolations,
+  findImageViolations,
   (spec) => findDepthViolations(spec, '/spec'),
   findHintViolations,
 ];
@@ -153,6 +155,12 @@ function* malformedTexts(values: readonly unknown[], pointerOf: (index: number) 
     if (typeof value !== 'string' || value.isWellFormed()) continue;
     yield { detail: 'must not have half of a surrogate pair', pointer: pointerOf(index) };
   }
+}
+
+function findImageViolations(spec: Json): Violation[] {
+  const { reference } = objectOf(spec.image);
+  const detail = typeof reference === 'string' ? imageReferenceViolation(reference) : undefined;
+  return detail === undefined ? [] : [{ detail, pointer: '/spec/image/reference' }];
 }
 
 function findDepthViolations(parent: Json, pointer: string): Violation[] {

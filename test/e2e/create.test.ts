@@ -42,7 +42,7 @@ t.test('creating a container', async (t) => {
   await t.test('makes a Deployment of one replica that runs what the spec says', async (t) => {
     const spec = containerSpec({
       metadata: { name: 'shop', labels: { 'app.kubernetes.io/part-of': 'shop' } },
-      image: { reference: 'registry.example/team/shop@sha256:0123' },
+      image: { reference: `registry.example/team/shop@sha256:${'0123'.repeat(16)}` },
       resources: { cpu: { min: 1, max: 3 }, memory: { min: '512MB', max: '2GB' } },
       process: { command: ['/bin/shop'], args: ['--port', '8080'], env: [{ name: 'TOKEN', value: 'very secret' }] },
       network: {
@@ -69,7 +69,7 @@ t.test('creating a container', async (t) => {
     t.match(deployed.template.spec.containers, [
       {
         name: 'shop',
-        image: 'registry.example/team/shop@sha256:0123',
+        image: `registry.example/team/shop@sha256:${'0123'.repeat(16)}`,
         command: ['/bin/shop'],
         args: ['--port', '8080'],
         env: [{ name: 'TOKEN', value: 'very secret' }],

@@ -1,7 +1,7 @@
 /** Random specs that are valid, small ones and such as reach the limits of what is allowed. */
 import fc from 'fast-check';
 import type { Schemas } from '../../generated/client.ts';
-import { writtenNumbers } from '../../scripts/fuzz/near-valid.ts';
+import { imageReferences, writtenNumbers } from '../../scripts/fuzz/near-valid.ts';
 
 const inner = Array.from('abcdefghijklmnopqrstuvwxyz0123456789');
 const dnsLabel = (maxLength: number) =>
@@ -83,7 +83,7 @@ export function containerSpecs(): fc.Arbitrary<Schemas['ContainerSpec']> {
     {
       service_type: fc.constant('container'),
       metadata: open({ name: dnsLabel(63), labels }, ['labels']),
-      image: open({ reference: text.filter((reference) => reference !== '') }),
+      image: open({ reference: imageReferences }),
       resources: open({
         cpu: cpu.map(bounds),
         memory: memory.map((pair) => bounds(pair.map(({ text: value }) => value))),

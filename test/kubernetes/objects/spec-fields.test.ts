@@ -106,15 +106,23 @@ function membersOf(value: unknown, step: string): unknown[] {
   return Object.hasOwn(value, step) ? [(value as Record<string, unknown>)[step]] : [];
 }
 
-/** Two specs that differ in that field alone: the first value of one takes the place of the first of the other. */
+/**
+ * Two specs that differ in that field alone: the first value of one takes the place of the first of the other. Where a
+ * value has no effect beside others, as `external` has none beside another external port, another pair is looked for.
+ */
 function pairThatDiffers(field: string): [ContainerSpec, ContainerSpec] | undefined {
+  const pairs = pairsThatDiffer(field).take(50).toArray();
+  return pairs.find(([spec, changed]) => differences(objectsOf(spec), objectsOf(changed)).length > 0) ?? pairs[0];
+}
+
+function* pairsThatDiffer(field: string): Generator<[ContainerSpec, ContainerSpec]> {
   const having = specs.filter((spec) => valuesAt(spec, field).length > 0);
+  const values = having.flatMap((spec) => valuesAt(spec, field));
   for (const spec of having) {
     const [before] = valuesAt(spec, field);
-    const value = having.flatMap((other) => valuesAt(other, field)).find((other) => !isSame(other, before));
-    if (value !== undefined) return [spec, replaceFirst(spec, field.split('/').slice(1), value) as ContainerSpec];
+    const value = values.find((other) => !isSame(other, before));
+    if (value !== undefined) yield [spec, replaceFirst(spec, field.split('/').slice(1), value) as ContainerSpec];
   }
-  return undefined;
 }
 
 function replaceFirst(value: unknown, [step, ...rest]: string[], replacement: unknown): unknown {
