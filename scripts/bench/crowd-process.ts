@@ -34,6 +34,7 @@ export interface PollingResult {
   /** Milliseconds. */
   p50: number;
   p99: number;
+  p100: number;
   /** How many answers were not `healthy`. */
   unhealthy: number;
 }
@@ -86,7 +87,10 @@ async function create({ url, clients, durationMs, prefix, body }: CreatingJob): 
       const id = `${prefix}-${number}-${turn}`;
       const sentAt = performance.now();
       const headers = { 'content-type': 'application/json' };
-      const response = await client.request({ path: `${pathname}?id=${id}`, method: 'POST', headers, body });
+      const response = await client
+        .request({ path: `${pathname}?id=${id}`, method: 'POST', headers, body })
+        .catch((error: unknown) => void result.failed.push(`${id}: no answer: ${String(error)}`));
+      if (response === undefined) continue;
       const text = await response.body.text();
       const retryAfter = Number(response.headers['retry-after']);
       if (response.statusCode === 201) {
@@ -124,6 +128,7 @@ async function poll({ url, durationMs }: { url: string; durationMs: number }): P
     polls: histogram.count,
     p50: histogram.percentile(50) / 1e6,
     p99: histogram.percentile(99) / 1e6,
+    p100: histogram.max / 1e6,
     unhealthy,
   };
 }

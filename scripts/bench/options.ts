@@ -21,6 +21,9 @@ export interface BenchOptions {
   clients: number;
   idleConnections: number;
   crowdMs: number;
+  /** How many clients create large containers at once while the API server stands still, for how many milliseconds. */
+  heavyClients: number;
+  heavyMs: number;
   /** Numbers of containers between which growth is measured. */
   growth: readonly number[];
   /** How many wait for a status at once. */
@@ -49,6 +52,8 @@ const sizes = {
     clients: 1_000,
     idleConnections: 5_000,
     crowdMs: 10_000,
+    heavyClients: 2_000,
+    heavyMs: 20_000,
     waiters: 10_000,
     growth: [100, 1_000, 10_000, 50_000],
   },
@@ -63,6 +68,8 @@ const sizes = {
     clients: 50,
     idleConnections: 100,
     crowdMs: 1_000,
+    heavyClients: 100,
+    heavyMs: 2_000,
     waiters: 100,
     growth: [10, 100],
   },

@@ -31,6 +31,8 @@ export interface Stage extends AsyncDisposable {
   load: Worker<LoadJobs>;
   /** Requests at the API server so far; absent where others ask it as well. */
   countCalls?: () => Promise<number>;
+  /** Has the API server stand still, and gives back what lets it go on; absent where it is not ours alone. */
+  freezeApiServer?: () => Disposable;
   /** Starts one more provider. */
   startProvider(
     namespace: string,
@@ -44,7 +46,7 @@ export async function buildStage(options: BenchOptions): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'bench-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const { kubeconfig, countCalls } = options.cluster
+  const { kubeconfig, countCalls, freezeApiServer } = options.cluster
     ? await startRealCluster(stack)
     : await startSandbox(stack, folder);
   const api = stack.use(await ClusterApi.fromKubeconfig(kubeconfig));
@@ -70,6 +72,7 @@ export async function buildStage(options: BenchOptions): Promise<Stage> {
     nats,
     load,
     ...(countCalls && { countCalls }),
+    ...(freezeApiServer && { freezeApiServer }),
     startProvider: (namespace, more) =>
       startProviderProcess({
         kubeconfig,
@@ -83,10 +86,7 @@ export async function buildStage(options: BenchOptions): Promise<Stage> {
   };
 }
 
-interface Cluster {
-  kubeconfig: string;
-  countCalls?: () => Promise<number>;
-}
+type Cluster = Pick<Stage, 'kubeconfig' | 'countCalls' | 'freezeApiServer'>;
 
 async function startRealCluster(stack: AsyncDisposableStack): Promise<Cluster> {
   const controlPlane = stack.use(await startControlPlane());
@@ -96,7 +96,14 @@ async function startRealCluster(stack: AsyncDisposableStack): Promise<Cluster> {
 async function startSandbox(stack: AsyncDisposableStack, folder: string): Promise<Cluster> {
   const kubernetes = stack.use(startWorker<KubernetesJobs>(file('kubernetes-process.ts')));
   const kubeconfig = await kubernetes.run('start', { kubeconfig: join(folder, 'kubeconfig') });
-  return { kubeconfig, countCalls: () => kubernetes.run('countCalls', undefined) };
+  return {
+    kubeconfig,
+    countCalls: () => kubernetes.run('countCalls', undefined),
+    freezeApiServer: () => {
+      process.kill(kubernetes.pid, 'SIGSTOP');
+      return { [Symbol.dispose]: () => void process.kill(kubernetes.pid, 'SIGCONT') };
+    },
+  };
 }
 
 /** @returns its name, which no other run has; `stack` removes it */

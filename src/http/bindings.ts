@@ -142,6 +142,7 @@ function routeOf(
   const handler = (request: FastifyRequest, reply: FastifyReply): void => {
     const call = new Call(validate(request), request.exchange);
     const answering = method === 'GET' ? handle(call) : admission.admit(call, async () => handle(call));
+    if (method !== 'GET') request.exchange.handling = answering;
     // Sent already means that the time was up: how the handler ends then no longer matters.
     const refuse = (error: unknown) => {
       if (!reply.sent)

@@ -1,6 +1,7 @@
 /** Bodies: JSON, or none. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasInexactNumbers } from '../containers/json.ts';
+import { parsedWeight } from './held-bodies.ts';
 import { RequestError } from './problem.ts';
 
 declare module 'fastify' {
@@ -28,6 +29,7 @@ export function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
+      request.exchange.holdBody(parsedWeight(body as Buffer));
       done(null, parseJson(body as Buffer, request));
     } catch (error) {
       done(error as Error);
@@ -45,8 +47,9 @@ export function acceptJsonOnly(app: FastifyInstance): void {
 }
 
 /**
- * The `preParsing` of an operation that takes a body: a client that waits for `100 Continue` (RFC 9110, 10.1.1) gets it when
- * the body is about to be read, and not when what was announced is refused. HTTP/1.0 knows no such answer.
+ * The `preParsing` of an operation that takes a body: it is read only where there is room for it. A client that waits for
+ * `100 Continue` (RFC 9110, 10.1.1) gets it when the body is about to be read, and not when what was announced is refused.
+ * HTTP/1.0 knows no such answer.
  */
 export function inviteBody(
   request: FastifyRequest,
@@ -58,13 +61,20 @@ export function inviteBody(
   const encoding = contentEncoding(request);
   const length = headers['content-length'];
   const isChunked = headers['transfer-encoding'] !== undefined;
-  const isEmpty = !isChunked && Number(length ?? 0) === 0;
+  const bytes = isChunked ? maxBodyBytes : Number(length ?? 0);
+  const isInvited = headers.expect !== undefined;
   // A body that is too large is refused by its length before it is read.
-  if (headers.expect === undefined || isEmpty || Number(length) > maxBodyBytes) done();
-  else if (headers['content-type'] === undefined && !isChunked) done(otherType());
-  else if (encoding !== undefined && !isChunked) done(encoded(encoding));
+  if (bytes === 0 || bytes > maxBodyBytes) done();
+  else if (isInvited && headers['content-type'] === undefined && !isChunked) done(otherType());
+  else if (isInvited && encoding !== undefined && !isChunked) done(encoded(encoding));
   else {
-    if (raw.httpVersion !== '1.0') reply.raw.writeContinue();
+    try {
+      request.exchange.holdBody(bytes);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    if (isInvited && raw.httpVersion !== '1.0') reply.raw.writeContinue();
     done();
   }
 }

@@ -8,6 +8,7 @@ import { UnavailableError } from '../containers/errors.ts';
 import type { Abortable } from '../containers/waiting.ts';
 import { noMetrics } from '../telemetry/telemetry.ts';
 import type { Metrics, Telemetry } from '../telemetry/telemetry.ts';
+import { HeldBodies } from './held-bodies.ts';
 import { retryAfterSeconds, sendProblem } from './problem.ts';
 
 /** In milliseconds. */
@@ -35,13 +36,39 @@ export class Exchange {
   answeredAt: number | undefined;
   /** Whether the answer is out or the client gone. */
   isOver = false;
+  /** The handler at work, where it goes on when the answer is out or the client gone; absent: it does not. */
+  handling: Promise<unknown> | undefined;
+  readonly #bodies: HeldBodies;
+  #heldBytes = 0;
   #controller: AbortController | undefined;
   #abortable: Abortable | undefined;
   #reason: Error | undefined;
 
-  constructor(request: FastifyRequest, reply: FastifyReply) {
+  constructor(request: FastifyRequest, reply: FastifyReply, bodies: HeldBodies) {
     this.request = request;
     this.reply = reply;
+    this.#bodies = bodies;
+  }
+
+  /**
+   * Counts so many bytes for the body, in place of what was counted for it before, until neither the request nor its handler
+   * has it any more.
+   *
+   * @throws UnavailableError where they have no room
+   */
+  holdBody(bytes: number): void {
+    if (this.isOver) return;
+    this.#bodies.take(bytes - this.#heldBytes);
+    this.#heldBytes = bytes;
+  }
+
+  /** Called once, when the answer is out or the client gone. */
+  end(): void {
+    this.isOver = true;
+    if (this.#heldBytes === 0) return;
+    const give = () => this.#bodies.give(this.#heldBytes);
+    if (this.handling === undefined) give();
+    else this.handling.then(give, give);
   }
 
   /** Aborted when the client leaves or the time for the request is up. Made when it is first asked for. */
@@ -87,6 +114,7 @@ export class Exchanges {
   /** Not a Set: the tables that it leaves behind would keep whole requests alive (docs/decisions/0016-requests-die-young.md). */
   readonly #open: Exchange[] = [];
   readonly #lines = new WeakMap<Duplex, Line>();
+  readonly #bodies = new HeldBodies();
   readonly #timer: NodeJS.Timeout;
   #endListener: (() => void) | undefined;
 
@@ -104,7 +132,7 @@ export class Exchanges {
    * for that already it is answered 503; Node reads no further on a connection on which answers pile up.
    */
   begin(request: FastifyRequest, reply: FastifyReply, handle: () => void): void {
-    const exchange = new Exchange(request, reply);
+    const exchange = new Exchange(request, reply, this.#bodies);
     request.exchange = exchange;
     exchange.place = this.#open.push(exchange) - 1;
     reply.header('x-request-id', request.id);
@@ -169,7 +197,7 @@ export class Exchanges {
 
   #end(exchange: Exchange): void {
     const { request, reply, arrivedAt } = exchange;
-    exchange.isOver = true;
+    exchange.end();
     this.#remove(exchange);
     this.#handleNext(request.raw.socket);
     const { id: requestId, method } = request;

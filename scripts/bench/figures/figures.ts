@@ -1,6 +1,7 @@
 /** All figures, in the order in which they are taken. */
 import type { FigureBuilder } from '../figure.ts';
 import { buildBuilds } from './builds.ts';
+import { buildBodies } from './bodies.ts';
 import { buildCrowd } from './crowd.ts';
 import { buildBurst, buildLatency } from './events.ts';
 import { buildFill, buildMemory, buildStart } from './fill.ts';
@@ -24,6 +25,7 @@ export const figures: Record<string, FigureBuilder> = {
   latency: buildLatency,
   metrics: buildMetrics,
   load: buildCrowd,
+  bodies: buildBodies,
   wait: buildWait,
   start: buildStart,
   growth: buildGrowth,
