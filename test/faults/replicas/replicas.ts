@@ -51,12 +51,14 @@ export interface ReplicasOptions extends SystemOptions {
   asAdmin?: boolean;
   /** More variables of the replica of this name. */
   envOf?: (name: string) => Promise<Record<string, string>>;
+  /** What stands between a replica and the API server, with a certificate of its own; absent: nothing but the line. */
+  gateway?: (server: string) => Promise<{ url: string; certificate: string }>;
 }
 
 /** The first of them leads by the time the others start. */
 export async function startReplicas(
   count: number,
-  { remembering = false, asAdmin = false, envOf, ...options }: ReplicasOptions = {},
+  { remembering = false, asAdmin = false, envOf, gateway, ...options }: ReplicasOptions = {},
 ): Promise<Replicas> {
   await using stack = new AsyncDisposableStack();
   const nats = remembering ? stack.use(await startRealNatsServer({ jetStream: true })) : options.nats;
@@ -74,10 +76,12 @@ export async function startReplicas(
     const name = `replica-${added}`;
     const clusterAddress = `127.0.0.${added + 2}`;
     added += 1;
-    const clusterLine = lines.use(await startTcpProxy(server, clusterAddress));
+    const between = await gateway?.(server);
+    const clusterLine = lines.use(await startTcpProxy(between?.url ?? server, clusterAddress));
     const natsLine = lines.use(await startTcpProxy(system.natsUrl));
     const file = `${system.kubeconfig}.${name}`;
-    await writeFile(file, kubeconfig.replace(server, `https://127.0.0.1:${clusterLine.port}`));
+    const led = kubeconfig.replace(server, `https://127.0.0.1:${clusterLine.port}`);
+    await writeFile(file, between ? trusting(between.certificate, led) : led);
     const provider = await system.addProvider({
       ...election,
       ...(remembering && { SP_NATS_KV_BUCKET: bucketName }),
@@ -112,6 +116,12 @@ export async function startReplicas(
     healed: (replica, untold = []) => healed(system, { provider: replica, name: all.map(({ name }) => name), untold }),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+/** The kubeconfig, with the certificate as the authority of its cluster. */
+function trusting(certificate: string, kubeconfig: string): string {
+  const data = Buffer.from(certificate).toString('base64');
+  return kubeconfig.replace(/(certificate-authority-data"?: *"?)[^"\s]+/, `$1${data}`);
 }
 
 /** The `fetch` of a client of one replica, which keeps what is asked of it. */
