@@ -179,9 +179,13 @@ const wholeSeconds: Kind<number> = {
   },
 };
 
-const durationOrNever: Kind<number> = {
-  allowed: 'a duration up to 596h, such as 15s, 1m30s or 10m, or 0 for never',
-  parse: (value) => (parseDuration(value) === 0 ? 0 : duration.parse(value)),
+/** The registry is not to be asked in a loop. */
+const refreshPeriod: Kind<number> = {
+  allowed: 'a duration from 1s to 596h, such as 15s, 1m30s or 10m, or 0 for never',
+  parse(value) {
+    const ms = durationOrNone.parse(value);
+    return ms === undefined || (ms > 0 && ms < 1_000) ? undefined : ms;
+  },
 };
 
 const endpointUrl: Kind<string> = {
@@ -360,7 +364,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   };
   const registry = {
     url: required('DCM_REGISTRATION_URL', baseUrl),
-    refreshMs: optional('SP_REGISTRATION_REFRESH', durationOrNever) ?? 60_000,
+    refreshMs: optional('SP_REGISTRATION_REFRESH', refreshPeriod) ?? 60_000,
     ...present('authentication', registryAuthentication()),
   };
   const leaseName = optional('SP_LEASE_NAME', objectName) ?? defaultLeaseName(provider.name);

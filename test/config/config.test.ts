@@ -221,7 +221,7 @@ const bad: Record<string, string[]> = {
   SP_SERVER_REQUEST_TIMEOUT: ['9999999h', 's'],
   SP_LEADER_ELECTION: ['yes', '1', 'TRUE', 'true '],
   SP_LEASE_NAME: ['A', 'a_b', '-a', 'a-', 'a..b', '.a', 'a.', 'a.-b', 'a'.repeat(254)],
-  SP_REGISTRATION_REFRESH: ['-1m', '10', '597h', 'never'],
+  SP_REGISTRATION_REFRESH: ['-1m', '10', '597h', 'never', '1ms', '999ms', '1ns'],
   DCM_AUTH_TOKEN: ['Bearer abc', 'a b', 'a=b', 'ä', '\n'],
   SP_PROBLEM_TYPES: ['URIs', 'uri', 'name'],
   SP_LOG_LEVEL: ['INFO', 'trace', 'silent'],
@@ -250,7 +250,7 @@ const good: Record<string, string[]> = {
   SP_K8S_ISOLATE_INTERNAL_PORTS: ['true', 'false'],
   SP_LEADER_ELECTION: ['true', 'false'],
   SP_LEASE_NAME: ['a', '1', 'a.b-c.d', 'a'.repeat(253)],
-  SP_REGISTRATION_REFRESH: ['0', '0s', '1ns', '596h'],
+  SP_REGISTRATION_REFRESH: ['0', '0s', '1s', '1000ms', '596h'],
   DCM_AUTH_TOKEN: ['abc', 'eyJhbGciOiJub25lIn0.e30.', 'a-._~+/=='],
 };
 

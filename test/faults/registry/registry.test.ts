@@ -66,7 +66,7 @@ test('a registry whose database was locked is asked again after a minute', onlyW
 test('a registry that lost its data knows the provider again after the refresh period', async (t) => {
   await using registry = await startRegistry();
   await using system = await startSystem({
-    env: { DCM_REGISTRATION_URL: registry.url, SP_REGISTRATION_REFRESH: '200ms' },
+    env: { DCM_REGISTRATION_URL: registry.url, SP_REGISTRATION_REFRESH: '1s' },
   });
   await registry.received(3);
   t.equal(new Set(registry.requests.map(({ body }) => JSON.stringify(body))).size, 1, 'the same each time');
@@ -79,7 +79,7 @@ test('a registry that wants a token gets the one of the token endpoint, and no l
   await using system = await startSystem({
     env: {
       DCM_REGISTRATION_URL: registry.url,
-      SP_REGISTRATION_REFRESH: '100ms',
+      SP_REGISTRATION_REFRESH: '1s',
       DCM_AUTH_TOKEN_ENDPOINT: tokens.url,
       DCM_AUTH_CLIENT_ID: 'provider',
       DCM_AUTH_CLIENT_SECRET: 'p@ss word',

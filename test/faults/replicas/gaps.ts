@@ -155,7 +155,9 @@ function leaderOf(all: readonly Replica[]): string {
 
 async function idsInCluster({ request, namespace }: Replicas['system']['cluster']): Promise<Set<string>> {
   const answer = await request('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
-  const { items } = answer.body as { items: { metadata: { labels: Record<string, string>; deletionTimestamp?: string } }[] };
+  const { items } = answer.body as {
+    items: { metadata: { labels: Record<string, string>; deletionTimestamp?: string } }[];
+  };
   const there = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   return new Set(there.map(({ metadata }) => metadata.labels['dcm.project/dcm-instance-id']!));
 }
