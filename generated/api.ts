@@ -261,11 +261,17 @@ export interface components {
     };
     /**
      * @description Settings of Kubernetes, in its own shapes. The operator of the provider decides which of them callers may use:
-     *     as a rule the probes, `security_context` and `termination_grace_period_seconds`. One that is described here and
-     *     not allowed is refused; one that is not described is kept and has no effect, and so is anything that is no
-     *     object.
+     *     as a rule the probes, `security_context` and `termination_grace_period_seconds`; `expand_variables` everybody
+     *     may use. One that is described here and not allowed is refused; one that is not described is kept and has no
+     *     effect, and so is anything that is no object.
      */
     KubernetesHints: {
+      /**
+       * @description `true`: Kubernetes replaces `$(NAME)` by the value of that environment variable, and `$$` by `$`, in
+       *     environment values, command and arguments, and in the commands of probes. Else all of them reach the
+       *     container as they are sent.
+       */
+      expand_variables?: boolean;
       readiness_probe?: components['schemas']['KubernetesProbe'];
       liveness_probe?: components['schemas']['KubernetesProbe'];
       startup_probe?: components['schemas']['KubernetesProbe'];
@@ -481,6 +487,10 @@ export interface components {
     } & {
       [key: string]: unknown;
     };
+    /**
+     * @description Values reach the container as they are sent: `$(NAME)` and `$$` mean nothing, unless the hint
+     *     `expand_variables` asks for it.
+     */
     ContainerProcess: {
       /**
        * @description Replaces the entry point of the image.
@@ -1126,6 +1136,10 @@ export interface operations {
             } & {
               [key: string]: unknown;
             };
+            /**
+             * @description Values reach the container as they are sent: `$(NAME)` and `$$` mean nothing, unless the hint
+             *     `expand_variables` asks for it.
+             */
             process?: {
               /**
                * @description Replaces the entry point of the image.
@@ -1184,11 +1198,17 @@ export interface operations {
             provider_hints?: {
               /**
                * @description Settings of Kubernetes, in its own shapes. The operator of the provider decides which of them callers may use:
-               *     as a rule the probes, `security_context` and `termination_grace_period_seconds`. One that is described here and
-               *     not allowed is refused; one that is not described is kept and has no effect, and so is anything that is no
-               *     object.
+               *     as a rule the probes, `security_context` and `termination_grace_period_seconds`; `expand_variables` everybody
+               *     may use. One that is described here and not allowed is refused; one that is not described is kept and has no
+               *     effect, and so is anything that is no object.
                */
               kubernetes?: {
+                /**
+                 * @description `true`: Kubernetes replaces `$(NAME)` by the value of that environment variable, and `$$` by `$`, in
+                 *     environment values, command and arguments, and in the commands of probes. Else all of them reach the
+                 *     container as they are sent.
+                 */
+                expand_variables?: boolean;
                 /**
                  * @description Exactly one of `http_get`, `tcp_socket`, `grpc` and `exec`, against the container itself. With a readiness or
                  *     startup probe, `RUNNING` means that the container is ready.

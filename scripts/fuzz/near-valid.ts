@@ -49,7 +49,11 @@ const labelKey = fc.oneof(
   labelName,
   fc.tuple(label(40), labelName).map(([prefix, name]) => `${prefix}.example/${name}`),
 );
-const text = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 20 }), fc.string({ unit: 'binary', maxLength: 20 }));
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 20 }),
+  fc.string({ unit: 'binary', maxLength: 20 }),
+  fc.string({ unit: fc.constantFrom('$', '$$', '(', ')', 'A', '$(A)'), maxLength: 8 }),
+);
 const digits = (maxLength: number) =>
   fc.string({ unit: fc.constantFrom(...Array.from('00123456789')), minLength: 1, maxLength, size: 'max' });
 
@@ -192,7 +196,9 @@ function validSpecs(secret: string): fc.Arbitrary<JsonObject> {
             args: fc.array(text, { maxLength: 3 }),
             env: fc
               .uniqueArray(fc.stringMatching(/^[ -<>-~]{1,20}$/), { maxLength: 4 })
-              .map((names) => names.map((name) => ({ name, value: secret }))),
+              .map((names) =>
+                names.map((name, index) => ({ name, value: index % 2 === 0 ? secret : `$$(A)${secret}$` })),
+              ),
           },
           optional,
         ),
@@ -212,10 +218,13 @@ function validSpecs(secret: string): fc.Arbitrary<JsonObject> {
           },
           optional,
         ),
-        provider_hints: fc.dictionary(
-          fc.string({ maxLength: 5 }).map((name) => `h${name}`),
-          fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Json>,
-          { maxKeys: 2 },
+        provider_hints: fc.oneof(
+          fc.dictionary(
+            fc.string({ maxLength: 5 }).map((name) => `h${name}`),
+            fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Json>,
+            { maxKeys: 2 },
+          ),
+          fc.boolean().map((expands) => ({ kubernetes: { expand_variables: expands } })),
         ),
       },
       { requiredKeys: ['service_type', 'metadata', 'image', 'resources'] },

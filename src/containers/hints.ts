@@ -33,6 +33,9 @@ export const hintNames = [
   'volumes.secret',
 ] as const;
 
+/** Those that everybody may use: they change nothing but how the container's own values are read. */
+const openHints = ['expand_variables'];
+
 export type HintName = (typeof hintNames)[number];
 
 /** These change nothing outside the container's own Pod, and give it no right that it does not have without them. */
@@ -93,7 +96,7 @@ const rules: readonly Rule[] = [
 
 /** The names of hints that nothing acts upon, for the log; at most ten, each cut to 63 characters. */
 export function unknownHints(spec: unknown): string[] {
-  const known = new Set<string>([...hintNames.map((name) => name.split('.')[0]!)]);
+  const known = new Set([...openHints, ...hintNames.map((name) => name.split('.')[0]!)]);
   return Object.keys(hintsOf(objectOf(spec)))
     .filter((name) => !known.has(name))
     .slice(0, 10)

@@ -80,6 +80,32 @@ t.test('creating a container', async (t) => {
     t.notOk(JSON.stringify(metadata.annotations).includes('very secret'), 'annotations carry no environment values');
   });
 
+  await t.test('lets every dollar sign reach the container, unless the hint asks for replacement', async (t) => {
+    const process = {
+      command: ['/bin/sh', '-c', 'echo $$ $(PW)'],
+      args: ['$(PW)', '$${PW}'],
+      env: [
+        { name: 'PW', value: 'pa$$word' },
+        { name: 'URL', value: 'db://$(PW)' },
+      ],
+    };
+    const { spec: literal } = await createContainer(client, 'literal', containerSpec({ process }));
+    const expanded = containerSpec({ process, provider_hints: { kubernetes: { expand_variables: true } } });
+    const { spec: asKubernetes } = await createContainer(client, 'expanded', expanded);
+    for (const shown of [literal, asKubernetes, (await readContainer(client, 'literal')).spec])
+      t.same(shown.process, process);
+    const inCluster = async (id: string) => (await workloads.one('deployments', id)).spec.template.spec.containers[0]!;
+    t.match(await inCluster('literal'), {
+      command: ['/bin/sh', '-c', 'echo $$$$ $$(PW)'],
+      args: ['$$(PW)', '$$$${PW}'],
+      env: [
+        { name: 'PW', value: 'pa$$$$word' },
+        { name: 'URL', value: 'db://$$(PW)' },
+      ],
+    });
+    t.match(await inCluster('expanded'), process);
+  });
+
   await t.test('makes a Service that the Deployment owns and that selects this incarnation alone', async (t) => {
     const spec = withPorts({ 80: 'internal', 81: 'none', 82: 'internal' });
     const { service } = await createContainer(client, 'served', spec);

@@ -29,6 +29,7 @@ async function create({ url }: HttpServer, hints: unknown): Promise<Answer> {
 const everything = { ...defaultHintPolicy, hints: new Set(hintNames) };
 
 const good = {
+  expand_variables: true,
   readiness_probe: { http_get: { path: '/ready', port: 8080 }, period_seconds: 1 },
   startup_probe: { exec: { command: ['true'] }, failure_threshold: 30 },
   security_context: { run_as_user: 1000, run_as_non_root: true, drop_capabilities: ['ALL'] },
@@ -55,7 +56,13 @@ test('hints come back as they were sent, known and unknown', async (t) => {
   t.notMatch(JSON.stringify(server.logLines), /two/);
 });
 
+test('variables may be replaced whatever the operator allows', async (t) => {
+  await using server = await startHttpServer({ hintPolicy: { ...defaultHintPolicy, hints: new Set() } });
+  t.equal((await create(server, { kubernetes: { expand_variables: true } })).status, 201);
+});
+
 const refusals: [hints: object, violations: Record<string, string>][] = [
+  [{ expand_variables: 'true' }, { '/expand_variables': 'must be true or false' }],
   [{ readiness_probe: null }, { '/readiness_probe': 'must be an object' }],
   [{ readiness_probe: {} }, { '/readiness_probe': 'must have exactly one of http_get, tcp_socket, grpc, exec' }],
   [

@@ -60,7 +60,10 @@ const amount: fc.Arbitrary<Amount> = fc
   .map(([count, unit]) => ({ text: `${count}${unit}`, megabytes: count * 1024 ** ['MB', 'GB', 'TB'].indexOf(unit) }));
 const memory = range(amount, (a, b) => a.megabytes - b.megabytes);
 
-const text = fc.string({ unit: 'binary', maxLength: 20 }).map((value) => value.toWellFormed());
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 20 }).map((value) => value.toWellFormed()),
+  fc.string({ unit: fc.constantFrom('$', '$$', '(', ')', 'A', '$(A)', '\n'), maxLength: 8 }),
+);
 const environmentName = fc
   .string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 12 })
   .filter((n) => !n.includes('='));
@@ -97,7 +100,10 @@ export function containerSpecs(): fc.Arbitrary<Schemas['ContainerSpec']> {
         ['command', 'args', 'env'],
       ),
       network: open({ ports }, ['ports']),
-      provider_hints: unknownMembers,
+      provider_hints: fc.oneof(
+        unknownMembers,
+        fc.boolean().map((expands) => ({ kubernetes: { expand_variables: expands } })),
+      ),
     },
     ['process', 'network', 'provider_hints'],
   ) as fc.Arbitrary<Schemas['ContainerSpec']>;

@@ -14,6 +14,7 @@ import {
   keyAnnotation,
   requestAnnotation,
   specAnnotation,
+  variablesAnnotation,
   deploymentName,
   identityLabels,
 } from './identity.ts';
@@ -22,6 +23,7 @@ import { projectConditions, projectMetadata } from './object.ts';
 import type { FieldPointers } from './object.ts';
 import { decodeSpec, encodeSpec } from './spec.ts';
 import type { Workload } from './spec.ts';
+import { escapeVariables, unescapeVariables } from './variables.ts';
 
 /** What is asked of the Deployment besides the spec. */
 export interface DeploymentNotes {
@@ -54,6 +56,7 @@ export function buildDeployment(
       annotations: {
         [specAnnotation]: encodeSpec(spec),
         ...hintsAnnotations(spec),
+        ...(expandsVariables(spec) ? {} : { [variablesAnnotation]: 'literal' }),
         ...(isolated && { [isolationAnnotation]: 'true' }),
         ...idempotencyAnnotations(idempotency),
       },
@@ -80,6 +83,11 @@ function hintsAnnotations(spec: ContainerSpec): Record<string, string> {
   return kubernetesHints(spec) ? { [hintsAnnotation]: 'applied' } : {};
 }
 
+/** Whether Kubernetes is to replace variables in values, as its own users know it. */
+function expandsVariables(spec: ContainerSpec): boolean {
+  return kubernetesHints(spec)?.expand_variables === true;
+}
+
 /** What the Deployment keeps of a request with an idempotency key. */
 function idempotencyAnnotations(record: IdempotencyRecord | undefined): Record<string, string> {
   return record ? { [keyAnnotation]: record.keyDigest, [requestAnnotation]: record.requestDigest } : {};
@@ -95,12 +103,13 @@ type PodContainer = NonNullable<NonNullable<Deployment['spec']>['template']['spe
 function buildPodContainer(spec: ContainerSpec): PodContainer {
   const { metadata, image, process, network, resources } = spec;
   const ports = network?.ports ?? [];
+  const write = expandsVariables(spec) ? asItIs : escapeVariables;
   return {
     name: metadata.name,
     image: image.reference,
-    ...(process?.command && { command: process.command }),
-    ...(process?.args && { args: process.args }),
-    ...(process?.env && { env: process.env.map(({ name, value }) => ({ name, value })) }),
+    ...(process?.command && { command: process.command.map(write) }),
+    ...(process?.args && { args: process.args.map(write) }),
+    ...(process?.env && { env: process.env.map(({ name, value }) => ({ name, value: write(value) })) }),
     ...(ports.length > 0 && {
       ports: ports.map((port) => ({ containerPort: port.container_port, protocol: protocolOf(port) })),
     }),
@@ -108,8 +117,12 @@ function buildPodContainer(spec: ContainerSpec): PodContainer {
       requests: { cpu: String(resources.cpu.min), memory: memoryToQuantity(resources.memory.min) },
       limits: { cpu: String(resources.cpu.max), memory: memoryToQuantity(resources.memory.max) },
     },
-    ...buildHintedContainer(kubernetesHints(spec)),
+    ...buildHintedContainer(kubernetesHints(spec), write),
   };
+}
+
+function asItIs(text: string): string {
+  return text;
 }
 
 const podContainer = String.raw`^spec\.template\.spec\.containers\[0\]\.`;
@@ -177,7 +190,8 @@ export function projectDeployment(
   const object = projectMetadata(metadata);
   if (object === undefined) return undefined;
   const container = ownContainer(metadata, spec?.template.spec?.containers, known);
-  const environment = projectEnvironment(container?.env);
+  const read = metadata?.annotations?.[variablesAnnotation] === 'literal' ? unescapeVariables : asItIs;
+  const environment = projectEnvironment(container?.env, read);
   const sent = projectSpec(metadata?.annotations?.[specAnnotation], environment, known);
   return {
     ...object,
@@ -189,7 +203,7 @@ export function projectDeployment(
     ...(metadata?.annotations?.[hintsAnnotation] === 'applied' && { hintsApplied: true }),
     ...(metadata?.annotations?.[isolationAnnotation] === 'true' && { isolated: true }),
     environment,
-    ...(sent ?? { spec: projectWorkload(metadata, container) }),
+    ...(sent ?? { spec: projectWorkload(metadata, container, read) }),
   };
 }
 
@@ -236,20 +250,27 @@ function projectSpec(
 }
 
 /** Variables whose value comes from elsewhere in the cluster are left out: a client could not have sent them. */
-function projectEnvironment(variables: PodContainer['env']): ReadonlyMap<string, string> {
+function projectEnvironment(
+  variables: PodContainer['env'],
+  read: (text: string) => string,
+): ReadonlyMap<string, string> {
   const plain = (variables ?? []).filter(({ valueFrom }) => valueFrom === undefined);
-  return plain.length === 0 ? noEnvironment : new Map(plain.map(({ name, value }) => [name, value ?? '']));
+  return plain.length === 0 ? noEnvironment : new Map(plain.map(({ name, value }) => [name, read(value ?? '')]));
 }
 
-function projectWorkload(metadata: Deployment['metadata'], container: PodContainer | undefined): Workload {
+function projectWorkload(
+  metadata: Deployment['metadata'],
+  container: PodContainer | undefined,
+  read: (text: string) => string,
+): Workload {
   const { image = '', command, args, ports, resources, name: containerName = '' } = container ?? {};
   const labels = Object.entries(metadata?.labels ?? {}).filter(([key]) => !isReservedLabel(key));
   return {
     labels: Object.fromEntries(labels),
     name: generatedFrom(metadata) || containerName,
     image,
-    ...(command && { command }),
-    ...(args && { args }),
+    ...(command && { command: command.map(read) }),
+    ...(args && { args: args.map(read) }),
     containerPorts: (ports ?? [])
       .filter(({ protocol = 'TCP' }) => protocol === 'TCP' || protocol === 'UDP')
       .map(({ containerPort, protocol }) => ({

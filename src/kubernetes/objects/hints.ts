@@ -26,26 +26,33 @@ export function buildHintedPod(hints: KubernetesHints = {}): Partial<PodSpec> {
   };
 }
 
-/** The members that hints add to the container of the Pod. */
-export function buildHintedContainer(hints: KubernetesHints = {}): Partial<PodContainer> {
+/**
+ * The members that hints add to the container of the Pod.
+ *
+ * @param write - how text is written that Kubernetes may replace something in
+ */
+export function buildHintedContainer(
+  hints: KubernetesHints | undefined = {},
+  write: (text: string) => string,
+): Partial<PodContainer> {
   const { readiness_probe: readiness, liveness_probe: liveness, startup_probe: startup, volumes } = hints;
   return {
-    ...(readiness && { readinessProbe: buildProbe(readiness) }),
-    ...(liveness && { livenessProbe: buildProbe(liveness) }),
-    ...(startup && { startupProbe: buildProbe(startup) }),
+    ...(readiness && { readinessProbe: buildProbe(readiness, write) }),
+    ...(liveness && { livenessProbe: buildProbe(liveness, write) }),
+    ...(startup && { startupProbe: buildProbe(startup, write) }),
     ...(hints.security_context && { securityContext: buildSecurityContext(hints.security_context) }),
     ...(hints.env_from_secrets && { envFrom: hints.env_from_secrets.map(buildEnvironmentSource) }),
     ...(volumes && { volumeMounts: volumes.map(buildVolumeMount) }),
   };
 }
 
-function buildProbe(probe: Schemas['KubernetesProbe']): PodProbe {
+function buildProbe(probe: Schemas['KubernetesProbe'], write: (text: string) => string): PodProbe {
   const { http_get: http, tcp_socket: tcp, grpc, exec } = probe;
   return {
     ...(http && { httpGet: { path: http.path ?? '/', port: http.port, scheme: http.scheme ?? 'HTTP' } }),
     ...(tcp && { tcpSocket: { port: tcp.port } }),
     ...(grpc && { grpc: { port: grpc.port, service: grpc.service ?? '' } }),
-    ...(exec && { exec: { command: exec.command } }),
+    ...(exec && { exec: { command: exec.command.map(write) } }),
     ...present('initialDelaySeconds', probe.initial_delay_seconds),
     ...present('periodSeconds', probe.period_seconds),
     ...present('timeoutSeconds', probe.timeout_seconds),

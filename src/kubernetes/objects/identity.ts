@@ -12,6 +12,12 @@ export const specAnnotation = 'dcm.project/container-spec';
 /** `applied` where the hints of the spec were acted upon when the container was made. */
 export const hintsAnnotation = 'dcm.project/hints';
 
+/**
+ * `literal` where values were escaped when the container was made, so that Kubernetes replaces nothing in them; absent, they
+ * stand in the Pod template as they were sent, as in all that were made before and by the reference provider.
+ */
+export const variablesAnnotation = 'dcm.project/variables';
+
 /** `true` where the external ports got a Service of their own when the container was made. */
 export const isolationAnnotation = 'dcm.project/isolate-internal-ports';
 /** `internal` or `external`, on the two Services of such a container: for people, as the names tell them apart already. */
