@@ -1,20 +1,24 @@
 /**
  * `npm run test:cluster`: the suites that need a real Kubernetes API server, against one control plane that is started
- * for them, or against the cluster of SP_TEST_KUBECONFIG. `-- --all` adds what takes long (SP_TEST_ALL=1: every fault,
- * the long soaks); `-- --soak=MINUTES` soaks three replicas alone, for so long; file names take the place of the suites;
- * all other arguments are those of `npm test`.
+ * for them, or against the cluster of SP_TEST_KUBECONFIG; those of NATS once more on the newest NATS server, as the one
+ * that is installed may be years old. `-- --all` adds what takes long (SP_TEST_ALL=1: every fault, the long soaks);
+ * `-- --soak=MINUTES` soaks three replicas alone, for so long; file names take the place of the suites, with
+ * `--newest-nats` on the newest NATS server; all other arguments are those of `npm test`.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { buildService } from './build/service.ts';
 import { startControlPlane } from './cluster/control-plane.ts';
 import type { ControlPlane } from './cluster/control-plane.ts';
+import { findNewestNatsServer } from './nats/newest-server.ts';
 
 const suites = ['test/conformance', 'test/deploy', 'test/e2e'];
 /** These kill and stop processes, which only works on a control plane of our own, or start one with a real node. */
 const suitesOnOwnProcesses = ['test/cluster', 'test/faults', 'test/node'];
+/** Once more on the newest NATS server. */
+const suitesOfNats = ['test/events', 'test/faults/nats', 'test/faults/replicas'];
 
 /** What is soaked is the service as it ships. */
 const builtFolder = '.cache/service';
@@ -37,20 +41,41 @@ async function main(): Promise<number> {
   const { gitVersion } = JSON.parse(await controlPlane.api.text('/version')) as { gitVersion: string };
   console.log(`Kubernetes ${gitVersion} at ${controlPlane.api.server}`);
 
-  const given = process.argv.slice(2).filter((argument) => argument !== '--all');
+  const given = process.argv.slice(2).filter((argument) => !['--all', '--newest-nats'].includes(argument));
   const namesFiles = given.some((argument) => !argument.startsWith('-'));
-  const exitCode = await runTests([...given, ...(namesFiles ? [] : listFiles(controlPlane))], {
+  const onNewestNats = process.argv.includes('--newest-nats');
+  const environment = {
     SP_TEST_KUBECONFIG: controlPlane.kubeconfig,
     ...(process.argv.includes('--all') && { SP_TEST_ALL: '1' }),
-  });
+  };
+  const exitCodes: number[] = [];
+  if (!onNewestNats) {
+    exitCodes.push(await runTests([...given, ...(namesFiles ? [] : listFiles(controlPlane))], environment));
+  }
+  if (onNewestNats || !namesFiles) {
+    const folders = suitesOfNats.filter((folder) => controlPlane.isOwn || !folder.startsWith('test/faults'));
+    const files = namesFiles ? [] : folders.flatMap(filesOf);
+    exitCodes.push(await runTests([...given, ...files], { ...environment, ...(await environmentOfNewestNats()) }));
+  }
   controlPlane.check();
-  return exitCode;
+  return Math.max(...exitCodes);
 }
 
 function listFiles({ isOwn }: ControlPlane): string[] {
   if (!isOwn) console.log(`left out, as the cluster is not ours: ${suitesOnOwnProcesses.join(', ')}`);
   const folders = isOwn ? [...suitesOnOwnProcesses, ...suites] : suites;
-  return folders.flatMap((folder) => globSync(`${folder}/**/*.test.ts`).sort());
+  return folders.flatMap(filesOf);
+}
+
+function filesOf(folder: string): string[] {
+  return globSync(`${folder}/**/*.test.ts`).sort();
+}
+
+/** Tests start the first `nats-server` in the PATH. */
+async function environmentOfNewestNats(): Promise<{ PATH: string }> {
+  const folder = await findNewestNatsServer();
+  console.log(`with ${execFileSync(join(folder, 'nats-server'), ['--version'], { encoding: 'utf8' }).trim()}:`);
+  return { PATH: [folder, process.env['PATH']].join(delimiter) };
 }
 
 async function runSoak(minutes: number): Promise<number> {

@@ -1,7 +1,7 @@
 /** What the sandbox prints. */
 import { formatAddress } from '../../src/config/address.ts';
 import { describePlayedImages } from '../kubelet/images.ts';
-import type { Registration } from './registry.ts';
+import type { Dispatch, Registration } from './agent.ts';
 import type { ShownEvent } from './events.ts';
 
 export interface BannerFacts {
@@ -14,6 +14,8 @@ export interface BannerFacts {
   kubeconfig: string;
   /** Whether the cluster is the sandbox's own, where the names of images say what becomes of them. */
   ownCluster: boolean;
+  /** Base URL of the environment agent, where there is one. */
+  agentUrl?: string;
 }
 
 const exampleBody = {
@@ -26,7 +28,8 @@ const exampleBody = {
   },
 };
 
-export function formatBanner({ url, takenPort, managementUrl, nats, kubeconfig, ownCluster }: BannerFacts): string {
+export function formatBanner(facts: BannerFacts): string {
+  const { url, takenPort, managementUrl, nats, kubeconfig, ownCluster, agentUrl } = facts;
   const containers = `${url}/api/v1alpha1/containers`;
   return [
     '',
@@ -36,6 +39,7 @@ export function formatBanner({ url, takenPort, managementUrl, nats, kubeconfig, 
     `  Operate     ${managementUrl}/metrics, /livez, /readyz?verbose`,
     `  NATS        ${nats}, subject dcm.container`,
     `  Kubernetes  kubectl --kubeconfig ${kubeconfig} get deployments,pods,services --watch`,
+    ...(agentUrl === undefined ? [] : [`  Agent       ${agentUrl}/providers`]),
     '',
     'Create a container, look at it, delete it:',
     '',
@@ -44,6 +48,15 @@ export function formatBanner({ url, takenPort, managementUrl, nats, kubeconfig, 
     `  curl -X DELETE ${containers}/web`,
     '',
     ...(ownCluster ? [...describePlayedImages(), ''] : []),
+    ...(agentUrl === undefined
+      ? []
+      : [
+          'Let the agent dispatch a delete, and a create as agents do today: bare, and without an id, which is refused:',
+          '',
+          `  curl -X DELETE ${agentUrl}/dispatch/web`,
+          `  curl -X POST ${agentUrl}/dispatch -d '${JSON.stringify(exampleBody.spec)}'`,
+          '',
+        ]),
     'Status events follow. Ctrl-C stops everything.',
     '',
   ].join('\n');
@@ -56,12 +69,28 @@ export function formatEvent({ time, containerId, status, message, endpoints }: S
   return `${clock(time)}  event     ${containerId}  ${status}  ${message}${reached}`;
 }
 
+type RegistryKind = 'registry' | 'agent';
+
 export function formatRegistration(registration: Registration): string {
   return `${clock()}  registry  registered ${JSON.stringify(registration)}`;
 }
 
-export function formatHealth(name: string, status: string): string {
-  return `${clock()}  registry  ${name} is ${status}`;
+/** An agent's answer; the whole registration only where it is a new one. */
+export function formatAnswer(registration: Registration, status: number): string {
+  const what = status === 201 ? JSON.stringify(registration) : registration.name;
+  return `${clock()}  agent     answered ${status} to the registration of ${what}`;
+}
+
+export function formatHealth(by: RegistryKind, name: string, status: string): string {
+  return `${clock()}  ${by.padEnd(8)}  ${name} is ${status}`;
+}
+
+export function formatDispatch({ method, path, status, tries, detail }: Dispatch): string {
+  const what = method === 'POST' ? 'a create, bare and without an id' : `a delete of ${path.slice(1)}`;
+  const end =
+    status === undefined ? 'no answer' : `${status}${status >= 400 && status < 500 && status !== 429 ? ', final' : ''}`;
+  const often = tries > 1 ? ` after ${tries} tries` : '';
+  return `${clock()}  agent     dispatched ${what}: ${end}${often}${detail === '' ? '' : `: ${detail}`}`;
 }
 
 /** What one of several providers says of itself: where it listens and whether it leads; undefined for other lines. */

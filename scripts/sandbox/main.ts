@@ -2,11 +2,22 @@
  * `npm run sandbox`: the provider with everything that it needs, on this machine and in memory. Every variable of the
  * configuration that is set in the environment is used as it is; what it names is then not started here. `--log` shows
  * all of the provider's log, not only warnings and errors. `--replicas N` starts so many providers, which elect a leader.
+ * `--agent` lets an environment agent take the registration, in place of the Service Provider Manager.
  */
 import { parseArgs } from 'node:util';
 
 import { chooseAddress } from './address.ts';
-import { formatBanner, formatEvent, formatHealth, formatLogLine, formatRegistration, formatReplica } from './banner.ts';
+import { startAgent } from './agent.ts';
+import {
+  formatAnswer,
+  formatBanner,
+  formatDispatch,
+  formatEvent,
+  formatHealth,
+  formatLogLine,
+  formatRegistration,
+  formatReplica,
+} from './banner.ts';
 import { followEvents } from './events.ts';
 import { startKubernetesApi } from './kubernetes/api.ts';
 import { startNatsServer } from './nats/start.ts';
@@ -20,7 +31,11 @@ const maxReplicas = 9;
 const sameSignalMs = 500;
 
 const { values: options } = parseArgs({
-  options: { log: { type: 'boolean', default: false }, replicas: { type: 'string', default: '1' } },
+  options: {
+    log: { type: 'boolean', default: false },
+    replicas: { type: 'string', default: '1' },
+    agent: { type: 'boolean', default: false },
+  },
 });
 const showWholeLog = options.log;
 const replicas = Number(options.replicas);
@@ -42,7 +57,8 @@ async function run(stop: Promise<void>): Promise<void> {
   const nats = natsUrl === undefined ? parts.use(await startNatsServer()) : { url: natsUrl, description: natsUrl };
   const ownKubeconfig = configured('SP_K8S_KUBECONFIG') === undefined;
   const kubeconfig = configured('SP_K8S_KUBECONFIG') ?? (await parts.use(await startKubernetesApi()).writeKubeconfig());
-  const registryUrl = configured('DCM_REGISTRATION_URL') ?? parts.use(await startOwnRegistry()).url;
+  const registryUrl =
+    configured('DCM_REGISTRATION_URL') ?? parts.use(await (options.agent ? startOwnAgent() : startOwnRegistry())).url;
   const address = await chooseAddress(configured('SP_SERVER_ADDRESS'));
   const management = await chooseAddress(configured('SP_MANAGEMENT_ADDRESS'), managementPort);
   const following = followEvents(nats.url, (event) => say(formatEvent(event)));
@@ -80,7 +96,14 @@ async function run(stop: Promise<void>): Promise<void> {
   }
   const natsShown = natsUrl === undefined ? `${nats.url}, ${nats.description}` : 'as SP_NATS_URL says';
   console.log(
-    formatBanner({ ...address, managementUrl: management.url, nats: natsShown, kubeconfig, ownCluster: ownKubeconfig }),
+    formatBanner({
+      ...address,
+      managementUrl: management.url,
+      nats: natsShown,
+      kubeconfig,
+      ownCluster: ownKubeconfig,
+      ...(options.agent && configured('DCM_REGISTRATION_URL') === undefined && { agentUrl: registryUrl }),
+    }),
   );
   sayAll();
   // Asked to stop, the provider ends as well, and that is no failure then.
@@ -91,7 +114,15 @@ async function run(stop: Promise<void>): Promise<void> {
 function startOwnRegistry() {
   return startRegistry({
     onRegistration: (registration) => say(formatRegistration(registration)),
-    onHealth: (name, status) => say(formatHealth(name, status)),
+    onHealth: (name, status) => say(formatHealth('registry', name, status)),
+  });
+}
+
+function startOwnAgent() {
+  return startAgent({
+    onRegistration: (registration, status) => say(formatAnswer(registration, status)),
+    onState: (name, state) => say(formatHealth('agent', name, state)),
+    onDispatch: (dispatch) => say(formatDispatch(dispatch)),
   });
 }
 
@@ -106,6 +137,7 @@ function defaults(url: string): Record<string, string> {
     SP_K8S_EXTERNAL_SVC_TYPE: 'LoadBalancer',
     SP_SERVER_SHUTDOWN_TIMEOUT: '1s',
     ...(replicas > 1 && { SP_LEADER_ELECTION: 'true' }),
+    ...(options.agent && { SP_PROBLEM_TYPES: 'uris' }),
   };
   return Object.fromEntries(Object.entries(values).filter(([variable]) => configured(variable) === undefined));
 }

@@ -31,13 +31,16 @@ interface Provider {
 
 const pollTimeoutMs = 5_000;
 
+export const basePath = '/api/v1alpha1';
+
 export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
   const { pollMs = 10_000, onRegistration, onHealth } = options;
   const providers = new Map<string, Provider>();
   const closing = new AbortController();
 
   async function poll(provider: Provider): Promise<void> {
-    const health = await askHealth(provider.registration.endpoint, closing.signal);
+    const { status, body } = await askProvider(`${provider.registration.endpoint}/health`, closing.signal);
+    const health = body?.['status']?.toString() ?? (status === undefined ? 'unreachable' : `HTTP ${status}`);
     if (closing.signal.aborted || health === provider.health) return;
     provider.health = health;
     onHealth?.(provider.registration.name, health);
@@ -48,50 +51,74 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     const known = providers.get(registration.name);
     const provider = { id: known?.id ?? randomUUID(), registration };
     providers.set(registration.name, provider);
-    send(response, known === undefined ? 201 : 200, { ...registration, id: provider.id, status: 'registered' });
+    answer(response, known === undefined ? 201 : 200, { ...registration, id: provider.id, status: 'registered' });
     onRegistration?.(registration);
     await poll(provider);
   }
 
-  const server = createServer((request, response) => {
-    if (request.method === 'POST' && request.url === '/api/v1alpha1/providers') {
-      register(request, response).catch(() => send(response, 400, { title: 'Invalid argument', status: 400 }));
-    } else {
-      send(response, 404, { title: 'Not found', status: 404 });
-    }
-  });
   const timer = setInterval(() => {
     for (const provider of providers.values()) void poll(provider);
   }, pollMs);
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    if (request.method === 'POST' && request.url === `${basePath}/providers`) await register(request, response);
+    else answer(response, 404, { title: 'Not found', status: 404 });
+  };
+  return await serve(handle, () => {
+    closing.abort();
+    clearInterval(timer);
+  });
+}
+
+/** On a free port of 127.0.0.1; what `handle` throws is the client's fault. */
+export async function serve(
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  stop: () => void,
+): Promise<Registry> {
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => answer(response, 400, { title: 'Invalid argument', status: 400 }));
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1alpha1`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${basePath}`,
     [Symbol.asyncDispose]: async () => {
-      closing.abort();
-      clearInterval(timer);
+      stop();
       await close(server);
     },
   };
 }
 
-/** The status that the health document states; never rejects. */
-async function askHealth(endpoint: string, closing: AbortSignal): Promise<string> {
+export interface ProviderAnswer {
+  /** Absent: there was no answer in time. */
+  status?: number;
+  /** Absent where it is no JSON object. */
+  body?: Record<string, unknown>;
+  /** Why there was no answer. */
+  failure?: string;
+}
+
+/** One request to a provider, with DCM's limit of five seconds; never rejects. */
+export async function askProvider(
+  url: string,
+  closing: AbortSignal,
+  request: RequestInit = {},
+): Promise<ProviderAnswer> {
   try {
-    const response = await fetch(`${endpoint}/health`, {
-      signal: AbortSignal.any([closing, AbortSignal.timeout(pollTimeoutMs)]),
-    });
-    const { status } = (await response.json()) as { status?: string };
-    return status ?? `HTTP ${response.status}`;
-  } catch {
-    return 'unreachable';
+    const signal = AbortSignal.any([closing, AbortSignal.timeout(pollTimeoutMs)]);
+    const response = await fetch(url, { ...request, signal });
+    const body = (await response.json().catch(() => undefined)) as ProviderAnswer['body'];
+    return { status: response.status, ...(body && { body }) };
+  } catch (error) {
+    return { failure: ((error as Error).cause as Error | undefined)?.message ?? (error as Error).message };
   }
 }
 
-function send(response: ServerResponse, status: number, body: object): void {
-  if (response.headersSent) return;
+/** Returns the status. */
+export function answer(response: ServerResponse, status: number, body: object): number {
+  if (response.headersSent) return status;
   const type = status < 400 ? 'application/json' : 'application/problem+json';
   response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
+  return status;
 }
 
 async function close(server: Server): Promise<void> {

@@ -12,7 +12,7 @@ import { findBinaries } from '../../scripts/cluster/binaries.ts';
 import { startControlPlane } from '../../scripts/cluster/control-plane.ts';
 import type { PolicyRule } from '../../scripts/cluster/control-plane.ts';
 import { providerRules } from '../../scripts/cluster/provider-rules.ts';
-import { chartFolder, parseManifest, renderChart, runHelm } from '../../scripts/helm/helm.ts';
+import { chartFolder, helmVersions, parseManifest, renderChart, runHelm, settings } from '../../scripts/helm/helm.ts';
 import type { ManifestObject } from '../../scripts/helm/helm.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { chartValues } from '../support/chart-access.ts';
@@ -73,8 +73,13 @@ for (const file of valueFiles) {
     });
     const objects = parseManifest(manifest);
 
-    await t.test('has nothing that Helm complains about', async (t) => {
-      await t.resolves(runHelm(['lint', '--strict', chartFolder, '--values', file]));
+    await t.test('has nothing that Helm complains about, and is the same whichever renders it', async (t) => {
+      for (const version of helmVersions) {
+        await t.resolves(runHelm(['lint', '--strict', chartFolder, '--values', file], version));
+        const rendering = { release: 'container-provider', namespace, valueFiles: [file], version };
+        const values = { createNamespace: true, 'containers.namespace': containers };
+        t.same(parseManifest(await renderChart({ ...rendering, values })), objects);
+      }
     });
 
     await t.test('gives the provider variables that it takes', (t) => {
@@ -129,71 +134,85 @@ await t.test('the chart gives the provider the permissions that it needs, and no
   ]);
 });
 
-await t.test('Helm installs it with its defaults, and leaves the containers when it is removed', async (t) => {
-  const { namespace, containers } = namespaces(t);
-  const common = ['--namespace', namespace, '--kubeconfig', controlPlane.kubeconfig];
-  const values = Object.entries({ ...chartValues(containers), 'containers.createNamespace': true });
-  await runHelm([
-    ...['install', 'container-provider', chartFolder, '--create-namespace', ...common],
-    ...values.flatMap(([name, value]) => ['--set-json', `${name}=${JSON.stringify(value)}`]),
-  ]);
-  if (await controlPlane.isSimulated()) {
-    await controlPlane.waitFor('two replicas', replicasOf(namespace, 'container-provider'));
-  }
-  await runHelm(['uninstall', 'container-provider', ...common]);
-  const left = await api.get(`/api/v1/namespaces/${containers}`);
-  t.notOk(left.metadata.deletionTimestamp);
-});
+for (const version of helmVersions) {
+  await t.test(
+    `Helm ${version} installs it with its defaults, and leaves the containers when it is removed`,
+    async (t) => {
+      const { namespace, containers } = namespaces(t);
+      const common = ['--namespace', namespace, '--kubeconfig', controlPlane.kubeconfig];
+      const values = settings({ ...chartValues(containers), 'containers.createNamespace': true });
+      await runHelm(
+        ['install', 'container-provider', chartFolder, '--create-namespace', ...common, ...values],
+        version,
+      );
+      if (await controlPlane.isSimulated()) {
+        await controlPlane.waitFor('two replicas', replicasOf(namespace, 'container-provider'));
+      }
+      await runHelm(['uninstall', 'container-provider', ...common], version);
+      const left = await api.get(`/api/v1/namespaces/${containers}`);
+      t.notOk(left.metadata.deletionTimestamp);
+    },
+  );
 
-await t.test(
-  'Helm upgrades it from one replica to two, to another image and back, and one is always available',
-  async (t) => {
-    if (!(await controlPlane.isSimulated())) {
-      t.pass('left out: there is no image to be pulled');
-      return;
-    }
-    const { namespace, containers } = namespaces(t);
-    const name = 'container-provider';
-    const common = ['--namespace', namespace, '--kubeconfig', controlPlane.kubeconfig];
-    const settings = (values: Record<string, unknown>): string[] =>
-      Object.entries(values).flatMap(([key, value]) => ['--set-json', `${key}=${JSON.stringify(value)}`]);
-    const read = () => api.get<Deployment>(`/apis/apps/v1/namespaces/${namespace}/deployments/${name}`);
-    /** Carries the step out. Resolves with the smallest number of replicas available until all are there and current. */
-    const leastAvailable = async (step: readonly string[], replicas: number): Promise<number> => {
-      let least = Infinity;
-      await runHelm([...step, ...common]);
-      await controlPlane.waitFor(`${replicas} replicas of the new version`, async () => {
-        const { metadata, status } = await read();
-        least = Math.min(least, status.availableReplicas ?? 0);
-        const { observedGeneration, availableReplicas, updatedReplicas, replicas: all } = status;
-        const isCurrent = observedGeneration === metadata.generation;
-        return isCurrent && [availableReplicas, updatedReplicas, all].every((count) => count === replicas);
+  await t.test(
+    `Helm ${version} upgrades it from one replica to two, to another image and back, and one is always available`,
+    async (t) => {
+      if (!(await controlPlane.isSimulated())) {
+        t.pass('left out: there is no image to be pulled');
+        return;
+      }
+      const { namespace, containers } = namespaces(t);
+      const name = 'container-provider';
+      const common = ['--namespace', namespace, '--kubeconfig', controlPlane.kubeconfig];
+      const read = () => api.get<Deployment>(`/apis/apps/v1/namespaces/${namespace}/deployments/${name}`);
+      /** Carries the step out. Resolves with the smallest number of replicas available until all are there and current. */
+      const leastAvailable = async (step: readonly string[], replicas: number): Promise<number> => {
+        let least = Infinity;
+        await runHelm([...step, ...common], version);
+        await controlPlane.waitFor(`${replicas} replicas of the new version`, async () => {
+          const { metadata, status } = await read();
+          least = Math.min(least, status.availableReplicas ?? 0);
+          const { observedGeneration, availableReplicas = 0, updatedReplicas = 0, replicas: all = 0 } = status;
+          const isCurrent = observedGeneration === metadata.generation;
+          return isCurrent && [availableReplicas, updatedReplicas, all].every((count) => count === replicas);
+        });
+        return least;
+      };
+      const first = settings({ ...chartValues(containers), 'containers.createNamespace': true, replicas: 1 });
+      await leastAvailable(['install', name, chartFolder, '--create-namespace', ...first], 1);
+      const variables = (await read()).spec.template.spec.containers[0].env;
+      t.ok(
+        variables.some(({ name, value }) => name === 'SP_LEADER_ELECTION' && value === 'true'),
+        'one alone is elected too',
+      );
+
+      const upgrade = ['upgrade', name, chartFolder, '--reuse-values'];
+      const pods = `/api/v1/namespaces/${namespace}/pods`;
+      const podNames = async () => {
+        const { items } = await api.get<{ items: ManifestObject[] }>(pods);
+        return items.map(({ metadata }) => metadata.name);
+      };
+      const [only] = await podNames();
+      t.ok((await leastAvailable([...upgrade, ...settings({ replicas: 2 })], 2)) >= 1);
+      t.ok((await podNames()).includes(only!), 'the first replica goes on: its configuration is that of one of two');
+      t.ok((await leastAvailable([...upgrade, ...settings({ 'image.tag': '9.9.9' })], 2)) >= 1);
+      await controlPlane.waitFor('the end of the first replica', async () => !(await podNames()).includes(only!));
+      t.ok((await leastAvailable(['rollback', name, '2'], 2)) >= 1);
+
+      await t.test('upgrades it after it was scaled to nothing', async (t) => {
+        t.equal(await leastAvailable([...upgrade, ...settings({ replicas: 0 })], 0), 0);
+        await leastAvailable([...upgrade, ...settings({ replicas: 2 })], 2);
+        await run(kubectl, [...common, 'scale', 'deployment', name, '--replicas', '0']);
+        const restored = [...upgrade, ...settings({ replicas: 2 }), ...(version === 4 ? ['--force-conflicts'] : [])];
+        if (version === 4) await t.rejects(runHelm([...upgrade, ...common], version), /conflict.*\.spec\.replicas/s);
+        await leastAvailable(restored, 2);
+        const [release] = JSON.parse(await runHelm(['list', '--output', 'json', ...common], version)) as object[];
+        t.match(release, { status: 'deployed' });
       });
-      return least;
-    };
-    const first = settings({ ...chartValues(containers), 'containers.createNamespace': true, replicas: 1 });
-    await leastAvailable(['install', name, chartFolder, '--create-namespace', ...first], 1);
-    const variables = (await read()).spec.template.spec.containers[0].env;
-    t.ok(
-      variables.some(({ name, value }) => name === 'SP_LEADER_ELECTION' && value === 'true'),
-      'one alone is elected too',
-    );
-
-    const upgrade = ['upgrade', name, chartFolder, '--reuse-values'];
-    const pods = `/api/v1/namespaces/${namespace}/pods`;
-    const podNames = async () => {
-      const { items } = await api.get<{ items: ManifestObject[] }>(pods);
-      return items.map(({ metadata }) => metadata.name);
-    };
-    const [only] = await podNames();
-    t.ok((await leastAvailable([...upgrade, ...settings({ replicas: 2 })], 2)) >= 1);
-    t.ok((await podNames()).includes(only!), 'the first replica goes on: its configuration is that of one of two');
-    t.ok((await leastAvailable([...upgrade, ...settings({ 'image.tag': '9.9.9' })], 2)) >= 1);
-    await controlPlane.waitFor('the end of the first replica', async () => !(await podNames()).includes(only!));
-    t.ok((await leastAvailable(['rollback', name, '2'], 2)) >= 1);
-    await runHelm(['uninstall', name, ...common]);
-  },
-);
+      await runHelm(['uninstall', name, ...common], version);
+    },
+  );
+}
 
 const refused: [string, Record<string, unknown>, RegExp][] = [
   ['no name', { 'provider.name': '' }, /\/provider\/name/],

@@ -10,6 +10,7 @@ import { test } from 'tap';
 import { chooseAddress } from '../../scripts/sandbox/address.ts';
 import { formatEvent, formatLogLine } from '../../scripts/sandbox/banner.ts';
 import { parseEvent } from '../../scripts/sandbox/events.ts';
+import { buildRegistration } from '../../src/registration/payload.ts';
 import { startProcess } from '../support/process.ts';
 import { until } from '../support/until.ts';
 import { findFreePort } from '../../scripts/free-port.ts';
@@ -54,6 +55,24 @@ test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it with
   t.notOk(await reachable(kubernetes!), 'the Kubernetes API is gone');
   t.notOk(existsSync(kubeconfig!), 'the kubeconfig is gone');
   t.notMatch(sandbox.stdout(), / (error|fatal) /);
+});
+
+test('with --agent, shows what an environment agent sees and does', async (t) => {
+  await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts', '--agent'], {
+    cwd: root,
+    env: { PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
+  });
+  const [, agent] = await sandbox.printed(/^ +Agent +(http\S+)\/providers$/m);
+  const [, create] = await sandbox.printed(/^ +(curl -X POST \S+\/dispatch .*)$/m);
+  await sandbox.printed(/agent {5}answered 201 to the registration of \{"name":"sandbox"/);
+  await sandbox.printed(/agent {5}sandbox is ready/);
+  await using curl = startProcess('sh', ['-c', `${create!} --silent --fail`]);
+  t.strictSame(await curl.ended, { code: 0, signal: null }, 'the command of the banner works as it is');
+  await sandbox.printed(/agent {5}dispatched a create, bare and without an id: 400, final/);
+  const rival = { ...buildRegistration({ name: 'rival', endpoint: 'http://rival' }) };
+  const body = JSON.stringify(rival);
+  t.equal((await fetch(`${agent!}/providers`, { method: 'POST', body })).status, 409);
+  await sandbox.printed(/agent {5}answered 409 to the registration of rival/);
 });
 
 test('exits with 0 when it is asked to end', async (t) => {
