@@ -58,6 +58,17 @@ test('serves over TLS 1.2 and later', async (t) => {
   await t.rejects(once200(server, old));
 });
 
+test('takes files with line ends of another system, and without one at their end', async (t) => {
+  await using certificate = await makeCertificate();
+  const { certFile, keyFile } = certificate;
+  const options = await agentOptions(certificate, certificate);
+  for (const file of [certFile, keyFile]) {
+    await writeFile(file, (await readFile(file, 'utf8')).trimEnd().replaceAll('\n', '\r\n'));
+  }
+  await using server = await startHttpServer({ tls: { certFile, keyFile, clientCaFile: certFile } });
+  t.equal((await once200(server, options)).status, 200);
+});
+
 test('who speaks something else gets no connection, and the server serves on', async (t) => {
   await using certificate = await makeCertificate();
   await using server = await startHttpServer({ tls: certificate });
