@@ -50,14 +50,14 @@ export interface ManifestObject {
 
 /** The path of the executable; built where it is not in the cache. */
 export async function findHelm(version: HelmVersion = 4): Promise<string> {
-  const { folder: moduleFolder, variables } = modules[version];
+  const { folder: moduleFolder, variables = {} } = modules[version];
   const module = `helm.sh/helm/v${version}`;
   const folder = await buildOnce({
     name: 'helm',
     moduleFolder,
     versionOf: module,
     describe: (tag) => `Helm ${tag}`,
-    build: (output) => goBuild(moduleFolder, `${module}/cmd/helm`, join(output, 'helm'), variables),
+    build: (output) => goBuild(moduleFolder, `${module}/cmd/helm`, join(output, 'helm'), { variables }),
   });
   return join(folder, 'helm');
 }
