@@ -115,12 +115,19 @@ async function build(config: Config, log: Logger): Promise<Service> {
   const election = leaderElection && createElector(leaderElection.leaseName, config, telemetry, seen);
   const leadership = election ?? alwaysLeads;
   const { status: statusSettings, ...monitoring } = monitor;
-  const cluster = connectCluster({ ...kubernetes, statusSettings, leadership, ...telemetry });
+  const cluster = connectCluster({
+    ...kubernetes,
+    providerNames: [provider.name, ...config.formerNames],
+    statusSettings,
+    leadership,
+    ...telemetry,
+  });
   const statusEvents = createStatusEvents({
     source: cluster.source,
     ...(keyValueBucket !== undefined && { bucket: { name: keyValueBucket, census: cluster.census } }),
     natsServers,
     providerName: provider.name,
+    formerNames: config.formerNames,
     namespace: kubernetes.namespace,
     leadership,
     statusSettings,

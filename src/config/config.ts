@@ -45,6 +45,8 @@ export interface RegistryConfig {
 export interface Config {
   logLevel: LogLevel;
   provider: ProviderIdentity;
+  /** Names that the provider had before: their containers are its own. */
+  formerNames: readonly string[];
   registry: RegistryConfig;
   /** Absent: there is one replica, and no election. */
   leaderElection?: { leaseName: string };
@@ -123,6 +125,14 @@ const text: Kind<string> = {
 const providerName: Kind<string> = {
   allowed: 'made of letters, digits, ".", "_" and "-"',
   parse: (value) => (/^[A-Za-z0-9._-]+$/.test(value) ? value : undefined),
+};
+
+const providerNames: Kind<string[]> = {
+  allowed: 'a comma-separated list of names made of letters, digits, ".", "_" and "-"',
+  parse(value) {
+    const names = value.split(',').map((name) => providerName.parse(name.trim()));
+    return names.every((name) => name !== undefined) ? names : undefined;
+  },
 };
 
 const namespace: Kind<string> = {
@@ -362,6 +372,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...present('region', optional('SP_REGION', text)),
     ...present('zone', optional('SP_ZONE', text)),
   };
+  const formerNames = optional('SP_FORMER_NAMES', providerNames) ?? [];
   const registry = {
     url: required('DCM_REGISTRATION_URL', baseUrl),
     refreshMs: optional('SP_REGISTRATION_REFRESH', refreshPeriod) ?? 60_000,
@@ -412,6 +423,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   return {
     logLevel,
     provider,
+    formerNames,
     registry,
     ...present('leaderElection', leaderElection),
     kubernetes,

@@ -9,7 +9,7 @@ export interface ContainerCensus {
    */
   namespaceUid(signal: AbortSignal): Promise<string | undefined>;
   /**
-   * The ids of all containers that exist, by a consistent list that is begun after the call: one that was deleted before is
+   * The ids of all containers of this provider that exist, by a consistent list that is begun after the call: one that was deleted before is
    * not in it, though a finalizer may hold its Deployment. Rejects when the cluster cannot be asked.
    */
   listIds(signal: AbortSignal): Promise<ReadonlySet<string>>;

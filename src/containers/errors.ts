@@ -59,6 +59,9 @@ export class ConflictError extends ContainerError {
   override readonly name = 'ConflictError';
 }
 
+/** The id is that of a container of another provider in the same namespace (409). */
+export class TakenElsewhereError extends ConflictError {}
+
 /** The idempotency key was used for another request (422). Nothing was changed. */
 export class KeyReusedError extends ContainerError {
   override readonly name = 'KeyReusedError';

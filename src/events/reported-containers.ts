@@ -9,6 +9,8 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { sleep } from '../time.ts';
 import type { StatusChange } from './cloud-event.ts';
 import { isMissing } from './nats-bucket.ts';
+import { canBeKept, keyOf, readKeys } from './reported-keys.ts';
+import type { KeyOwner } from './reported-keys.ts';
 import type { Bucket, BucketEntry } from './nats-bucket.ts';
 
 const retry = { firstMs: 1_000, maxMs: 60_000 };
@@ -27,12 +29,12 @@ const clusterTimeoutMs = 30_000;
 
 const lostAndMade = 'the key-value bucket was lost and made anew, all keys are written again';
 
-/** Container ids come from labels, which allow more than keys do. */
-const usableId = /^[-/=\w]+(?:\.[-/=\w]+)*$/;
-
 export interface ReportedContainersOptions extends Telemetry {
   /** Opens the bucket over the present connection. */
   openBucket: () => Promise<Bucket>;
+  providerName: string;
+  /** Names that the provider had before: what was remembered under them is taken over. */
+  formerNames: readonly string[];
   publisher: { readonly connected: boolean; onConnect(listener: () => void): void };
   census: ContainerCensus;
   leadership: Leadership;
@@ -152,7 +154,7 @@ export class ReportedContainers {
    * be waited for. Never rejects: what the bucket does not take is owed to it, and events go out all the same.
    */
   remember({ containerId, status, deploymentUid }: StatusChange): Promise<void> | undefined {
-    if (deploymentUid === undefined || !usableId.test(containerId)) return undefined;
+    if (deploymentUid === undefined || !canBeKept(containerId)) return undefined;
     const term = this.#term;
     if (status === 'DELETED') {
       this.#isGone(term, deploymentUid);
@@ -171,7 +173,7 @@ export class ReportedContainers {
 
   /** To be called when an event was confirmed: the key of a container whose end was told is removed. */
   confirmed({ containerId, status, deploymentUid }: StatusChange): void {
-    if (status !== 'DELETED' || deploymentUid === undefined || !usableId.test(containerId)) return;
+    if (status !== 'DELETED' || deploymentUid === undefined || !canBeKept(containerId)) return;
     if (this.#told.get(containerId) === deploymentUid) {
       this.#told.delete(containerId);
       this.#unwritten.delete(containerId);
@@ -260,10 +262,10 @@ export class ReportedContainers {
   }
 
   async #adopt(term: Term): Promise<void> {
-    const { census, openBucket, log } = this.#options;
+    const { openBucket, log } = this.#options;
     await this.#readNamespace(term);
     const bucket = await openBucket();
-    const entries = await bucket.read(census.namespace);
+    const entries = await readKeys(bucket, this.#owner, (value) => isOf(parseValue(value), term.namespaceUid));
     if (this.#isOver(term)) return;
     if (bucket.ttlMs > 0)
       log.warn({ ttlMs: bucket.ttlMs }, 'the key-value bucket forgets after a time, and deletions with it');
@@ -449,8 +451,13 @@ export class ReportedContainers {
     return ended.aborted;
   }
 
+  get #owner(): KeyOwner {
+    const { census, providerName, formerNames } = this.#options;
+    return { namespace: census.namespace, providerName, formerNames };
+  }
+
   #keyOf(containerId: string): string {
-    return `${this.#options.census.namespace}.${containerId}`;
+    return keyOf(this.#owner, containerId);
   }
 
   /** Once, until the bucket could be used again. */
@@ -469,12 +476,16 @@ export class ReportedContainers {
 function keysOf(entries: ReadonlyMap<string, BucketEntry>, namespaceUid: string | undefined): Map<string, Key> {
   const keys = new Map<string, Key>();
   for (const [containerId, { value, revision }] of entries) {
-    const { deployment, namespace } = parseValue(value);
-    if (deployment === undefined) continue;
-    if (namespace !== undefined && namespaceUid !== undefined && namespace !== namespaceUid) continue;
-    keys.set(containerId, { deploymentUid: deployment, namespaceUid: namespace, revision });
+    const parsed = parseValue(value);
+    if (!isOf(parsed, namespaceUid)) continue;
+    keys.set(containerId, { deploymentUid: parsed.deployment, namespaceUid: parsed.namespace, revision });
   }
   return keys;
+}
+
+function isOf(value: Partial<Value>, namespaceUid: string | undefined): value is Value {
+  const { deployment, namespace } = value;
+  return deployment !== undefined && (namespace ?? namespaceUid) === (namespaceUid ?? namespace);
 }
 
 function parseValue(text: string): Partial<Value> {

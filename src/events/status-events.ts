@@ -36,6 +36,8 @@ export interface StatusEventsOptions extends Telemetry {
   leadership?: SenderLeadership;
   /** Remembers in a key-value bucket of this name who was reported. Absent: nobody does. */
   bucket?: { name: string; census: ContainerCensus };
+  /** Names that the provider had before; absent: none. */
+  formerNames?: readonly string[];
   clock?: Clock;
 }
 
@@ -69,6 +71,8 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
     new ReportedContainers({
       openBucket: () => publisher.openBucket(bucket.name),
       census: bucket.census,
+      providerName,
+      formerNames: options.formerNames ?? [],
       isKnown: (containerId): boolean => reporter.knows(containerId),
       onForgotten: (containerId, deploymentUid) => reporter.reportForgotten(containerId, deploymentUid),
       publisher,

@@ -10,6 +10,7 @@ import type { StatusSettings } from '../containers/status.ts';
 import type { WatchedContainers } from '../containers/waiting.ts';
 import type { Check, Part } from '../lifecycle.ts';
 import type { Metrics } from '../telemetry/telemetry.ts';
+import type { ProviderNames } from './objects/identity.ts';
 import type { ExternalServiceType } from './objects/service.ts';
 import { KubernetesClient } from './api/client.ts';
 import { longestCreateMs } from './operations/cluster-context.ts';
@@ -39,6 +40,8 @@ export interface ClusterOptions {
   /** Path of a kubeconfig file; absent: the service account of the Pod that this process runs in. */
   kubeconfig?: string;
   namespace: string;
+  /** Of this provider: containers that others made are left to them; absent: all are its own, and get no name. */
+  providerNames?: ProviderNames;
   externalServiceType: ExternalServiceType;
   /** Host under which node ports are reached; absent: under none. */
   externalAddress?: string;
@@ -90,6 +93,7 @@ const fillMs = 30_000;
 export function connectCluster({
   kubeconfig,
   namespace,
+  providerNames,
   externalServiceType,
   externalAddress,
   isolateInternalPorts = false,
@@ -109,6 +113,7 @@ export function connectCluster({
   const ownApi = new KubernetesClient(ownConnection, namespace, metrics, rouse);
   const view = {
     namespace,
+    ...(providerNames && { providerNames }),
     ...(externalAddress !== undefined && { externalAddress }),
     ...statusSettings,
   };
@@ -149,7 +154,7 @@ export function connectCluster({
       await caches.relist(signal);
       await repairer.repair(signal);
     }),
-    census: containerCensus(api, { namespace, log }),
+    census: containerCensus(api, { namespace, providerNames, log }),
     stats: () => caches.stats(),
     watched: {
       onChange: (listener) => caches.onChange(listener),

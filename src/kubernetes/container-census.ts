@@ -5,13 +5,14 @@ import type { ContainerCensus } from '../containers/census.ts';
 import { hasStatus } from './api/api-error.ts';
 import type { KubernetesClient } from './api/client.ts';
 import { isPermissionMissing } from './api/api-error.ts';
-import { instanceIdLabel, allContainersSelector } from './objects/identity.ts';
+import { instanceIdLabel, allContainersSelector, otherProvider } from './objects/identity.ts';
+import type { ProviderNames } from './objects/identity.ts';
 
 const pageSize = 500;
 
 export function containerCensus(
   api: Pick<KubernetesClient, 'get' | 'list'>,
-  { namespace, log }: { namespace: string; log: Logger },
+  { namespace, providerNames, log }: { namespace: string; providerNames?: ProviderNames | undefined; log: Logger },
 ): ContainerCensus {
   let hasWarned = false;
   return {
@@ -39,7 +40,8 @@ export function containerCensus(
         const page = await api.list('deployments', query, { signal });
         for (const { metadata } of page.items) {
           const id = metadata?.labels?.[instanceIdLabel];
-          if (id !== undefined && metadata?.deletionTimestamp === undefined) ids.add(id);
+          if (id === undefined || metadata?.deletionTimestamp !== undefined) continue;
+          if (otherProvider(metadata?.annotations, providerNames) === undefined) ids.add(id);
         }
         continueToken = page.continueToken;
       } while (continueToken !== undefined);

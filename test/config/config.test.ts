@@ -26,6 +26,7 @@ test('needs no more than the required variables', (t) => {
   t.strictSame(readConfig(required), {
     logLevel: 'info',
     provider: { name: 'provider-1', endpoint: 'http://provider:8080' },
+    formerNames: [],
     registry: { url: 'http://registry:8080/api/v1alpha1', refreshMs: 60_000 },
     kubernetes: {
       namespace: 'default',
@@ -57,6 +58,7 @@ const complete = {
   SP_REGION: 'eu',
   SP_ZONE: 'eu-1',
   SP_REGISTRATION_REFRESH: '1h',
+  SP_FORMER_NAMES: 'provider-0, Provider_0.1',
   SP_LEADER_ELECTION: 'true',
   SP_LEASE_NAME: 'provider.lease-1',
   DCM_AUTH_TOKEN_ENDPOINT: 'https://sso/token?a=b',
@@ -103,6 +105,7 @@ test('reads every variable', (t) => {
       region: 'eu',
       zone: 'eu-1',
     },
+    formerNames: ['provider-0', 'Provider_0.1'],
     registry: {
       url: 'http://registry:8080/api/v1alpha1',
       refreshMs: 3_600_000,
@@ -181,6 +184,7 @@ test('says what a value is and what is allowed', (t) => {
 
 const bad: Record<string, string[]> = {
   SP_NAME: ['a b', 'a/b', 'ä', ' a'],
+  SP_FORMER_NAMES: ['a b', 'a,', ',', 'a;b'],
   SP_ENDPOINT: [
     'provider:8080',
     'ftp://host',
@@ -239,6 +243,7 @@ for (const [variable, values] of Object.entries(bad)) {
 
 const good: Record<string, string[]> = {
   SP_NAME: ['a', 'K8s_provider-1.0', '-'],
+  SP_FORMER_NAMES: ['a', 'a,b', 'a , K8s_provider-1.0'],
   SP_ENDPOINT: ['https://host', 'HTTP://host', 'http://[::1]:8080', 'http://10.0.0.1/gateway/a%20b'],
   SP_K8S_NAMESPACE: ['a', '1', 'a--b', 'a'.repeat(63)],
   SP_K8S_EXTERNAL_ADDRESS: ['10.0.0.1', '2001:db8::7', 'localhost', 'Node-1.example.org'],

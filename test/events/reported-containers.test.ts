@@ -142,8 +142,8 @@ await t.test('tells of the end of a container that was deleted while no provider
   await events.waitFor('goes', 'RUNNING');
   await former.settled();
   t.strictSame(await bucket.content(), {
-    'containers.stays': { deployment: 'uid-1', namespace: 'namespace-1' },
-    'containers.goes': { deployment: 'uid-2', namespace: 'namespace-1' },
+    'containers/.sp.stays': { deployment: 'uid-1', namespace: 'namespace-1' },
+    'containers/.sp.goes': { deployment: 'uid-2', namespace: 'namespace-1' },
   });
   await former.crash();
 
@@ -154,7 +154,7 @@ await t.test('tells of the end of a container that was deleted while no provider
   t.strictSame(data, { id: 'goes', status: 'DELETED', message: 'Container was deleted.' });
   await later.settled();
   t.strictSame(events.statuses('stays'), ['RUNNING']);
-  t.strictSame(Object.keys(await bucket.content()), ['containers.stays']);
+  t.strictSame(Object.keys(await bucket.content()), ['containers/.sp.stays']);
   t.equal(await bucket.messages(), 1, 'what is purged leaves nothing behind');
 });
 
@@ -205,7 +205,7 @@ await t.test('goes by the name alone where the namespace may not be read', skip,
   setRunning(provider.source, 'web', 'uid-2');
   await events.waitFor('web', 'RUNNING');
   await provider.settled();
-  t.strictSame(await bucket.content(), { 'containers.web': { deployment: 'uid-2' } });
+  t.strictSame(await bucket.content(), { 'containers/.sp.web': { deployment: 'uid-2' } });
 });
 
 await t.test('takes nothing for deleted that was created while the keys were read and listed', skip, async (t) => {
@@ -244,7 +244,7 @@ await t.test('tells of the end that came after the list and before the caches we
   await provider.compared();
   await provider.settled();
   t.strictSame(events.statuses('stays'), ['RUNNING']);
-  t.strictSame(Object.keys(await bucket.content()), ['containers.stays']);
+  t.strictSame(Object.keys(await bucket.content()), ['containers/.sp.stays']);
 });
 
 await t.test('sends the key of a container ahead of its first event', skip, async (t) => {
@@ -257,7 +257,7 @@ await t.test('sends the key of a container ahead of its first event', skip, asyn
   provider.start();
   await until('the event arrived', () => arrived.includes('dcm.container'));
   await provider.settled();
-  t.strictSame(arrived, [`$KV.${bucketName}.containers.early`, 'dcm.container']);
+  t.strictSame(arrived, [`$KV.${bucketName}.containers/.sp.early`, 'dcm.container']);
   t.equal(await bucket.messages(), 1);
 });
 
@@ -281,9 +281,9 @@ await t.test('knows a namespace that is made anew while it runs', skip, async (t
   await events.waitFor('old', 'DELETED');
   await events.waitFor('new', 'RUNNING');
   const keys = {
-    'containers.same': { deployment: 'uid-4', namespace: 'namespace-2' },
-    'containers.overtakes': { deployment: 'uid-3', namespace: 'namespace-2' },
-    'containers.new': { deployment: 'uid-5', namespace: 'namespace-2' },
+    'containers/.sp.same': { deployment: 'uid-4', namespace: 'namespace-2' },
+    'containers/.sp.overtakes': { deployment: 'uid-3', namespace: 'namespace-2' },
+    'containers/.sp.new': { deployment: 'uid-5', namespace: 'namespace-2' },
   };
   await until('the keys are those of the new namespace', async () =>
     isDeepStrictEqual(await bucket.content().catch(() => ({})), keys),
@@ -307,7 +307,7 @@ await t.test('knows a namespace that is made anew after everything in it was del
   provider.census.uid = 'namespace-2';
   setRunning(provider.source, 'new', 'uid-new');
   await events.waitFor('new', 'RUNNING');
-  const keys = { 'containers.new': { deployment: 'uid-new', namespace: 'namespace-2' } };
+  const keys = { 'containers/.sp.new': { deployment: 'uid-new', namespace: 'namespace-2' } };
   await until('the key is that of the new namespace', async () => isDeepStrictEqual(await bucket.content(), keys));
   t.pass('it is');
 });
@@ -344,7 +344,7 @@ await t.test('does not remove the key of an id that was taken again', skip, asyn
     await events.waitFor('web', 'RUNNING', events.of('web').at(-1));
   }
   await provider.settled();
-  t.strictSame(await bucket.content(), { 'containers.web': { deployment: 'uid-11', namespace: 'namespace-1' } });
+  t.strictSame(await bucket.content(), { 'containers/.sp.web': { deployment: 'uid-11', namespace: 'namespace-1' } });
   t.equal(await bucket.messages(), 1);
 });
 
@@ -420,7 +420,7 @@ await t.test('needs no more permissions than docs/operations.md names', skip, as
   await events.waitFor('goes', 'DELETED');
   await later.settled();
   t.strictSame(later.logged(cannotBeUsed), [], 'it may read and remove them');
-  t.strictSame(Object.keys(await bucket.content()), ['containers.stays']);
+  t.strictSame(Object.keys(await bucket.content()), ['containers/.sp.stays']);
 });
 
 await t.test('pays what it owes to a bucket that was full, while events go out', skip, async (t) => {
@@ -482,6 +482,8 @@ await t.test('opens a bucket that can be read and never takes a key less and les
     },
     publisher: { connected: true, onConnect: (listener) => (connect = listener) },
     census: new SourceCensus(new MemorySource()),
+    providerName: 'sp',
+    formerNames: [],
     leadership: alwaysLeads,
     isKnown: () => true,
     onForgotten: () => undefined,
@@ -562,7 +564,7 @@ await t.test('makes a bucket anew that is removed while it is connected, with wh
   await events.waitFor('goes', 'DELETED');
   await until('the keys of those that exist are there', async () => (await bucket.messages().catch(() => 0)) === 2);
   await provider.settled();
-  t.strictSame(Object.keys(await bucket.content()).sort(), ['containers.web', 'containers.written']);
+  t.strictSame(Object.keys(await bucket.content()).sort(), ['containers/.sp.web', 'containers/.sp.written']);
   const warnings = provider.logged(cannotBeUsed).filter(({ level }) => level === 'warn');
   t.equal(warnings.length, 2, 'one for each loss');
   t.match(provider.logged(lostAndMade), [
@@ -593,7 +595,7 @@ await t.test('notices by its next write that somebody else made the bucket anew'
   await bucket.jetStream.views.kv(bucketName);
   setRunning(provider.source, 'three', 'uid-three');
   await events.waitFor('three', 'RUNNING');
-  const keys = ['containers.one', 'containers.three', 'containers.two'];
+  const keys = ['containers/.sp.one', 'containers/.sp.three', 'containers/.sp.two'];
   await until('all keys are there', async () => isDeepStrictEqual(Object.keys(await bucket.content()).sort(), keys));
   await provider.settled();
   t.equal(provider.logged(cannotBeUsed).length, 1);
@@ -642,12 +644,89 @@ await t.test('a standby writes nothing, and who takes over tells of ends that no
   await events.waitFor('gone', 'DELETED');
   await events.waitFor('web', 'RUNNING');
   await provider.settled();
-  t.strictSame(Object.keys(await bucket.content()), ['containers.web']);
+  t.strictSame(Object.keys(await bucket.content()), ['containers/.sp.web']);
   leadership.set(false);
   t.match(provider.stats().bucket, { open: false, owed: 0 });
   await bucket.put('containers.later', { deployment: 'uid-3', namespace: 'namespace-1' });
   leadership.set(true);
   await events.waitFor('later', 'DELETED');
+});
+
+await t.test('takes over keys without a name, and those of its former names, once', skip, async (t) => {
+  await using server = await startRealNatsServer({ jetStream: true });
+  await using events = await subscribeEvents(server.url);
+  await using bucket = await bucketAt(server.url);
+  const valueOf = (uid: string) => ({ deployment: uid, namespace: 'namespace-1' });
+  const source = new MemorySource();
+  for (let id = 0; id < 250; id++) await bucket.put(`containers.c${id}`, valueOf(`uid-${id}`));
+  for (let id = 0; id < 250; id++) setRunning(source, `c${id}`, `uid-${id}`);
+  await bucket.put('containers.gone', valueOf('uid-gone'));
+  await bucket.put('containers/.sp=old.1.renamed', valueOf('uid-renamed'));
+  await bucket.put('containers/.sp=old.stays', valueOf('uid-stays'));
+  await bucket.put('containers/.sp=older.another', valueOf('uid-another'));
+  await bucket.put('containers.retaken', valueOf('uid-former'));
+  await bucket.put('containers/.sp.new.retaken', valueOf('uid-of-a-name-with-a-dot'));
+  await bucket.put('containers/.sp=new.retaken', valueOf('uid-retaken'));
+  setRunning(source, 'stays', 'uid-stays');
+  setRunning(source, 'retaken', 'uid-retaken');
+  const options = { providerName: 'sp.new', formerNames: ['sp.old', 'unused'] };
+  await using provider = providerOf(server.url, source, options);
+  provider.start();
+  await events.waitFor('gone', 'DELETED');
+  await events.waitFor('1.renamed', 'DELETED');
+  await events.waitFor('stays', 'RUNNING');
+  await provider.settled();
+  t.strictSame(
+    events.received
+      .filter(({ event }) => event.data.status === 'DELETED')
+      .map(({ event }) => event.data.id)
+      .sort(),
+    ['1.renamed', 'gone'],
+  );
+  const keys = Object.entries(await bucket.content()).filter(([key]) => !/^containers\/\.sp=new\.c\d+$/.test(key));
+  t.strictSame(Object.fromEntries(keys), {
+    'containers/.sp=older.another': valueOf('uid-another'),
+    'containers/.sp.new.retaken': valueOf('uid-of-a-name-with-a-dot'),
+    'containers/.sp=new.stays': valueOf('uid-stays'),
+    'containers/.sp=new.retaken': valueOf('uid-retaken'),
+  });
+  t.equal(await bucket.messages(), 254, 'nothing is left of what was moved');
+});
+
+await t.test('providers of two names in one namespace and bucket keep keys of their own', skip, async (t) => {
+  await using server = await startRealNatsServer({ jetStream: true });
+  await using events = await subscribeEvents(server.url);
+  await using bucket = await bucketAt(server.url);
+  const sources = { one: new MemorySource(), two: new MemorySource() };
+  const started = (name: 'one' | 'two') => {
+    const provider = providerOf(server.url, sources[name], { providerName: name });
+    provider.start();
+    return provider;
+  };
+  const one = started('one');
+  await using two = started('two');
+  for (const name of ['one', 'two'] as const) {
+    setRunning(sources[name], `${name}-stays`, `uid-${name}-stays`);
+    setRunning(sources[name], `${name}-goes`, `uid-${name}-goes`);
+    await events.waitFor(`${name}-goes`, 'RUNNING');
+  }
+  await one.settled();
+  await two.settled();
+  await one.crash();
+  sources.one.delete('one-goes');
+  await using later = started('one');
+  await events.waitFor('one-goes', 'DELETED');
+  await later.settled();
+  await two.compared();
+  const sent = (source: string) =>
+    events.received.filter(({ event }) => event.source === `dcm/providers/${source}`).map(({ event }) => event.data.id);
+  t.ok(sent('one').every((id) => id.startsWith('one-')));
+  t.ok(sent('two').every((id) => id.startsWith('two-')));
+  t.strictSame(Object.keys(await bucket.content()).sort(), [
+    'containers/.one.one-stays',
+    'containers/.two.two-goes',
+    'containers/.two.two-stays',
+  ]);
 });
 
 await t.test('uses a bucket as it is, and warns of one that forgets', skip, async (t) => {

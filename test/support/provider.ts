@@ -118,6 +118,29 @@ class LogLines {
   }
 }
 
+/**
+ * SP_NAME of the providers of tests: names of their own, so that their events can be told apart. Each takes the containers
+ * of all of them for its own, as replicas of one provider do.
+ */
+export const relatedNames: readonly string[] = [
+  'k8s-container-provider',
+  'doomed',
+  'early',
+  'first',
+  'knowing',
+  'later',
+  'leaving',
+  'logs-elsewhere',
+  'newcomer',
+  'patient',
+  'second',
+  'strict',
+  'successor',
+  'survivor',
+  'unknowing',
+  ...Array.from({ length: 500 }, (_, index) => `replica-${index}`),
+];
+
 /** A provider that is quick to report. */
 function environment({
   kubeconfig,
@@ -128,6 +151,7 @@ function environment({
 }: ProviderOptions): Record<string, string> {
   return {
     SP_NAME: 'k8s-container-provider',
+    SP_FORMER_NAMES: relatedNames.join(','),
     SP_ENDPOINT: 'http://provider.example:8080',
     DCM_REGISTRATION_URL: registrationUrl,
     SP_K8S_NAMESPACE: namespace,

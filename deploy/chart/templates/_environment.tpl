@@ -2,6 +2,7 @@
 {{- define "provider.environment" -}}
 {{- $values := .Values }}
 {{- include "provider.variable" (list "SP_NAME" $values.provider.name) }}
+{{- include "provider.variable" (list "SP_FORMER_NAMES" (join "," $values.provider.formerNames)) }}
 {{- include "provider.variable" (list "SP_ENDPOINT" (include "provider.endpoint" .)) }}
 {{- include "provider.variable" (list "SP_DISPLAY_NAME" $values.provider.displayName) }}
 {{- include "provider.variable" (list "SP_REGION" $values.provider.region) }}

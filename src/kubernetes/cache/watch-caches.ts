@@ -9,6 +9,8 @@ import { ObjectStore } from './object-store.ts';
 import type { CachedKind, Resources } from '../api/resources.ts';
 import type { Records, ViewSettings } from '../objects/container.ts';
 import { projectDeployment } from '../objects/deployment.ts';
+import { otherProvider } from '../objects/identity.ts';
+import type { ProviderNames } from '../objects/identity.ts';
 import type { EndedDeployment } from '../../containers/feed.ts';
 import type { VersionRange } from '../../containers/resource-version.ts';
 import type { ObjectRecord } from '../objects/object.ts';
@@ -47,6 +49,8 @@ export class WatchCaches {
   readonly #listeners = new Set<(containerId: string) => void>();
   readonly #endListeners = new Set<(ended: EndedDeployment) => void>();
   readonly #gapListeners = new Set<(gap: VersionRange) => void>();
+  /** Until the caches are filled: the providers of Deployments that are not ours, by the Deployment's uid. */
+  readonly #others = new Map<string, string>();
   #isFilled = false;
 
   constructor({ api, namespace, view, log, liveMs, reflector: bounds }: WatchCachesOptions) {
@@ -65,7 +69,9 @@ export class WatchCaches {
       return { store, reflector: new Reflector({ api, resource, namespace, project, store, bounds, log, onGap }) };
     };
     this.#caches = {
-      deployments: cache('deployments', projectDeployment),
+      deployments: cache('deployments', (deployment, known) =>
+        this.#isOurs(deployment, view.providerNames) ? projectDeployment(deployment, known) : undefined,
+      ),
       services: cache('services', projectService),
       pods: cache('pods', (pod, known) => projectPod(pod, known, momentOf(systemClock))),
     };
@@ -77,6 +83,7 @@ export class WatchCaches {
     });
     this.filled = Promise.all(this.#reflectors.map(({ filled }) => filled)).then(() => {
       this.#isFilled = true;
+      this.#tellOfOthers(log);
     });
   }
 
@@ -168,6 +175,24 @@ export class WatchCaches {
   /** Whether this process has deleted the object since a list was begun at `begunAt`, by `performance.now()`. */
   isHiddenSince(kind: CachedKind, uid: string, begunAt: number): boolean {
     return this.#caches[kind].store.isHiddenSince(uid, begunAt);
+  }
+
+  #isOurs({ metadata }: Resources['deployments'], names: ProviderNames | undefined): boolean {
+    const other = otherProvider(metadata?.annotations, names);
+    if (other !== undefined && !this.#isFilled) this.#others.set(metadata?.uid ?? '', other);
+    return other === undefined;
+  }
+
+  /** So that nobody loses sight of containers by giving the provider another name. */
+  #tellOfOthers(log: Logger): void {
+    if (this.#others.size === 0) return;
+    const providers: Record<string, number> = {};
+    for (const name of this.#others.values()) providers[name] = (providers[name] ?? 0) + 1;
+    log.warn(
+      { containers: this.#others.size, providers },
+      'the namespace has containers of other providers, which are left to them',
+    );
+    this.#others.clear();
   }
 
   get #reflectors() {

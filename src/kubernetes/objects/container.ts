@@ -12,6 +12,7 @@ import type { DeploymentRecord } from './deployment.ts';
 import type { ObjectRecord } from './object.ts';
 import type { PodRecord } from './pod.ts';
 import { externalServiceName, serviceName } from './identity.ts';
+import type { ProviderNames } from './identity.ts';
 import { mergeServices } from './service.ts';
 import type { ServiceRecord } from './service.ts';
 import { decodeSpec, rebuildPorts, rebuildSpec } from './spec.ts';
@@ -154,6 +155,8 @@ export interface ContainerView {
 /** What all containers are seen by. */
 export interface ViewSettings extends StatusSettings {
   namespace: string;
+  /** Containers of other providers are not seen; absent: all are. */
+  providerNames?: ProviderNames;
   /** Host under which node ports are reached; absent: under none. */
   externalAddress?: string;
 }

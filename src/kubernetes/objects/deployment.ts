@@ -12,6 +12,7 @@ import {
   hintsAnnotation,
   isolationAnnotation,
   keyAnnotation,
+  providerAnnotation,
   requestAnnotation,
   specAnnotation,
   variablesAnnotation,
@@ -31,6 +32,8 @@ export interface DeploymentNotes {
   idempotency?: IdempotencyRecord;
   /** The external ports get a Service of their own. */
   isolated?: boolean;
+  /** The name of the provider that makes it; absent: it belongs to whoever asks. */
+  provider?: string | undefined;
   /** How long it may take to come up, or to be rolled out, in seconds; absent: Kubernetes' own 600. */
   progressDeadlineSeconds?: number | undefined;
 }
@@ -42,7 +45,7 @@ export interface DeploymentNotes {
 export function buildDeployment(
   { id, incarnation, namespace }: ContainerIdentity,
   spec: ContainerSpec,
-  { idempotency, isolated = false, progressDeadlineSeconds }: DeploymentNotes = {},
+  { idempotency, isolated = false, provider, progressDeadlineSeconds }: DeploymentNotes = {},
 ): Deployment {
   const identity = identityLabels(id, incarnation);
   const labels = { ...spec.metadata.labels, ...identity };
@@ -58,6 +61,7 @@ export function buildDeployment(
         ...hintsAnnotations(spec),
         ...(expandsVariables(spec) ? {} : { [variablesAnnotation]: 'literal' }),
         ...(isolated && { [isolationAnnotation]: 'true' }),
+        ...(provider !== undefined && { [providerAnnotation]: provider }),
         ...idempotencyAnnotations(idempotency),
       },
     },

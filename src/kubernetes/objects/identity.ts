@@ -27,6 +27,25 @@ export const serviceScopeLabel = 'dcm.project/dcm-service-scope';
 export const keyAnnotation = 'dcm.project/idempotency-key';
 export const requestAnnotation = 'dcm.project/idempotency-request';
 
+/** The name of the provider that made the container; absent on containers of any that did not write it yet. */
+export const providerAnnotation = 'dcm.project/provider';
+
+/** The names of a provider, the present one first. */
+export type ProviderNames = readonly [string, ...string[]];
+
+/**
+ * The provider that an object belongs to; absent where that is us: it has our name, a former one of ours, or none.
+ *
+ * @param names - absent: everything is ours
+ */
+export function otherProvider(
+  annotations: Readonly<Record<string, string>> | undefined,
+  names: ProviderNames | undefined,
+): string | undefined {
+  const name = annotations?.[providerAnnotation];
+  return name === undefined || names === undefined || names.includes(name) ? undefined : name;
+}
+
 export type Labels = Record<string, string>;
 
 /** What the selectors of Deployment and Service match: nothing that another incarnation of the id has. */

@@ -1,7 +1,7 @@
 /** Creates a container: its Deployment, then its Services; where one of those fails, all is removed again. */
 import type { Container, ContainerSpec } from '../../containers/container.ts';
 import type { IdempotencyRecord } from '../../containers/idempotency.ts';
-import { ConflictError, UnavailableError } from '../../containers/errors.ts';
+import { ConflictError, TakenElsewhereError, UnavailableError } from '../../containers/errors.ts';
 import { momentOf, systemClock } from '../../clock.ts';
 import { KubernetesApiError, alreadyExists, isKubernetesError } from '../api/api-error.ts';
 import type { KubernetesError } from '../api/api-error.ts';
@@ -18,6 +18,7 @@ import type { ClusterContext } from './cluster-context.ts';
 import { deleteObjects } from './delete-container.ts';
 import { ensureService } from './ensure-service.ts';
 import { lookUpDeployments } from './look-up.ts';
+import type { FoundDeployment } from './look-up.ts';
 import { isNewer } from '../../containers/resource-version.ts';
 
 /** When to try again with an id whose former container still has to go, in seconds. */
@@ -41,7 +42,10 @@ export async function refuseTakenId(context: ClusterContext, id: string, signal:
   for (const gone of remembered) caches.hide('deployments', gone.uid, gone);
 }
 
-function refuseAny(id: string, deployments: readonly DeploymentRecord[]): void {
+function refuseAny(id: string, deployments: readonly FoundDeployment[]): void {
+  if (deployments.some(({ deletedAt, otherProvider }) => deletedAt === undefined && otherProvider !== undefined)) {
+    throw new TakenElsewhereError(`There is already a container ${id}, of another provider.`);
+  }
   if (currentDeployments({ deployments }).length > 0) throw new ConflictError(`There is already a container ${id}.`);
   if (deployments.length > 0) {
     throw new UnavailableError(`The former container ${id} is still being removed.`, removalRetryAfterSeconds);
@@ -71,6 +75,7 @@ export async function createContainer(
   const manifest = buildDeployment(identity, spec, {
     isolated,
     progressDeadlineSeconds,
+    provider: context.view.providerNames?.[0],
     ...(idempotency && { idempotency }),
   });
   const deployment = await createDeployment(context, identity, manifest, until);

@@ -1,6 +1,6 @@
 /** Creates a container for a request with an idempotency key, or finds the one that an earlier try has made. */
 import type { Container, ContainerSpec } from '../../containers/container.ts';
-import { ConflictError, KeyReusedError, UnavailableError } from '../../containers/errors.ts';
+import { ConflictError, KeyReusedError, TakenElsewhereError, UnavailableError } from '../../containers/errors.ts';
 import { idempotencyRecord, matchIdempotency } from '../../containers/idempotency.ts';
 import type { IdempotencyRecord } from '../../containers/idempotency.ts';
 import { sleep } from '../../time.ts';
@@ -53,7 +53,7 @@ export async function createOnce(
       signal.throwIfAborted();
       return { container: await create(context, { id, spec, idempotency }), replayed: false };
     } catch (error) {
-      if (!(error instanceof ConflictError)) throw error;
+      if (!(error instanceof ConflictError) || error instanceof TakenElsewhereError) throw error;
       const container = await findMade(context, { id, idempotency, conflict: error }, signal);
       if (container !== undefined) return { container, replayed: true };
       if (attempt === maxAttempts) throw error;

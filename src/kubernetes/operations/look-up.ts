@@ -6,26 +6,37 @@ import { currentDeployments } from '../objects/container.ts';
 import type { ContainerObjects } from '../objects/container.ts';
 import { projectDeployment } from '../objects/deployment.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
-import { oneContainer } from '../objects/identity.ts';
+import { oneContainer, otherProvider } from '../objects/identity.ts';
 import { momentOf, systemClock } from '../../clock.ts';
 import { projectPod } from '../objects/pod.ts';
 import type { PodRecord } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
 
-type Access = Pick<ClusterContext, 'api' | 'caches'>;
+type Access = Pick<ClusterContext, 'api' | 'caches' | 'view'>;
 
-/** One call: the Deployments that carry the id, those that are being deleted too. */
-export async function lookUpDeployments({ api }: Access, id: string, limits: CallLimits): Promise<DeploymentRecord[]> {
-  const deployments = await api.listAll('deployments', oneContainer(id), limits);
-  return deployments.map((object) => projectDeployment(object)).filter((record) => record !== undefined);
+export interface FoundDeployment extends DeploymentRecord {
+  /** The name of the provider whose container it is; absent where it is ours. */
+  otherProvider?: string;
 }
 
-/** Three calls, or one where the id has no Deployment. What this process has deleted meanwhile is left out. */
+/** One call: the Deployments that carry the id, of whichever provider, those that are being deleted too. */
+export async function lookUpDeployments(access: Access, id: string, limits: CallLimits): Promise<FoundDeployment[]> {
+  const { api, view } = access;
+  const deployments = await api.listAll('deployments', oneContainer(id), limits);
+  return deployments.flatMap((object) => {
+    const record = projectDeployment(object);
+    const other = otherProvider(object.metadata?.annotations, view.providerNames);
+    return record ? [{ ...record, ...(other !== undefined && { otherProvider: other }) }] : [];
+  });
+}
+
+/** Three calls, or one where we have no Deployment of the id. What this process has deleted meanwhile is left out. */
 export async function lookUpObjects(access: Access, id: string, limits: CallLimits): Promise<ContainerObjects> {
   const { api, caches } = access;
   const begunAt = performance.now();
   const all = await lookUpDeployments(access, id, limits);
-  const deployments = all.filter(({ uid }) => !caches.isHiddenSince('deployments', uid, begunAt));
+  const ours = all.filter((deployment) => deployment.otherProvider === undefined);
+  const deployments = ours.filter(({ uid }) => !caches.isHiddenSince('deployments', uid, begunAt));
   if (currentDeployments({ deployments }).length === 0) return { deployments, services: [], pods: [] };
   const [services, pods] = await Promise.all([
     api.listAll('services', oneContainer(id), limits),

@@ -34,7 +34,8 @@ export async function validateContainer(
 
   async function tryDeployment(): Promise<DeploymentRecord> {
     try {
-      const manifest = buildDeployment(identity, spec, { isolated, progressDeadlineSeconds });
+      const provider = context.view.providerNames?.[0];
+      const manifest = buildDeployment(identity, spec, { isolated, progressDeadlineSeconds, provider });
       const { metadata, ...rest } = await api.create('deployments', manifest, { signal }, { dryRun: true });
       // What is not stored has no version.
       return projectDeployment({ ...rest, metadata: { resourceVersion: '0', ...metadata } })!;

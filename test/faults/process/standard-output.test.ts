@@ -12,6 +12,7 @@ import type { LogLine } from '../../support/log-lines.ts';
 import { startNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import type { TestNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import { startProcess } from '../../support/process.ts';
+import { relatedNames } from '../../support/provider.ts';
 import type { TestProcess } from '../../support/process.ts';
 import { startSystem } from '../../support/system.ts';
 import type { System } from '../../support/system.ts';
@@ -84,6 +85,7 @@ async function startLoggingTo(command: string, system: System, nats: TestNatsSer
   const process = startProcess('sh', ['-c', command, globalThis.process.execPath, mainFile], {
     env: {
       SP_NAME: name,
+      SP_FORMER_NAMES: relatedNames.join(','),
       SP_ENDPOINT: 'http://provider.example:8080',
       DCM_REGISTRATION_URL: registry.url,
       SP_K8S_NAMESPACE: cluster.namespace,

@@ -13,12 +13,13 @@ export async function keysOf({ system }: Pick<Replicas, 'system'>): Promise<Map<
   try {
     const { streams } = await connection.jetstreamManager();
     const stream = `KV_${bucketName}`;
-    const prefix = `$KV.${bucketName}.${system.cluster.namespace}.`;
+    const prefix = `$KV.${bucketName}.${system.cluster.namespace}/.`;
     const { state } = await streams.info(stream, { subjects_filter: `${prefix}>` });
     const keys = new Map<string, string>();
     for (const subject of Object.keys(state.subjects ?? {})) {
       const message = await streams.getMessage(stream, { last_by_subj: subject }).catch(() => undefined);
-      if (message) keys.set(subject.slice(prefix.length), message.json<{ namespace: string }>().namespace);
+      if (message)
+        keys.set(subject.slice(prefix.length).replace(/^[^.]*\./, ''), message.json<{ namespace: string }>().namespace);
     }
     return keys;
   } finally {

@@ -331,7 +331,13 @@ t.test('an id that another replica gives away between two looks is taken, not a 
     listAll: () => Promise.resolve(++looks === 1 ? [] : [{ metadata: named }]),
   };
   const bounds = { writeMs: 1_000, rollBackMs: 1_000, marginMs: 0 };
-  const context = { api, bounds, caches: { isLive: false }, namespace: 'containers' } as unknown as ClusterContext;
+  const context = {
+    api,
+    bounds,
+    caches: { isLive: false },
+    view: {},
+    namespace: 'containers',
+  } as unknown as ClusterContext;
   const error = await failureOf(createContainer(context, { id: 'raced', spec: containerSpec() }));
   t.match(error, { name: 'ConflictError', message: 'There is already a container raced.' });
   t.equal(looks, 2);
