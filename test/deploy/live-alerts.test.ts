@@ -4,9 +4,10 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { connect } from 'nats';
 import t from 'tap';
 
-import { startNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
+import { startNatsServer, startRealNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import type { TestNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { findFreePort } from '../../scripts/free-port.ts';
 import { createContainer, deleteContainer, listIds, readStatusCode } from '../support/containers.ts';
@@ -26,18 +27,21 @@ interface Dashboard {
 }
 
 /** Replicas of which Prometheus knows by these namespaces; each has what one alert or more is about, but the first. */
-type Situation = 'healthy' | 'leaderless' | 'broken' | 'restarting' | 'dropping' | 'down';
-const situations: Situation[] = ['healthy', 'leaderless', 'broken', 'restarting', 'dropping', 'down'];
+type Situation = 'healthy' | 'leaderless' | 'broken' | 'restarting' | 'dropping' | 'owing' | 'down';
+const situations: Situation[] = ['healthy', 'leaderless', 'broken', 'restarting', 'dropping', 'owing', 'down'];
 
 const expected: [string, Situation][] = [
   ['ContainerProviderDown', 'down'],
+  ['ContainerProviderReplicasMissing', 'down'],
   ['ContainerProviderNoLeader', 'leaderless'],
+  ['ContainerProviderNatsAway', 'broken'],
   ['ContainerProviderEventsNotDraining', 'broken'],
   ['ContainerProviderEventsDropped', 'dropping'],
   ['ContainerProviderCacheCutOff', 'broken'],
   ['ContainerProviderServerErrors', 'broken'],
   ['ContainerProviderNotRegistered', 'broken'],
   ['ContainerProviderRestarting', 'restarting'],
+  ['ContainerProviderKeysOwed', 'owing'],
 ];
 
 await t.test('a real Prometheus', async (t) => {
@@ -52,6 +56,7 @@ await t.test('a real Prometheus', async (t) => {
   await healthy.addProvider({ ...elected, SP_MANAGEMENT_ADDRESS: standbyAddress });
   const nats = stack.use(await startNatsServer());
   const broken = stack.use(await startSystem({ on: 'sandbox', nats }));
+  await startOwing(stack, managed('owing'));
   const dropping = stack.use(await startDropping(addresses.get('dropping')!));
   const targets = [...addresses].map(([namespace, address]) => ({ namespace, address }));
   const prometheus = stack.use(
@@ -98,6 +103,16 @@ await t.test('a real Prometheus', async (t) => {
     }
   });
 });
+
+/** A replica whose bucket takes no key. */
+async function startOwing(stack: AsyncDisposableStack, env: Record<string, string>): Promise<void> {
+  const nats = stack.use(await startRealNatsServer({ jetStream: true }));
+  const connection = await connect({ servers: nats.url });
+  await connection.jetstream().views.kv('full', { max_bytes: 1 });
+  await connection.close();
+  const { client } = stack.use(await startSystem({ on: 'sandbox', nats, env: { SP_NATS_KV_BUCKET: 'full', ...env } }));
+  await createContainer(client, 'web');
+}
 
 /** A replica without registry, then without NATS while an event is due, then without the cluster. */
 async function loseEverything(
