@@ -621,7 +621,7 @@ export interface components {
       /** @enum {string} */
       path: 'health';
       /**
-       * @description The version of the provider.
+       * @description The version of the provider, with the commit that it was built from where that is known.
        * @example 0.1.0
        */
       version: string;

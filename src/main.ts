@@ -62,7 +62,9 @@ async function run(config: Config, { log, flush }: Log): Promise<void> {
   });
   const signal = firstSignal(log, exit);
   try {
-    const { parts, probes } = await build(config, log);
+    const version = await packageVersion();
+    log.info({ version, node: process.version }, 'starting');
+    const { parts, probes } = await build(config, version, log);
     await startParts(parts);
     log.info({ signal: await signal }, 'stopping');
     probes.stop();
@@ -106,10 +108,10 @@ interface Service {
  * The parts in the order in which they start; they stop in reverse, so that what takes work in ends before what carries it
  * out, and the status of a container that a last request created is published too. None has opened a connection yet.
  */
-async function build(config: Config, log: Logger): Promise<Service> {
+async function build(config: Config, version: string, log: Logger): Promise<Service> {
   const { kubernetes, leaderElection, monitor, nats: natsServers, keyValueBucket } = config;
   const { provider, registry, server, problemTypes, tokens } = config;
-  const metrics = config.management && (await createMetrics());
+  const metrics = config.management && (await createMetrics(version));
   const telemetry: Telemetry = { log, ...(metrics && { metrics }) };
   const seen: SeenCluster = { rouse: () => cluster.rouse(), blindMs: () => cluster.blindMs() };
   const election = leaderElection && createElector(leaderElection.leaseName, config, telemetry, seen);
@@ -138,7 +140,7 @@ async function build(config: Config, log: Logger): Promise<Service> {
     repository: cluster.repository,
     watched: cluster.watched,
     health: cluster.health,
-    version: await packageVersion(),
+    version,
     timeouts: server,
     problemTypes,
     hintPolicy: kubernetes.hintPolicy,
@@ -177,9 +179,9 @@ async function build(config: Config, log: Logger): Promise<Service> {
 }
 
 /** Loaded only where it is wanted: its library costs memory and time at the start. */
-async function createMetrics(): Promise<PrometheusMetrics> {
+async function createMetrics(version: string): Promise<PrometheusMetrics> {
   const { PrometheusMetrics } = await import('./telemetry/prometheus.ts');
-  return new PrometheusMetrics();
+  return new PrometheusMetrics(version);
 }
 
 type SeenCluster = Pick<Cluster, 'rouse' | 'blindMs'>;
@@ -201,6 +203,7 @@ function createElector(
   return new Elector({ client, identity: `${hostname()}_${randomUUID()}`, log, clock: systemClock, blindMs });
 }
 
+/** A build's names its commit too: `0.1.0+abc1234`. */
 async function packageVersion(): Promise<string> {
   const { version } = JSON.parse(await readFile(packageFile('package.json'), 'utf8')) as { version: string };
   return version;

@@ -5,12 +5,14 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import type { Metafile } from 'esbuild';
 import { parseDocument } from '../../src/http/document.ts';
 import { bundle } from './bundle.ts';
+import { readRevision } from './revision.ts';
 import { formatSchemaCompiler } from './validators.ts';
 
 const root = join(import.meta.dirname, '../..');
 
 /**
- * Makes a clean folder with all that `node main.js` needs in it.
+ * Makes a clean folder with all that `node main.js` needs in it. The version in its package.json names the commit that was
+ * built, where that is known: `0.1.0+abc1234`.
  *
  * @returns what went into the bundles
  * @throws Error when the contract is no valid OpenAPI document
@@ -29,7 +31,10 @@ export async function buildService(folder: string): Promise<Metafile> {
   const metafile = await bundle(entryPoints, folder, formatSchemaCompiler(document));
   cpSync(join(root, 'node_modules/@fastify/swagger-ui/static'), join(folder, 'static'), { recursive: true });
 
-  const { name, version, license, type } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+  const { name, license, type } = manifest;
+  const revision = readRevision(root);
+  const version = revision === undefined ? manifest.version : `${manifest.version}+${revision}`;
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ name, version, license, type }, undefined, 2)}\n`);
   return metafile;
 }

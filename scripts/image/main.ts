@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { readRevision } from '../build/revision.ts';
 import { chooseAddress } from '../sandbox/address.ts';
 import { startKubernetesApi } from '../sandbox/kubernetes/api.ts';
 import { startNatsServer } from '../sandbox/nats/start.ts';
@@ -36,7 +37,8 @@ async function main(): Promise<void> {
   const base = readBase(containerfile);
   await ensureBase(base);
   const options = ['--isolation', 'chroot', '--network', 'host', '--pull-never', '--layers', '--format', 'docker'];
-  const parameters = ['--build-arg', `VERSION=${version}`, '--tag', image, root];
+  const revision = readRevision(root)?.slice(0, 7) ?? '';
+  const parameters = ['--build-arg', `VERSION=${version}`, '--build-arg', `REVISION=${revision}`, '--tag', image, root];
   await buildah('build the Containerfile', ['build', ...options, ...parameters], 900);
 
   const [built, standIn] = await Promise.all([describeImage(image), describeImage(base)]);

@@ -63,8 +63,13 @@ export class PrometheusMetrics implements Metrics {
   });
   #registered = false;
 
-  constructor() {
+  /** @param build - the version that runs, and behind a `+` the commit that it was built from, where that is known */
+  constructor(build: string) {
     collectDefaultMetrics({ register: this.#registry });
+    const [version = '', revision = ''] = build.split('+');
+    this.#gauge('dcm_build_info', 'Always 1: its labels tell what runs.', ['version', 'revision'], () => [
+      [{ version, revision }, 1],
+    ]);
   }
 
   get contentType(): string {

@@ -96,7 +96,7 @@ function carryOut(
     case 'RUN':
       execFileSync('sh', ['-c', text], {
         cwd: folder,
-        env: { ...networkEnv, ...image.env },
+        env: { ...networkEnv, ...values, ...image.env },
         stdio: 'pipe',
         ...userOf(image),
       });

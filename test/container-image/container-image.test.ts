@@ -25,7 +25,7 @@ test('the steps of the Containerfile make an image that runs', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'container-image-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   chmodSync(folder, 0o755);
-  const image = buildImage({ context, folder, buildArguments: { VERSION: '1.2.3' } });
+  const image = buildImage({ context, folder, buildArguments: { VERSION: '1.2.3', REVISION: 'abcdef1234' } });
   const app = join(image.root, image.workingDirectory);
 
   t.test(
@@ -50,6 +50,7 @@ test('the steps of the Containerfile make an image that runs', (t) => {
 
   t.test('is labelled with its version and runs as a user who is not root', (t) => {
     t.equal(image.labels['org.opencontainers.image.version'], '1.2.3');
+    t.equal(image.labels['org.opencontainers.image.revision'], 'abcdef1234');
     t.equal(image.labels['org.opencontainers.image.licenses'], 'Apache-2.0');
     t.match(image.user, /^[1-9]\d*(:\d+)?$/);
     t.end();
@@ -95,7 +96,7 @@ test('the steps of the Containerfile make an image that runs', (t) => {
     await service.printed(/"msg":"listening"/);
     const health = await fetch(`http://${address}/api/v1alpha1/containers/health`);
     t.equal(health.status, 200);
-    t.match(await health.json(), { status: 'unhealthy', version: /^\d+\.\d+\.\d+/ });
+    t.match(await health.json(), { status: 'unhealthy', version: /^\d+\.\d+\.\d+\+abcdef1$/ });
     t.equal((await fetch(`http://${address}/openapi.yaml`)).status, 200);
     t.equal((await fetch(`http://${address}/docs/`)).status, 200);
 

@@ -29,6 +29,20 @@ function sample(metrics: string, name: string): number | undefined {
   return line === undefined ? undefined : Number(line.slice(name.length + 1));
 }
 
+test('tells which version runs, in health, in the log and as a metric', async (t) => {
+  await using cluster = await startKubernetesApi();
+  await using service = startService({
+    SP_K8S_KUBECONFIG: await cluster.writeKubeconfig(),
+    SP_MANAGEMENT_ADDRESS: '127.0.0.1:0',
+  });
+  const ask = await managementOf(service);
+  const { data } = await (await service.client()).GET('/containers/health', {});
+  const [version, revision = ''] = data!.version.split('+');
+  t.match(version, /^\d+\.\d+\.\d+$/);
+  t.match(service.log()[0], { msg: 'starting', version: data!.version, node: process.version });
+  t.equal(sample((await ask('/metrics')).text, `dcm_build_info{version="${version}",revision="${revision}"}`), 1);
+});
+
 test('serves metrics of every part', async (t) => {
   await using cluster = await startKubernetesApi();
   await using nats = await startNatsServer();
@@ -180,7 +194,7 @@ test('exits with 1 when the management address is taken', async (t) => {
     SP_MANAGEMENT_ADDRESS: `127.0.0.1:${(server.address() as AddressInfo).port}`,
   });
   t.strictSame(await service.ended, { code: 1, signal: null });
-  t.match(service.log(), [{ level: 'error', msg: 'cannot start', err: { code: 'EADDRINUSE' } }]);
+  t.match(service.log().slice(1), [{ level: 'error', msg: 'cannot start', err: { code: 'EADDRINUSE' } }]);
 });
 
 test('shows the trace that a request is part of', async (t) => {

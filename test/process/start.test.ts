@@ -115,7 +115,7 @@ test('says in one line that the port is taken, and exits with 1', async (t) => {
     SP_SERVER_ADDRESS: `127.0.0.1:${(server.address() as AddressInfo).port}`,
   });
   t.strictSame(await service.ended, { code: 1, signal: null });
-  t.match(service.log(), [{ level: 'error', msg: 'cannot start', err: { code: 'EADDRINUSE' } }]);
+  t.match(service.log().slice(1), [{ level: 'error', msg: 'cannot start', err: { code: 'EADDRINUSE' } }]);
   t.equal(service.stderr(), '');
 });
 
