@@ -968,6 +968,13 @@ export interface components {
      */
     IdempotencyKey: string;
     /**
+     * @description Makes the delete safe to repeat: with a key, a container that is not there is answered 204. A container that was
+     *     made anew under the id stays where a replica that knows of it is asked again, within ten minutes, with the key
+     *     that the former one was deleted with. Bare or as a quoted string.
+     * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+     */
+    IdempotencyKeyOfDelete: string;
+    /**
      * @description Checks everything that a create checks, the cluster's admission of the Deployment and the Service included, and
      *     makes nothing. `Idempotency-Key` is ignored then.
      */
@@ -1539,7 +1546,15 @@ export interface operations {
   DeleteContainer: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /**
+         * @description Makes the delete safe to repeat: with a key, a container that is not there is answered 204. A container that was
+         *     made anew under the id stays where a replica that knows of it is asked again, within ten minutes, with the key
+         *     that the former one was deleted with. Bare or as a quoted string.
+         * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+         */
+        'Idempotency-Key'?: components['parameters']['IdempotencyKeyOfDelete'];
+      };
       path: {
         /**
          * @description The `id` of the container.
@@ -1551,7 +1566,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The container is deleted. */
+      /** @description The container is deleted, or with `Idempotency-Key` it was not there. */
       204: {
         headers: {
           [name: string]: unknown;

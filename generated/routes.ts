@@ -88,7 +88,11 @@ export interface Handlers {
       container_id: NonNullable<NonNullable<operations['DeleteContainer']['parameters']['path']>['container_id']>;
     };
     query: Record<never, never>;
-    headers: Record<never, never>;
+    headers: {
+      'Idempotency-Key'?: NonNullable<
+        NonNullable<operations['DeleteContainer']['parameters']['header']>['Idempotency-Key']
+      >;
+    };
     body: undefined;
     /** Aborted when the client leaves or the time for the request is up. */
     signal: AbortSignal;

@@ -1,6 +1,6 @@
 /**
- * The `Idempotency-Key` of a create (draft-ietf-httpapi-idempotency-key-header): what a client sends so that it may send
- * the same request again. Nothing is stored but digests, with the container itself.
+ * The `Idempotency-Key` of a create or a delete (draft-ietf-httpapi-idempotency-key-header): what a client sends so that it
+ * may send the same request again. Nothing is stored but digests, with the container itself.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { ContainerSpec } from './container.ts';
@@ -44,6 +44,11 @@ export function containerIdOfKey(key: string): string {
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+/** What tells a delete of this container with this key: SHA-256, hexadecimal. */
+export function digestOfDelete(key: string, id: string): string {
+  return createHash('sha256').update(`dcm.project/delete\0${id}\0`).update(key).digest('hex');
 }
 
 /** @param spec - as it was sent, without its read-only members */

@@ -6,6 +6,11 @@ export interface CallOptions {
   signal: AbortSignal;
 }
 
+export interface DeleteOptions extends CallOptions {
+  /** 1 to 255 printable ASCII characters; absent: the request has none. */
+  key?: string;
+}
+
 export interface CreateRequest {
   /** Absent: a random UUID. */
   id?: string;
@@ -66,8 +71,13 @@ export interface ContainerRepository {
    * @throws InvalidArgumentError for a token that does not parse; UnavailableError while no live cache can answer
    */
   list(page: PageRequest, options: CallOptions): Promise<ContainerPage>;
-  /** @throws NotFoundError; ConflictError when two Deployments carry the id; UnavailableError; InternalError */
-  delete(id: string, options: CallOptions): Promise<void>;
+  /**
+   * Removes the container. With a key it is no error that there is none, and what was made anew since a delete with this
+   * key, as far as that is known here, stays.
+   *
+   * @throws NotFoundError; ConflictError when two Deployments carry the id; UnavailableError; InternalError
+   */
+  delete(id: string, options: DeleteOptions): Promise<void>;
 }
 
 /** Whether the cluster can be worked with. */

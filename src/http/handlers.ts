@@ -84,8 +84,10 @@ export function createHandlers({ repository, waiting, health, version, log, time
       return waiting.wait(call.params.container_id, { statuses: [...new Set(status)], timeoutMs }, call).then(found);
     },
 
-    async DeleteContainer({ params, signal }) {
-      await repository.delete(params.container_id, { signal });
+    async DeleteContainer({ params, headers, signal }) {
+      const header = headers['Idempotency-Key'];
+      const keyed = header !== undefined && { key: parseIdempotencyKey(header)! };
+      await repository.delete(params.container_id, { signal, ...keyed });
       return { status: 204 };
     },
   };
@@ -96,6 +98,7 @@ export function createRules({ hintPolicy }: Pick<HandlerOptions, 'hintPolicy'>):
   return {
     WaitContainer: ({ query }) => findTimeoutViolations(member(query, 'timeout')),
     ListContainers: ({ query }) => findPageTokenViolations(member(query, 'page_token')),
+    DeleteContainer: ({ raw }) => findKeyViolations(raw.headersDistinct['idempotency-key']),
     CreateContainer: ({ query, body, raw }) => [
       ...(member(query, 'validate_only') === 'true' ? [] : findKeyViolations(raw.headersDistinct['idempotency-key'])),
       ...findIdViolations(member(query, 'id')),

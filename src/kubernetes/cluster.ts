@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import type { ContainerCensus } from '../containers/census.ts';
 import type { ContainerFeed } from '../containers/feed.ts';
+import { KeyedDeletes } from '../containers/keyed-deletes.ts';
 import { alwaysLeads } from '../leadership/leadership.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import type { StatusSettings } from '../containers/status.ts';
@@ -118,10 +119,15 @@ export function connectCluster({
     ...statusSettings,
   };
   const caches = new WatchCaches({ api: ownApi, namespace, view, log, liveMs, reflector });
+  const keyedDeletes = new KeyedDeletes();
+  caches.onEnd(({ deleteDigest }) => {
+    if (deleteDigest !== undefined) keyedDeletes.note(deleteDigest);
+  });
   const repairSoon = (containerId: string) => repairer.repairSoon(containerId);
   const context: ClusterContext = {
     api,
     caches,
+    keyedDeletes,
     namespace,
     view,
     externalServiceType,

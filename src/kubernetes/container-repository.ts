@@ -4,12 +4,13 @@ import type { Container, ContainerSpec } from '../containers/container.ts';
 import { randomContainerId } from '../containers/container-id.ts';
 import { NotFoundError, UnavailableError } from '../containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../containers/page-token.ts';
-import { containerIdOfKey } from '../containers/idempotency.ts';
+import { containerIdOfKey, digestOfDelete } from '../containers/idempotency.ts';
 import type {
   CallOptions,
   ContainerPage,
   ContainerRepository,
   CreateRequest,
+  DeleteOptions,
   KeyedCreateRequest,
   PageRequest,
 } from '../containers/repository.ts';
@@ -100,19 +101,29 @@ export class ClusterContainerRepository implements ContainerRepository {
     }
   }
 
-  async delete(id: string, { signal }: CallOptions): Promise<void> {
+  async delete(id: string, { signal, key }: DeleteOptions): Promise<void> {
+    const digest = key === undefined ? undefined : digestOfDelete(key, id);
+    try {
+      await this.#translating(() => this.#delete(id, signal, digest));
+    } catch (error) {
+      // What was asked for holds; without a key it is told that there was nothing to do.
+      if (digest === undefined || !(error instanceof NotFoundError)) throw error;
+    }
+  }
+
+  async #delete(id: string, signal: AbortSignal, digest: string | undefined): Promise<void> {
     const context = this.#context;
-    await this.#translating(async () => {
-      for (const known of [cachedObjects(context, id), undefined]) {
-        const objects = known ?? (await lookUpObjects(context, id, { signal }));
-        const deployment = requireSingleDeployment(id, objects);
-        signal.throwIfAborted();
-        const outcome = await this.#tracking(deleteContainer(context, deployment, objects));
-        if (outcome === 'deleted') return;
-        if (outcome === 'absent' && known === undefined) throw new NotFoundError(`There is no container ${id}.`);
-      }
-      throw new UnavailableError(`The container ${id} is being replaced again and again.`, 1);
-    });
+    for (const known of [cachedObjects(context, id), undefined]) {
+      const objects = known ?? (await lookUpObjects(context, id, { signal }));
+      const deployment = requireSingleDeployment(id, objects);
+      // The one that was meant has gone, and this one was made since.
+      if (digest !== undefined && context.keyedDeletes.has(digest)) return;
+      signal.throwIfAborted();
+      const outcome = await this.#tracking(deleteContainer(context, deployment, objects, digest));
+      if (outcome === 'deleted') return;
+      if (outcome === 'absent' && known === undefined) throw new NotFoundError(`There is no container ${id}.`);
+    }
+    throw new UnavailableError(`The container ${id} is being replaced again and again.`, 1);
   }
 
   /** Resolves when no write is going on any more; each ends within its own deadline. */

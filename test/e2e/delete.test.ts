@@ -2,6 +2,7 @@ import t from 'tap';
 import { images, withImage, withPorts } from '../support/base-spec.ts';
 import { createContainer, deleteContainer, listIds, readContainer, readStatusCode } from '../support/containers.ts';
 import { eventually } from '../support/kubernetes.ts';
+import type { ProviderProcess } from '../support/provider.ts';
 import { startSystem } from '../support/system.ts';
 
 t.test('deleting a container', async (t) => {
@@ -26,6 +27,33 @@ t.test('deleting a container', async (t) => {
     await deleteContainer(client, 'twice');
     await t.rejects(deleteContainer(client, 'twice'), { message: /"status":404/ });
     await t.rejects(deleteContainer(client, 'never'), { message: /"status":404/ });
+  });
+
+  await t.test('with a key can be repeated on any replica, and leaves what was made anew meanwhile', async (t) => {
+    const other = await system.addProvider();
+    const remove = async (provider: ProviderProcess, key: string) =>
+      (
+        await provider.client.DELETE('/containers/{container_id}', {
+          params: { path: { container_id: 'keyed' }, header: { 'Idempotency-Key': key } },
+        })
+      ).response.status;
+    t.equal(await remove(system.provider, 'first'), 204, 'there is none');
+    await createContainer(client, 'keyed');
+    await eventually(
+      () => listIds(other.client),
+      (ids) => ids.includes('keyed'),
+    );
+    t.equal(await remove(system.provider, 'second'), 204);
+    await eventually(
+      () => listIds(other.client),
+      (ids) => !ids.includes('keyed'),
+    );
+    const { create_time } = await createContainer(other.client, 'keyed');
+    for (const provider of [system.provider, other]) t.equal(await remove(provider, 'second'), 204);
+    t.equal((await readContainer(other.client, 'keyed')).create_time, create_time);
+    t.equal(await remove(other, 'third'), 204);
+    t.equal(await readStatusCode(other.client, 'keyed'), 404);
+    await other.stop();
   });
 
   await t.test('lets the id be created again at once, with a state of its own', async (t) => {

@@ -70,3 +70,31 @@ test('with validate_only nothing is made, and a key is ignored', async (t) => {
   t.equal((await post(server, [], { query: '?validate_only=yes' })).status, 400);
   t.equal((await post(server, [], { query: '?validate_only=true', spec: {} })).status, 400);
 });
+
+test('a delete with a key is answered 204 where there is nothing, and one without 404', async (t) => {
+  await using server = await startHttpServer();
+  const remove = (headers: Record<string, string>) =>
+    conformingFetch(`${server.url}${base}/web`, { method: 'DELETE', headers });
+  t.equal((await remove({ 'idempotency-key': 'k' })).status, 204);
+  t.equal((await remove({})).status, 404);
+  await post(server, [], { query: '?id=web' });
+  t.equal((await remove({ 'idempotency-key': 'k' })).status, 204);
+  t.equal((await remove({ 'idempotency-key': '"k"' })).status, 204);
+  await post(server, [], { query: '?id=web' });
+  t.equal((await remove({ 'idempotency-key': '"k"' })).status, 204);
+  t.ok(server.repository.containers.has('web'), 'the same key, bare or as a string, leaves what was made anew');
+  t.equal((await remove({ 'idempotency-key': 'other' })).status, 204);
+  t.notOk(server.repository.containers.has('web'));
+});
+
+test('a delete with what is no key is refused, and nothing is removed', async (t) => {
+  await using server = await startHttpServer();
+  await post(server, [], { query: '?id=web' });
+  for (const lines of [[''], ['""'], ['"open'], ['k'.repeat(256)], ['a', 'a']]) {
+    const headers = ['Host: localhost', ...lines.map((line) => `Idempotency-Key: ${line}`)];
+    const answer = await sendRaw(server.port, `DELETE ${base}/web HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`);
+    t.equal(answer.status, 400, JSON.stringify(lines));
+    t.match(answer.problem.errors, [{ parameter: 'Idempotency-Key' }]);
+  }
+  t.ok(server.repository.containers.has('web'));
+});

@@ -3,6 +3,7 @@ import { randomContainerId, containerPath } from '../../src/containers/container
 import type { Container, ContainerSpec } from '../../src/containers/container.ts';
 import { containerIdOfKey, idempotencyRecord, matchIdempotency } from '../../src/containers/idempotency.ts';
 import type { IdempotencyRecord } from '../../src/containers/idempotency.ts';
+import { KeyedDeletes } from '../../src/containers/keyed-deletes.ts';
 import { ConflictError, KeyReusedError, NotFoundError } from '../../src/containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../../src/containers/page-token.ts';
 import type {
@@ -10,6 +11,7 @@ import type {
   ContainerPage,
   ContainerRepository,
   CreateRequest,
+  DeleteOptions,
   KeyedCreateRequest,
   PageRequest,
 } from '../../src/containers/repository.ts';
@@ -19,6 +21,7 @@ type Method = keyof ContainerRepository;
 export class InMemoryContainerRepository implements ContainerRepository {
   readonly containers = new Map<string, Container>();
   readonly #records = new Map<string, IdempotencyRecord>();
+  readonly keyedDeletes = new KeyedDeletes();
   /** How many calls have begun. */
   calls = 0;
   /** Called at the beginning of every call: a test makes it wait or throw. */
@@ -72,9 +75,13 @@ export class InMemoryContainerRepository implements ContainerRepository {
     };
   }
 
-  async delete(id: string, options: CallOptions): Promise<void> {
+  async delete(id: string, options: DeleteOptions): Promise<void> {
     await this.#begin('delete', options);
-    if (!this.containers.delete(id)) throw new NotFoundError(`There is no container "${id}".`);
+    const { key } = options;
+    if (key !== undefined && this.keyedDeletes.has(`${id} ${key}`)) return;
+    if (this.containers.delete(id)) {
+      if (key !== undefined) this.keyedDeletes.note(`${id} ${key}`);
+    } else if (key === undefined) throw new NotFoundError(`There is no container "${id}".`);
   }
 
   async #begin(method: Method, options: CallOptions): Promise<void> {

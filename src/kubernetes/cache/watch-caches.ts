@@ -9,9 +9,9 @@ import { ObjectStore } from './object-store.ts';
 import type { CachedKind, Resources } from '../api/resources.ts';
 import type { Records, ViewSettings } from '../objects/container.ts';
 import { projectDeployment } from '../objects/deployment.ts';
+import type { DeploymentRecord } from '../objects/deployment.ts';
 import { otherProvider } from '../objects/identity.ts';
 import type { ProviderNames } from '../objects/identity.ts';
-import type { EndedDeployment } from '../../containers/feed.ts';
 import type { VersionRange } from '../../containers/resource-version.ts';
 import type { ObjectRecord } from '../objects/object.ts';
 import { projectPod } from '../objects/pod.ts';
@@ -47,7 +47,7 @@ export class WatchCaches {
   readonly #caches: { [Kind in CachedKind]: Cache<Kind> };
   readonly #liveMs: number;
   readonly #listeners = new Set<(containerId: string) => void>();
-  readonly #endListeners = new Set<(ended: EndedDeployment) => void>();
+  readonly #endListeners = new Set<(ended: DeploymentRecord) => void>();
   readonly #gapListeners = new Set<(gap: VersionRange) => void>();
   /** Until the caches are filled: the providers of Deployments that are not ours, by the Deployment's uid. */
   readonly #others = new Map<string, string>();
@@ -145,7 +145,7 @@ export class WatchCaches {
    * Calls back with every Deployment that is gone, also before the caches are filled, and also where nothing was seen of it
    * before its end. Returns the function that ends it.
    */
-  onEnd(listener: (ended: EndedDeployment) => void): () => void {
+  onEnd(listener: (ended: DeploymentRecord) => void): () => void {
     this.#endListeners.add(listener);
     return () => this.#endListeners.delete(listener);
   }
@@ -201,7 +201,7 @@ export class WatchCaches {
 
   #change(kind: CachedKind, before: ObjectRecord | undefined, after: ObjectRecord | undefined): void {
     if (kind === 'deployments' && before !== undefined && after === undefined) {
-      for (const listener of this.#endListeners) listener(before);
+      for (const listener of this.#endListeners) listener(before as DeploymentRecord);
     }
     for (const id of new Set([before?.containerId, after?.containerId])) {
       if (id === undefined) continue;

@@ -11,6 +11,7 @@ import { buildHintedContainer, buildHintedPod, hintPointers } from './hints.ts';
 import {
   hintsAnnotation,
   isolationAnnotation,
+  deleteAnnotation,
   keyAnnotation,
   providerAnnotation,
   requestAnnotation,
@@ -168,6 +169,8 @@ export interface DeploymentRecord extends ObservedDeployment {
   containerName: string;
   /** Absent where it was created without an idempotency key. */
   idempotency?: IdempotencyRecord;
+  /** Digest of the delete with an idempotency key that it goes by; absent where none is on its way. */
+  deleteDigest?: string;
   /** The hints of the spec were acted upon when the Deployment was made. */
   hintsApplied?: true;
   /** The external ports have a Service of their own, whatever is configured now. */
@@ -196,6 +199,7 @@ export function projectDeployment(
   const container = ownContainer(metadata, spec?.template.spec?.containers, known);
   const read = metadata?.annotations?.[variablesAnnotation] === 'literal' ? unescapeVariables : asItIs;
   const environment = projectEnvironment(container?.env, read);
+  const deleteDigest = metadata?.annotations?.[deleteAnnotation];
   const sent = projectSpec(metadata?.annotations?.[specAnnotation], environment, known);
   return {
     ...object,
@@ -204,6 +208,7 @@ export function projectDeployment(
     conditions: projectConditions(status?.conditions),
     containerName: container?.name ?? '',
     ...projectIdempotency(metadata?.annotations),
+    ...(deleteDigest !== undefined && { deleteDigest }),
     ...(metadata?.annotations?.[hintsAnnotation] === 'applied' && { hintsApplied: true }),
     ...(metadata?.annotations?.[isolationAnnotation] === 'true' && { isolated: true }),
     environment,

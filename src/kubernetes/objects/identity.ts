@@ -27,6 +27,9 @@ export const serviceScopeLabel = 'dcm.project/dcm-service-scope';
 export const keyAnnotation = 'dcm.project/idempotency-key';
 export const requestAnnotation = 'dcm.project/idempotency-request';
 
+/** Digest of the delete with an idempotency key that is on its way, for other replicas to see when the Deployment goes. */
+export const deleteAnnotation = 'dcm.project/idempotency-delete';
+
 /** The name of the provider that made the container; absent on containers of any that did not write it yet. */
 export const providerAnnotation = 'dcm.project/provider';
 

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ViewSettings } from '../objects/container.ts';
 import type { ExternalServiceType } from '../objects/service.ts';
 import type { KubernetesApi } from '../api/client.ts';
+import type { KeyedDeletes } from '../../containers/keyed-deletes.ts';
 import type { WatchCaches } from '../cache/watch-caches.ts';
 
 /** How long writes may take, in milliseconds. */
@@ -24,6 +25,7 @@ export function longestCreateMs({ writeMs, rollBackMs, marginMs }: WriteBounds):
 export interface ClusterContext {
   api: KubernetesApi;
   caches: WatchCaches;
+  keyedDeletes: KeyedDeletes;
   namespace: string;
   view: ViewSettings;
   externalServiceType: ExternalServiceType;

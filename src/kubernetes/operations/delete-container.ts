@@ -1,7 +1,9 @@
 /** Deletes a container: its Deployment, whose ReplicaSets and Pods follow, and its Services. */
+import { KubernetesApiError, isKubernetesError } from '../api/api-error.ts';
 import { servicesOf, specOf } from '../objects/container.ts';
 import type { ContainerObjects } from '../objects/container.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
+import { deleteAnnotation } from '../objects/identity.ts';
 import { serviceNames } from '../objects/service.ts';
 import type { ServiceRecord } from '../objects/service.ts';
 import type { ClusterContext } from './cluster-context.ts';
@@ -15,10 +17,15 @@ interface Service {
   uid?: string;
 }
 
+/** How long it may take to let the other replicas know, in milliseconds. */
+const markMs = 2_000;
+
 /**
  * Deletes within a deadline of its own: nobody has to wait for it. A Service that the Deployment does not own goes first,
  * since nothing would remove it once the Deployment is gone.
  *
+ * @param digest - of a request with an idempotency key, which is remembered here, and by the replicas that watch; absent: it
+ *   has none
  * @returns what became of the Deployment
  * @throws errors of the Kubernetes API
  */
@@ -26,17 +33,38 @@ export async function deleteContainer(
   context: ClusterContext,
   deployment: DeploymentRecord,
   objects: ContainerObjects,
+  digest?: string,
 ): Promise<DeleteOutcome> {
-  const { api, caches, bounds } = context;
+  const { api, caches, bounds, keyedDeletes } = context;
   const until = performance.now() + bounds.writeMs;
+  if (digest !== undefined) await mark(context, deployment, digest);
   const services = servicesOf(deployment, objects);
   await Promise.all(services.filter(({ ownerUid }) => ownerUid === undefined).map(deleteOrphan));
   const owned: Service[] = services.filter(({ ownerUid }) => ownerUid !== undefined);
-  return await deleteObjects(context, deployment, [...owned, ...unseenServices(deployment, services)], until);
+  const unseen = unseenServices(deployment, services);
+  const outcome = await deleteObjects(context, deployment, [...owned, ...unseen], until);
+  if (digest !== undefined && outcome === 'deleted') keyedDeletes.note(digest);
+  return outcome;
 
   async function deleteOrphan({ name, uid }: ServiceRecord): Promise<void> {
     await deleteWithRetry(api, { resource: 'services', name, uid }, until);
     caches.hide('services', uid);
+  }
+}
+
+/**
+ * Writes on the Deployment by which delete it goes: the watches of other replicas tell of that as it goes. A delete does not
+ * fail for it.
+ */
+async function mark({ api, log }: ClusterContext, { name, uid, containerId }: DeploymentRecord, digest: string) {
+  const change = { metadata: { uid, annotations: { [deleteAnnotation]: digest } } };
+  try {
+    await api.patch('deployments', name, change, { until: performance.now() + markMs });
+  } catch (err) {
+    if (!isKubernetesError(err)) throw err;
+    // Where it is gone, or another one has its name, the delete finds that out.
+    if (err instanceof KubernetesApiError && [404, 409, 422].includes(err.status)) return;
+    log.warn({ err, containerId }, 'other replicas will not know a repeat of this delete by its key');
   }
 }
 
