@@ -19,7 +19,8 @@ import type { ClusterContext } from './operations/cluster-context.ts';
 import { createContainer, refuseTakenId } from './operations/create-container.ts';
 import { createOnce } from './operations/create-once.ts';
 import { deleteContainer } from './operations/delete-container.ts';
-import { lookUpObjects, cachedObjects, requireSingleDeployment } from './operations/look-up.ts';
+import { cachedObjects, lookUpObjects, requireSingleDeployment } from './operations/look-up.ts';
+import { SharedLookUp } from './operations/shared-look-up.ts';
 import { validateContainer } from './operations/validate-container.ts';
 import { translateError } from './translate-error.ts';
 
@@ -29,11 +30,13 @@ const listRetryAfterSeconds = 5;
 export class ClusterContainerRepository implements ContainerRepository {
   readonly #context: ClusterContext;
   readonly #firstListMs: number;
+  readonly #lookUp: SharedLookUp;
   readonly #writes = new Set<Promise<unknown>>();
 
   /** @param firstListMs - how long a list waits for caches that were never filled, in milliseconds */
   constructor(context: ClusterContext, firstListMs: number) {
     this.#context = context;
+    this.#lookUp = new SharedLookUp(context);
     this.#firstListMs = firstListMs;
   }
 
@@ -63,7 +66,7 @@ export class ClusterContainerRepository implements ContainerRepository {
       return context.caches.index.container(id)!;
     }
     return await this.#translating(async () => {
-      const found = await lookUpObjects(context, id, { signal });
+      const found = await this.#lookUp.objects(id, signal);
       requireSingleDeployment(id, found);
       return context.caches.index.containerOf(id, found)!;
     });

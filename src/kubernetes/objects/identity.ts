@@ -69,6 +69,11 @@ export function oneContainer(id: string): string {
   return `${managedByLabel}=dcm,${serviceTypeLabel}=container,${instanceIdLabel}=${id}`;
 }
 
+/** The same of several. */
+export function anyContainer(ids: readonly string[]): string {
+  return `${managedByLabel}=dcm,${serviceTypeLabel}=container,${instanceIdLabel} in (${ids.join(',')})`;
+}
+
 /** Label selector for the objects of one incarnation of a container. */
 export function oneIncarnation(id: string, incarnation: string): string {
   return `${oneContainer(id)},${incarnationLabel}=${incarnation}`;

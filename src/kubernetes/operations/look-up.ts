@@ -1,18 +1,21 @@
 /** Finds the objects of one container: in memory, and in the cluster itself where memory does not know it or is too old. */
 import { ConflictError, NotFoundError } from '../../containers/errors.ts';
 import type { CallLimits } from '../api/client.ts';
+import type { Pod } from '../api/resources.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { currentDeployments } from '../objects/container.ts';
 import type { ContainerObjects } from '../objects/container.ts';
 import { projectDeployment } from '../objects/deployment.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
-import { oneContainer, otherProvider } from '../objects/identity.ts';
+import { anyContainer, instanceIdLabel, oneContainer, otherProvider } from '../objects/identity.ts';
 import { momentOf, systemClock } from '../../clock.ts';
+import type { ObjectRecord } from '../objects/object.ts';
 import { projectPod } from '../objects/pod.ts';
 import type { PodRecord } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
 
-type Access = Pick<ClusterContext, 'api' | 'caches' | 'view'>;
+/** What a look-up needs. */
+export type LookUpAccess = Pick<ClusterContext, 'api' | 'caches' | 'view'>;
 
 export interface FoundDeployment extends DeploymentRecord {
   /** The name of the provider whose container it is; absent where it is ours. */
@@ -20,10 +23,17 @@ export interface FoundDeployment extends DeploymentRecord {
 }
 
 /** One call: the Deployments that carry the id, of whichever provider, those that are being deleted too. */
-export async function lookUpDeployments(access: Access, id: string, limits: CallLimits): Promise<FoundDeployment[]> {
-  const { api, view } = access;
-  const deployments = await api.listAll('deployments', oneContainer(id), limits);
-  return deployments.flatMap((object) => {
+export async function lookUpDeployments(
+  access: LookUpAccess,
+  id: string,
+  limits: CallLimits,
+): Promise<FoundDeployment[]> {
+  return await findDeployments(access, oneContainer(id), limits);
+}
+
+async function findDeployments({ api, view }: LookUpAccess, labelSelector: string, limits: CallLimits) {
+  const deployments = await api.listAll('deployments', labelSelector, limits);
+  return deployments.flatMap((object): FoundDeployment[] => {
     const record = projectDeployment(object);
     const other = otherProvider(object.metadata?.annotations, view.providerNames);
     return record ? [{ ...record, ...(other !== undefined && { otherProvider: other }) }] : [];
@@ -31,32 +41,51 @@ export async function lookUpDeployments(access: Access, id: string, limits: Call
 }
 
 /** Three calls, or one where we have no Deployment of the id. What this process has deleted meanwhile is left out. */
-export async function lookUpObjects(access: Access, id: string, limits: CallLimits): Promise<ContainerObjects> {
+export async function lookUpObjects(access: LookUpAccess, id: string, limits: CallLimits): Promise<ContainerObjects> {
+  return (await lookUpAll(access, [id], limits)).get(id)!;
+}
+
+/** The same of several ids, with as many calls as for one. */
+export async function lookUpAll(
+  access: LookUpAccess,
+  ids: readonly string[],
+  limits: CallLimits,
+): Promise<Map<string, ContainerObjects>> {
   const { api, caches } = access;
   const begunAt = performance.now();
-  const all = await lookUpDeployments(access, id, limits);
+  const all = await findDeployments(access, anyContainer(ids), limits);
   const ours = all.filter((deployment) => deployment.otherProvider === undefined);
   const deployments = ours.filter(({ uid }) => !caches.isHiddenSince('deployments', uid, begunAt));
-  if (currentDeployments({ deployments }).length === 0) return { deployments, services: [], pods: [] };
-  const [services, pods] = await Promise.all([
-    api.listAll('services', oneContainer(id), limits),
-    api.listAll('pods', oneContainer(id), limits),
-  ]);
-  return {
-    deployments,
-    services: services.map(projectService).filter((record) => record !== undefined),
-    pods: pods
-      .map((pod) => projectPod(pod, knownPod(pod.metadata?.uid), momentOf(systemClock)))
-      .filter((record) => record !== undefined),
+  const owners = [...new Set(currentDeployments({ deployments }).map(({ containerId }) => containerId))];
+  const list = async <Kind extends 'services' | 'pods'>(kind: Kind) =>
+    owners.length === 0 ? [] : await api.listAll(kind, anyContainer(owners), limits);
+  const [services, pods] = await Promise.all([list('services'), list('pods')]);
+  const moment = momentOf(systemClock);
+  const byId = {
+    deployments: groupById(deployments),
+    services: groupById(services.map(projectService)),
+    pods: groupById(pods.map((pod) => projectPod(pod, knownPod(pod), moment))),
   };
+  const objectsOf = (id: string): ContainerObjects => ({
+    deployments: byId.deployments.get(id) ?? [],
+    services: byId.services.get(id) ?? [],
+    pods: byId.pods.get(id) ?? [],
+  });
+  return new Map(ids.map((id) => [id, objectsOf(id)]));
 
-  function knownPod(uid: string | undefined): PodRecord | undefined {
-    return caches.index.objects(id).pods.find((known) => known.uid === uid);
+  function knownPod({ metadata = {} }: Pod): PodRecord | undefined {
+    const id = metadata.labels?.[instanceIdLabel] ?? '';
+    return caches.index.objects(id).pods.find(({ uid }) => uid === metadata.uid);
   }
 }
 
+function groupById<Record extends ObjectRecord>(records: readonly (Record | undefined)[]): Map<string, Record[]> {
+  const known = records.filter((record) => record !== undefined);
+  return Map.groupBy(known, ({ containerId }) => containerId);
+}
+
 /** The objects of the id as memory has them; absent where memory is too old, or knows no container of this id. */
-export function cachedObjects({ caches }: Pick<Access, 'caches'>, id: string): ContainerObjects | undefined {
+export function cachedObjects({ caches }: Pick<LookUpAccess, 'caches'>, id: string): ContainerObjects | undefined {
   if (!caches.isLive) return undefined;
   const objects = caches.index.objects(id);
   return currentDeployments(objects).length > 0 ? objects : undefined;

@@ -1,0 +1,76 @@
+/** Reads of ids that memory does not know share their calls to the cluster. */
+import { UnavailableError } from '../../containers/errors.ts';
+import { orAborted } from '../../time.ts';
+import type { ContainerObjects } from '../objects/container.ts';
+import { lookUpAll } from './look-up.ts';
+import type { LookUpAccess } from './look-up.ts';
+
+/** Characters of ids in one call: they go into its URL, of which some proxies take 8 KiB. */
+const maxIdCharacters = 6_000;
+const encodedCommaLength = 3;
+/** Ids that wait; more than that at once are too many. */
+const maxWaitingIds = 20_000;
+/** When to come back then, in seconds. */
+const retryAfterSeconds = 5;
+
+/**
+ * Looks ids up for all who read what memory does not know: at most one look at a time, which those share who wait for it. So
+ * no number of such reads takes connections from writes, or makes the API server slow.
+ */
+export class SharedLookUp {
+  readonly #access: LookUpAccess;
+  /** In the order of arrival. */
+  readonly #waiting = new Map<string, PromiseWithResolvers<ContainerObjects>>();
+  #isLooking = false;
+
+  constructor(access: LookUpAccess) {
+    this.#access = access;
+  }
+
+  /**
+   * What the cluster has of the id, by a look that begins later than this call.
+   *
+   * @throws UnavailableError where too many ids wait; errors of the Kubernetes API, which all get who wait at that time; the
+   *   signal's reason
+   */
+  async objects(id: string, signal: AbortSignal): Promise<ContainerObjects> {
+    let place = this.#waiting.get(id);
+    if (place === undefined) {
+      if (this.#waiting.size >= maxWaitingIds)
+        throw new UnavailableError('Too many reads wait for the cluster.', retryAfterSeconds);
+      place = Promise.withResolvers();
+      this.#waiting.set(id, place);
+      void this.#look();
+    }
+    return await orAborted(place.promise, signal);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    while (this.#waiting.size > 0) {
+      const places = this.#next();
+      try {
+        const found = await lookUpAll(this.#access, [...places.keys()], {});
+        for (const [id, { resolve }] of places) resolve(found.get(id)!);
+      } catch (error) {
+        for (const { reject } of [...places.values(), ...this.#waiting.values()]) reject(error);
+        this.#waiting.clear();
+      }
+    }
+    this.#isLooking = false;
+  }
+
+  /** Those who are next. */
+  #next() {
+    const places = new Map<string, PromiseWithResolvers<ContainerObjects>>();
+    let characters = 0;
+    for (const [id, place] of this.#waiting) {
+      characters += encodedCommaLength + id.length;
+      if (characters > maxIdCharacters) break;
+      places.set(id, place);
+      this.#waiting.delete(id);
+    }
+    return places;
+  }
+}
