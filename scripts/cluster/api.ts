@@ -1,5 +1,6 @@
 /** Plain JSON requests to a Kubernetes API server, as whoever a kubeconfig names: for tests that look at the cluster itself. */
 import type { RequestOptions } from 'node:https';
+import { createInterface } from 'node:readline';
 import { Agent, request } from 'undici';
 
 /** Only what every object has; tests say the rest. */
@@ -13,6 +14,11 @@ export interface KubernetesObject {
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
   };
+}
+
+export interface WatchEvent<T = KubernetesObject> {
+  type: string;
+  object: T;
 }
 
 /** An answer that is not a success. */
@@ -89,6 +95,36 @@ export class ClusterApi implements AsyncDisposable {
   /** The items of a list, e.g. `list('/api/v1/pods?labelSelector=a%3Db')`. */
   async list<T = KubernetesObject>(path: string): Promise<T[]> {
     return (await this.#send<{ items: T[] }>('GET', path)).items;
+  }
+
+  /**
+   * What is there, and then what becomes of it, until the signal; a watch that the server ends is taken up again where it
+   * was.
+   *
+   * @param path - of a list, with a query: `/api/v1/pods?labelSelector=a%3Db`
+   */
+  async *watch<T extends KubernetesObject>(path: string, signal: AbortSignal): AsyncGenerator<WatchEvent<T>> {
+    let resourceVersion = '';
+    try {
+      while (!signal.aborted) {
+        const response = await request(`${this.server}${path}&watch=true&resourceVersion=${resourceVersion}`, {
+          dispatcher: this.#agent,
+          headers: { ...this.#headers, accept: 'application/json' },
+          bodyTimeout: 0,
+          signal,
+        });
+        if (response.statusCode >= 300)
+          throw new ApiError('GET', path, response.statusCode, await response.body.text());
+        for await (const line of createInterface({ input: response.body })) {
+          const event = JSON.parse(line) as WatchEvent<T>;
+          if (event.type === 'ERROR') throw new Error(`the watch of ${path} failed: ${line}`);
+          ({ resourceVersion } = event.object.metadata);
+          yield event;
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 
   /** The text of an answer of any type, e.g. of `/readyz`. */

@@ -2,6 +2,7 @@
  * `npm run cluster`: a real control plane to try things on, until Ctrl-C. `-- --provider` runs the sandbox on it: the
  * provider as a ServiceAccount with the rights that it needs and no more, NATS, a registry, and the status events.
  * `-- --node` adds a real node, which runs containers on this machine, in the place of those that KWOK plays.
+ * `-- --record FOLDER` writes what becomes of the provider's Pods there, a file for each container.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -13,6 +14,7 @@ import { startControlPlane } from './control-plane.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { nodeName } from './node/node.ts';
 import type { RealNode } from './node/node.ts';
+import { record } from './node/record.ts';
 import { providerRules } from './provider-rules.ts';
 
 const options = readOptions();
@@ -24,12 +26,13 @@ process.exitCode = await main().catch((error: unknown) => {
   return 1;
 });
 
-function readOptions(): { provider: boolean; node: boolean } {
+function readOptions(): { provider: boolean; node: boolean; record?: string } {
+  const options = {
+    provider: { type: 'boolean', default: false },
+    node: { type: 'boolean', default: false },
+    record: { type: 'string' },
+  } as const;
   try {
-    const options = {
-      provider: { type: 'boolean', default: false },
-      node: { type: 'boolean', default: false },
-    } as const;
     return parseArgs({ options }).values;
   } catch (error) {
     console.error((error as Error).message);
@@ -41,11 +44,15 @@ async function main(): Promise<number> {
   console.error('starting a control plane…');
   await using controlPlane = await startControlPlane({ own: true, realNode: options.node });
   await printBanner(controlPlane);
+  const recording = options.record === undefined ? undefined : record(controlPlane.api, options.record, stop.signal);
+  recording?.catch(() => stop.abort());
   const sandbox = options.provider ? await startSandbox(controlPlane) : undefined;
   while (!stop.signal.aborted && (!sandbox || isRunning(sandbox))) {
     controlPlane.check();
     await delay(200, undefined, { signal: stop.signal }).catch(() => undefined);
   }
+  stop.abort();
+  await recording;
   if (!sandbox) return 0;
   // It has a terminal's Ctrl-C already, and ends in order; then only is its cluster taken away.
   sandbox.kill('SIGTERM');

@@ -77,9 +77,9 @@ disabled_plugins = ${text(unused)}
 `;
 }
 
-/** TLS is not spoken there. */
-export function registryHosts(): string {
-  return `server = "http://${registryHost}"\n`;
+/** What containerd reads about a registry that does not speak TLS. */
+export function plainHttp(registry: string): string {
+  return `server = "http://${registry}"\n`;
 }
 
 export function registryConfiguration(folder: string): object {

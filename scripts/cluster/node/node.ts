@@ -23,12 +23,12 @@ import {
   kubeletConfiguration,
   kubeletHealthUrl,
   network,
+  plainHttp,
   podNetwork,
   proxyConfiguration,
   proxyHealthUrl,
   registryConfiguration,
   registryHost,
-  registryHosts,
 } from './configuration.ts';
 import { buildLayer, Registry } from './images.ts';
 import { describeMissing, lookAtMachine, pluginFolder, searchPath } from './machine.ts';
@@ -120,12 +120,13 @@ export class RealNode implements AsyncDisposable {
     }
   }
 
-  /** The processes; there are none before the node has joined a control plane. */
-  get components(): NodeComponents | Record<string, never> {
-    return this.#components ?? {};
+  /** The processes; throws before the node has joined a control plane, as `registry` does. */
+  get components(): NodeComponents {
+    if (!this.#components) throw new Error('the node has not joined a control plane yet');
+    return this.#components;
   }
 
-  /** What the node pulls its images from; throws before the node has joined a control plane. */
+  /** What the node pulls its images from. */
   get registry(): Registry {
     if (!this.#registry) throw new Error('the node has not joined a control plane yet');
     return this.#registry;
@@ -173,10 +174,17 @@ export class RealNode implements AsyncDisposable {
     await components.kubeProxy.start();
   }
 
+  /** Lets images be pulled from a registry that does not speak TLS: `10.245.77.1:5001`. */
+  async usePlainHttp(registry: string): Promise<void> {
+    const folder = join(this.#registriesFolder, registry);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'hosts.toml'), plainHttp(registry));
+  }
+
   /** Ends all containers and processes, and takes mounts, network and control groups away. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { namespaces, hierarchies, group } = this.#parts;
-    await Promise.all((Object.values(this.components) as Component[]).map((component) => component.kill()));
+    await Promise.all((Object.values(this.#components ?? {}) as Component[]).map((component) => component.kill()));
     await namespaces.kill();
     await removeGroup(hierarchies, group);
     await this.#disconnect();
@@ -215,11 +223,9 @@ export class RealNode implements AsyncDisposable {
     const { folder, containerd, foreignMemory, programs } = this.#parts;
     const runc = programs.get('runc')!;
     const networkFolder = join(folder, 'networks');
-    const registriesFolder = join(folder, 'registries');
     await mkdir(networkFolder);
-    await mkdir(join(registriesFolder, registryHost), { recursive: true });
+    await this.usePlainHttp(registryHost);
     await writeFile(join(networkFolder, 'pods.conflist'), JSON.stringify(podNetwork(folder)));
-    await writeFile(join(registriesFolder, registryHost, 'hosts.toml'), registryHosts());
     const configuration = join(folder, 'containerd.toml');
     await writeFile(
       configuration,
@@ -228,7 +234,7 @@ export class RealNode implements AsyncDisposable {
         runc: foreignMemory === undefined ? runc : containerd.runcWithoutMemory,
         pluginFolder,
         networkFolder,
-        registriesFolder,
+        registriesFolder: this.#registriesFolder,
       }),
     );
     const commandLine = [containerd.containerd, '--config', configuration];
@@ -290,6 +296,10 @@ export class RealNode implements AsyncDisposable {
       ...[`--uts=${namespace('uts')}`, `--pid=${namespace('pid_for_children')}`],
       ...['setpriv', '--pdeathsig=KILL', ...commandLine],
     ];
+  }
+
+  get #registriesFolder(): string {
+    return join(this.#parts.folder, 'registries');
   }
 
   get #namespacesId(): number {
