@@ -43,6 +43,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
   }) => Promise<Answer<operations['ListContainers']['responses']>>;
   CreateContainer: (call: {
     params: Record<never, never>;
@@ -60,6 +62,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
   }) => Promise<Answer<operations['CreateContainer']['responses']>>;
   GetHealth: (call: {
     params: Record<never, never>;
@@ -70,6 +74,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
   }) => Promise<Answer<operations['GetHealth']['responses']>>;
   GetContainer: (call: {
     params: {
@@ -82,6 +88,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
   }) => Promise<Answer<operations['GetContainer']['responses']>>;
   DeleteContainer: (call: {
     params: {
@@ -98,6 +106,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
   }) => Promise<Answer<operations['DeleteContainer']['responses']>>;
   WaitContainer: (call: {
     params: {
@@ -113,5 +123,7 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
   }) => Promise<Answer<operations['WaitContainer']['responses']>>;
 }

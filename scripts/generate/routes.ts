@@ -46,6 +46,8 @@ function callType(operation: ResolvedOperation): string {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
   }`;
 }
 

@@ -6,6 +6,11 @@ export function randomContainerId(): string {
   return randomUUID();
 }
 
+/** Whether a container may have this id: 1 to 63 lower-case letters, digits and hyphens, none of these at an end. */
+export function isContainerId(text: string): boolean {
+  return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
+}
+
 /** The path of the resource, as AEP-122 wants it: relative to the API's base path, without a leading slash. */
 export function containerPath(id: string): string {
   return `containers/${id}`;

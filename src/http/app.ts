@@ -11,6 +11,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { tokenAuthentication } from './authentication.ts';
 import type { Authenticate, TokenRules } from './authentication.ts';
 import { bindOperations } from './bindings.ts';
+import type { TokenHolder } from './log-fields.ts';
 import { acceptJsonOnly, maxBodyBytes } from './body.ts';
 import { loadContract } from './document.ts';
 import { serveDocumentation } from './documentation.ts';
@@ -85,7 +86,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     const judge = () => done(violationOfHeaders(request) ?? (request.is404 ? nothingHere() : undefined));
     exchanges.begin(request, reply, () => {
       if (authenticate === undefined || request.routeOptions.config.isOpen) judge();
-      else authenticate(request.raw).then(judge, done);
+      else authenticate(request.raw, identify(request)).then(judge, done);
     });
   });
   app.addHook('onSend', (request, _reply, payload, done) => {
@@ -153,7 +154,7 @@ function createServer({ log, timeouts, problemTypes }: AppOptions, parts: Server
       };
       exchanges.begin(request, reply, () => {
         if (authenticate === undefined) refuse(error);
-        else authenticate(request.raw).then(() => refuse(error), refuse);
+        else authenticate(request.raw, identify(request)).then(() => refuse(error), refuse);
       });
     },
   });
@@ -161,6 +162,10 @@ function createServer({ log, timeouts, problemTypes }: AppOptions, parts: Server
   app.server.on('checkExpectation', app.routing);
   app.server.on('checkContinue', app.routing);
   return app as unknown as FastifyInstance;
+}
+
+function identify({ exchange }: FastifyRequest): (holder: TokenHolder) => void {
+  return (holder) => (exchange.holder = holder);
 }
 
 function compilesNothing(): never {

@@ -5,6 +5,8 @@ import type { JWTPayload, JWTVerifyOptions, JWTVerifyResult } from 'jose';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { UnavailableError } from '../containers/errors.ts';
+import { holderOf } from './log-fields.ts';
+import type { TokenHolder } from './log-fields.ts';
 import { IssuerKeys, KeysUnavailableError } from './issuer-keys.ts';
 import { RequestError, retryAfterSeconds } from './problem.ts';
 import { isRepeated } from './repeated-header.ts';
@@ -21,10 +23,14 @@ export interface TokenRules {
 }
 
 /**
+ * @param identify - told whose token it is, also of one that is refused for its scope
  * @throws RequestError 401 without a valid token, or with more than one, always with the same words, and 403 without the scope; UnavailableError
  *   while the keys cannot be had
  */
-export type Authenticate = (request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>) => Promise<void>;
+export type Authenticate = (
+  request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>,
+  identify: (holder: TokenHolder) => void,
+) => Promise<void>;
 
 /** Those with a public key: with a shared one, whoever can check a token could make one. */
 const asymmetricAlgorithms = [
@@ -53,7 +59,7 @@ export function tokenAuthentication(rules: TokenRules, log: Logger, clock: Pick<
     clockTolerance: clockToleranceSeconds,
     requiredClaims: ['exp'],
   };
-  return async ({ headers: { authorization }, rawHeaders }) => {
+  return async ({ headers: { authorization }, rawHeaders }, identify) => {
     const token = bearerPattern.exec(authorization ?? '')?.[1];
     if (token === undefined || isRepeated(rawHeaders, 'authorization')) throw unauthenticated();
     let payload: JWTPayload;
@@ -62,6 +68,7 @@ export function tokenAuthentication(rules: TokenRules, log: Logger, clock: Pick<
     } catch (error) {
       throw refusalOf(error, log);
     }
+    identify(holderOf(payload));
     if (scope !== undefined && !scopesOf(payload).includes(scope)) throw permissionDenied(scope);
   };
 }

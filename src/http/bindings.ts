@@ -119,6 +119,10 @@ class Call implements RequestParts {
   onAbort(abortable: Abortable): void {
     this.#exchange.onAbort(abortable);
   }
+
+  chose(containerId: string): void {
+    this.#exchange.chosenId = containerId;
+  }
 }
 
 interface RouteParts {

@@ -9,6 +9,8 @@ import type { Abortable } from '../containers/waiting.ts';
 import { noMetrics } from '../telemetry/telemetry.ts';
 import type { Metrics, Telemetry } from '../telemetry/telemetry.ts';
 import { HeldBodies } from './held-bodies.ts';
+import { containerIdOf, peerOf } from './log-fields.ts';
+import type { Peer, TokenHolder } from './log-fields.ts';
 import { retryAfterSeconds, sendProblem } from './problem.ts';
 
 /** In milliseconds. */
@@ -32,6 +34,11 @@ export class Exchange {
   readonly arrivedAt = performance.now();
   /** Where it stands among those that are open. */
   place = -1;
+  readonly peer: Peer;
+  /** Whose token it came with; absent where none was asked for. */
+  holder: TokenHolder | undefined;
+  /** The id that the provider chose for a container of this request; absent where the client names it. */
+  chosenId: string | undefined;
   /** When the answer was given to the connection; absent before. */
   answeredAt: number | undefined;
   /** Whether the answer is out or the client gone. */
@@ -45,6 +52,7 @@ export class Exchange {
   #reason: Error | undefined;
 
   constructor(request: FastifyRequest, reply: FastifyReply, bodies: HeldBodies) {
+    this.peer = peerOf(request.raw.socket);
     this.request = request;
     this.reply = reply;
     this.#bodies = bodies;
@@ -202,11 +210,15 @@ export class Exchanges {
     this.#handleNext(request.raw.socket);
     const { id: requestId, method } = request;
     const durationMs = performance.now() - arrivedAt;
+    const containerId = containerIdOf(request);
     const fields = {
       requestId,
       ...traceOf(request),
       method,
       path: pathOf(request.url),
+      ...(containerId !== undefined && { containerId }),
+      ...exchange.peer,
+      ...exchange.holder,
       durationMs: Math.round(durationMs * 1_000) / 1_000,
     };
     const { route } = request.routeOptions.config;

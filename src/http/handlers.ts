@@ -5,7 +5,8 @@ import type { Container } from '../containers/container.ts';
 import { parseDuration } from '../config/duration.ts';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import type { ContainerWaiting } from '../containers/waiting.ts';
-import { idempotencyKeyRule, parseIdempotencyKey } from '../containers/idempotency.ts';
+import { randomContainerId } from '../containers/container-id.ts';
+import { containerIdOfKey, idempotencyKeyRule, parseIdempotencyKey } from '../containers/idempotency.ts';
 import type { Violation } from '../containers/errors.ts';
 import { findPageTokenViolations } from '../containers/page-token.ts';
 import { unknownHints } from '../containers/hints.ts';
@@ -47,14 +48,19 @@ export function createHandlers({ repository, waiting, health, version, log, time
       };
     },
 
-    async CreateContainer({ query: { id, validate_only: validateOnly }, headers, body: { spec }, signal }) {
-      const request = { ...(id !== undefined && { id }), spec };
+    async CreateContainer(call) {
+      const { headers, signal } = call;
+      const { id: asked, validate_only: validateOnly } = call.query;
+      const { spec } = call.body;
+      const header = headers['Idempotency-Key'];
+      const key = header === undefined || validateOnly ? undefined : parseIdempotencyKey(header)!;
+      const id = asked ?? (key === undefined ? randomContainerId() : containerIdOfKey(key));
+      call.chose(id);
+      const request = { id, spec };
       if (validateOnly) return { status: 200, body: await repository.validate(request, { signal }) };
       const ignored = unknownHints(spec);
-      if (ignored.length > 0) log.info({ hints: ignored }, 'hints that nothing acts upon are ignored');
-      const header = headers['Idempotency-Key'];
-      if (header === undefined) return { status: 201, body: await repository.create(request, { signal }) };
-      const key = parseIdempotencyKey(header)!;
+      if (ignored.length > 0) log.info({ containerId: id, hints: ignored }, 'hints that nothing acts upon are ignored');
+      if (key === undefined) return { status: 201, body: await repository.create(request, { signal }) };
       const { container, replayed } = await repository.createOnce({ ...request, key }, { signal });
       return { status: 201, body: container, ...(replayed && { headers: { 'idempotency-replayed': 'true' } }) };
     },

@@ -10,6 +10,7 @@ import {
   NotFoundError,
   UnavailableError,
 } from '../containers/errors.ts';
+import { containerIdOf } from './log-fields.ts';
 import { buildProblem, problemMediaType } from './problem-forms.ts';
 import type { Failure, Problem, ProblemTypes } from './problem-forms.ts';
 
@@ -46,7 +47,7 @@ export class RequestError extends Error {
 export function sendProblem(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { problem, headers } = problemAnswer(error, request.raw.url, request.server.problemTypes);
   const clientLeft = reply.raw.destroyed;
-  if (!clientLeft) logFailure(log, request.id, problem.status, error);
+  if (!clientLeft) logFailure(log, request, problem.status, error);
   // Fastify closes the connection on a body that it does not take, and a client that is still sending would then lose the
   // answer. Open, the rest is read and thrown away for as long as a request may take.
   reply.removeHeader('connection');
@@ -58,9 +59,12 @@ export function sendProblem(log: Logger, error: unknown, request: FastifyRequest
     .send(problem);
 }
 
-function logFailure(log: Logger, requestId: string, status: number, err: unknown): void {
-  if (status === 503) log.warn({ requestId, err }, 'request cannot be served now');
-  else if (status >= 500) log.error({ requestId, err }, 'request failed');
+function logFailure(log: Logger, request: FastifyRequest, status: number, err: unknown): void {
+  if (status < 500) return;
+  const containerId = containerIdOf(request);
+  const fields = { requestId: request.id, ...(containerId !== undefined && { containerId }), err };
+  if (status === 503) log.warn(fields, 'request cannot be served now');
+  else log.error(fields, 'request failed');
 }
 
 /** The answer to a request that failed with `error`, which may be anything; what is not known is told without details. */

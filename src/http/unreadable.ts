@@ -103,7 +103,7 @@ export function refuseTunnels(
     socket.on('error', () => socket.destroy());
     const judge = () => {
       if (authenticate === undefined) refuse(noProxy);
-      else authenticate(request).then(() => refuse(noProxy), refuse);
+      else authenticate(request, () => undefined).then(() => refuse(noProxy), refuse);
     };
     const before = exchanges.latestOn(socket);
     if (before === undefined || before.isOver) {

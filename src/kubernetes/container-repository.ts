@@ -42,20 +42,24 @@ export class ClusterContainerRepository implements ContainerRepository {
 
   /** The id is checked under the request's signal; once the first write is on its way, the rest takes its own time. */
   async create({ id = randomContainerId(), spec }: CreateRequest, { signal }: CallOptions) {
-    return await this.#translating(async () => {
-      await refuseTakenId(this.#context, id, signal);
-      signal.throwIfAborted();
-      return await this.#tracking(createContainer(this.#context, { id, spec }));
-    }, spec);
+    return await this.#translating(
+      id,
+      async () => {
+        await refuseTakenId(this.#context, id, signal);
+        signal.throwIfAborted();
+        return await this.#tracking(createContainer(this.#context, { id, spec }));
+      },
+      spec,
+    );
   }
 
   async createOnce({ key, id = containerIdOfKey(key), spec }: KeyedCreateRequest, { signal }: CallOptions) {
     const create: typeof createContainer = (context, request) => this.#tracking(createContainer(context, request));
-    return await this.#translating(() => createOnce(this.#context, { id, spec, key }, { signal, create }), spec);
+    return await this.#translating(id, () => createOnce(this.#context, { id, spec, key }, { signal, create }), spec);
   }
 
   async validate({ id = randomContainerId(), spec }: CreateRequest, { signal }: CallOptions): Promise<Container> {
-    return await this.#translating(() => validateContainer(this.#context, { id, spec }, signal), spec);
+    return await this.#translating(id, () => validateContainer(this.#context, { id, spec }, signal), spec);
   }
 
   async get(id: string, { signal }: CallOptions): Promise<Container> {
@@ -65,7 +69,7 @@ export class ClusterContainerRepository implements ContainerRepository {
       requireSingleDeployment(id, objects);
       return context.caches.index.container(id)!;
     }
-    return await this.#translating(async () => {
+    return await this.#translating(id, async () => {
       const found = await this.#lookUp.objects(id, signal);
       requireSingleDeployment(id, found);
       return context.caches.index.containerOf(id, found)!;
@@ -107,7 +111,7 @@ export class ClusterContainerRepository implements ContainerRepository {
   async delete(id: string, { signal, key }: DeleteOptions): Promise<void> {
     const digest = key === undefined ? undefined : digestOfDelete(key, id);
     try {
-      await this.#translating(() => this.#delete(id, signal, digest));
+      await this.#translating(id, () => this.#delete(id, signal, digest));
     } catch (error) {
       // What was asked for holds; without a key it is told that there was nothing to do.
       if (digest === undefined || !(error instanceof NotFoundError)) throw error;
@@ -143,12 +147,12 @@ export class ClusterContainerRepository implements ContainerRepository {
     }
   }
 
-  async #translating<T>(operation: () => Promise<T>, spec?: ContainerSpec): Promise<T> {
+  async #translating<T>(containerId: string, operation: () => Promise<T>, spec?: ContainerSpec): Promise<T> {
     try {
       return await operation();
     } catch (error) {
       const { log, namespace } = this.#context;
-      throw translateError(error, { log, namespace, ...(spec && { spec }) });
+      throw translateError(error, { log: log.child({ containerId }), namespace, ...(spec && { spec }) });
     }
   }
 }
