@@ -143,6 +143,7 @@ async function build(config: Config, version: string, log: Logger): Promise<Serv
     version,
     timeouts: server,
     problemTypes,
+    logHealth: config.logHealth,
     hintPolicy: kubernetes.hintPolicy,
     ...telemetry,
     ...(server.tls && { tls: server.tls }),

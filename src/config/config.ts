@@ -44,6 +44,8 @@ export interface RegistryConfig {
 /** Times are milliseconds, unless they say otherwise, 1 to `maxTimerMs`; the debounce window and the refresh of the registration may be 0. */
 export interface Config {
   logLevel: LogLevel;
+  /** Whether polls of health are lines of the log at INFO. */
+  logHealth: boolean;
   provider: ProviderIdentity;
   /** Names that the provider had before: their containers are its own. */
   formerNames: readonly string[];
@@ -418,10 +420,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const problemTypes = optional('SP_PROBLEM_TYPES', oneOf('names', 'uris')) ?? 'names';
   const tokens = tokenRules();
   const logLevel = optional('SP_LOG_LEVEL', oneOf('error', 'warn', 'info', 'debug')) ?? 'info';
+  const logHealth = optional('SP_LOG_HEALTH', flag) ?? true;
 
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     logLevel,
+    logHealth,
     provider,
     formerNames,
     registry,

@@ -52,6 +52,8 @@ export interface AppOptions extends Telemetry {
   /** The version of this package. */
   version: string;
   timeouts: Timeouts;
+  /** Whether requests for health that are answered with 200 are lines at INFO, as all others are; else DEBUG. Absent: true. */
+  logHealth?: boolean;
   /** The form of problem documents, in answers and in the document that is served. */
   problemTypes: ProblemTypes;
   /** What tokens callers must have on all but the routes that are open; absent: nothing. */

@@ -118,6 +118,8 @@ declare module 'fastify' {
 export class Exchanges {
   readonly #log: Telemetry['log'];
   readonly #metrics: Metrics;
+  /** Of the lines of requests that health has answered as usual. */
+  readonly #healthLevel: 'info' | 'debug';
   readonly #limits: ExchangeLimits;
   /** Not a Set: the tables that it leaves behind would keep whole requests alive (docs/decisions/0016-requests-die-young.md). */
   readonly #open: Exchange[] = [];
@@ -126,8 +128,13 @@ export class Exchanges {
   readonly #timer: NodeJS.Timeout;
   #endListener: (() => void) | undefined;
 
-  constructor({ log, metrics = noMetrics }: Telemetry, limits: ExchangeLimits) {
+  /** @param options.logHealth - as of the application */
+  constructor(
+    { log, metrics = noMetrics, logHealth = true }: Telemetry & { logHealth?: boolean },
+    limits: ExchangeLimits,
+  ) {
     this.#log = log;
+    this.#healthLevel = logHealth ? 'info' : 'debug';
     this.#metrics = metrics;
     this.#limits = limits;
     const interval = Math.min(maxCheckingIntervalMs, limits.requestMs / 4, limits.writeMs / 4);
@@ -221,12 +228,13 @@ export class Exchanges {
       ...exchange.holder,
       durationMs: Math.round(durationMs * 1_000) / 1_000,
     };
-    const { route } = request.routeOptions.config;
+    const { route, operationId } = request.routeOptions.config;
     const ended = { method, ...(route !== undefined && { route }), seconds: durationMs / 1_000 };
     if (reply.raw.writableFinished) {
       const status = reply.raw.statusCode;
       this.#metrics.requestEnded({ ...ended, status });
-      this.#log.info({ ...fields, status }, 'request');
+      const isHealth = operationId === 'GetHealth' && status === 200;
+      this.#log[isHealth ? this.#healthLevel : 'info']({ ...fields, status }, 'request');
     } else {
       this.#metrics.requestEnded(ended);
       exchange.abort(new Error('the client left'));

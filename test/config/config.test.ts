@@ -25,6 +25,7 @@ function problems(env: Record<string, string | undefined>): string[] {
 test('needs no more than the required variables', (t) => {
   t.strictSame(readConfig(required), {
     logLevel: 'info',
+    logHealth: true,
     provider: { name: 'provider-1', endpoint: 'http://provider:8080' },
     formerNames: [],
     registry: { url: 'http://registry:8080/api/v1alpha1', refreshMs: 60_000 },
@@ -93,11 +94,13 @@ const complete = {
   SP_AUTH_SCOPE: 'containers:write',
   SP_PROBLEM_TYPES: 'uris',
   SP_LOG_LEVEL: 'debug',
+  SP_LOG_HEALTH: 'false',
 };
 
 test('reads every variable', (t) => {
   t.strictSame(readConfig(complete), {
     logLevel: 'debug',
+    logHealth: false,
     provider: {
       name: 'provider-1',
       endpoint: 'http://provider:8080',
@@ -229,6 +232,7 @@ const bad: Record<string, string[]> = {
   DCM_AUTH_TOKEN: ['Bearer abc', 'a b', 'a=b', 'ä', '\n'],
   SP_PROBLEM_TYPES: ['URIs', 'uri', 'name'],
   SP_LOG_LEVEL: ['INFO', 'trace', 'silent'],
+  SP_LOG_HEALTH: ['no', '0'],
 };
 
 for (const [variable, values] of Object.entries(bad)) {
@@ -254,6 +258,7 @@ const good: Record<string, string[]> = {
   SP_MONITOR_RESYNC_PERIOD: ['1ns', '2147483647ms', '596h'],
   SP_K8S_ISOLATE_INTERNAL_PORTS: ['true', 'false'],
   SP_LEADER_ELECTION: ['true', 'false'],
+  SP_LOG_HEALTH: ['true', 'false'],
   SP_LEASE_NAME: ['a', '1', 'a.b-c.d', 'a'.repeat(253)],
   SP_REGISTRATION_REFRESH: ['0', '0s', '1s', '1000ms', '596h'],
   DCM_AUTH_TOKEN: ['abc', 'eyJhbGciOiJub25lIn0.e30.', 'a-._~+/=='],

@@ -136,7 +136,7 @@ await t.test('the chart gives the provider the permissions that it needs, and no
 
 for (const version of helmVersions) {
   await t.test(
-    `Helm ${version} installs it with its defaults, and leaves the containers when it is removed`,
+    `Helm ${version} installs it with its defaults, leaves the containers when it is removed, and takes a namespace that is there where it is told to`,
     async (t) => {
       const { namespace, containers } = namespaces(t);
       const common = ['--namespace', namespace, '--kubeconfig', controlPlane.kubeconfig];
@@ -151,6 +151,11 @@ for (const version of helmVersions) {
       await runHelm(['uninstall', 'container-provider', ...common], version);
       const left = await api.get(`/api/v1/namespaces/${containers}`);
       t.notOk(left.metadata.deletionTimestamp);
+
+      const again = ['install', 'again', chartFolder, ...common, ...settings(chartValues(containers))];
+      await t.rejects(runHelm([...again, ...settings({ 'containers.createNamespace': true })], version), /exists/);
+      await runHelm([...again, ...settings({ 'containers.createNamespace': false })], version);
+      await runHelm(['uninstall', 'again', ...common], version);
     },
   );
 

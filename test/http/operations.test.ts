@@ -239,6 +239,20 @@ test('a request is one line at INFO, with its path but not its query', async (t)
   t.notMatch(JSON.stringify(server.logLines), 'secret');
 });
 
+test('polls of health are no lines of the log where they are not wanted, but for those that fail', async (t) => {
+  await using server = await startHttpServer({ logHealth: false });
+  await conformingFetch(`${server.url}${base}/health`);
+  await conformingFetch(`${server.url}${base}/health`, { method: 'HEAD' });
+  await conformingFetch(`${server.url}${base}/health`, { method: 'PUT' });
+  await conformingFetch(`${server.url}${base}/web-1`);
+  while (server.logLines.length < 2) await new Promise(setImmediate);
+  t.match(server.logLines, [
+    { method: 'PUT', status: 405 },
+    { path: `${base}/web-1`, status: 404 },
+  ]);
+  t.equal(server.logLines.length, 2);
+});
+
 test('the client takes a base URL with or without a trailing slash', async (t) => {
   await using server = await startHttpServer();
   const client = createClient({ baseUrl: `${server.url}/`, fetch: conformingFetch });

@@ -36,6 +36,7 @@ export interface HttpServerOptions {
   health?: AppOptions['health'];
   hintPolicy?: AppOptions['hintPolicy'];
   watched?: AppOptions['watched'];
+  logHealth?: boolean;
   tokens?: AppOptions['tokens'];
   tls?: AppOptions['tls'];
   /** Called before the server listens. */
@@ -62,6 +63,7 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
     timeouts: { ...patient, ...options.timeouts },
     problemTypes,
     clock,
+    ...(options.logHealth !== undefined && { logHealth: options.logHealth }),
     ...(options.tokens && { tokens: options.tokens }),
     ...(options.tls && { tls: options.tls }),
   });

@@ -59,6 +59,9 @@
 {{- include "provider.variable" (list "SP_AUTH_SCOPE" .scope) }}
 {{- end }}
 {{- include "provider.variable" (list "SP_LOG_LEVEL" $values.logLevel) }}
+{{- if eq (toString $values.logHealth) "false" }}
+{{- include "provider.variable" (list "SP_LOG_HEALTH" "false") }}
+{{- end }}
 {{- with $values.extraEnv }}
 {{ toYaml . }}
 {{- end }}

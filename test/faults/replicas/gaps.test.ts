@@ -49,7 +49,7 @@ t.test('of what comes and goes while the watches have gaps', async (t) => {
       await t.test('what others make and delete right after an outage is told', async () => {
         await apiServer.kill();
         const killedAt = performance.now();
-        await until('the API server was away for six seconds', () => performance.now() - killedAt > 6_000);
+        await until('the API server was away for some seconds', () => performance.now() - killedAt > 3_000);
         await apiServer.start();
         for (const id of ids) {
           await until('the API server takes it', () =>
