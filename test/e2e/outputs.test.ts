@@ -89,7 +89,8 @@ t.test('the outputs of a container', async (t) => {
     const { service, endpoints } = await withAddress(client, 'outside');
     t.strictSame(endpoints, [external(service?.external_ip, 8443)]);
     await events.waitFor('outside', tells([external(service?.external_ip, 8443)]));
-    await events.waitFor('outside', 'RUNNING');
+    const running = await events.waitFor('outside', 'RUNNING');
+    t.equal(told(running), told(events.of('outside').at(-1)!), 'the first RUNNING has the address');
 
     const addresses = [
       undefined,

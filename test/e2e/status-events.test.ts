@@ -1,8 +1,11 @@
 import t from 'tap';
-import { images, withImage } from '../support/base-spec.ts';
+import { images, kubelets, withImage } from '../support/base-spec.ts';
+import type { ContainerSpec } from '../support/base-spec.ts';
 import { createContainer, deleteContainer, readContainer } from '../support/containers.ts';
 import type { StatusCloudEvent } from '../support/events.ts';
 import { startSystem } from '../support/system.ts';
+
+type Hints = NonNullable<NonNullable<ContainerSpec['provider_hints']>['kubernetes']>;
 
 t.test('status events', async (t) => {
   await using system = await startSystem();
@@ -47,36 +50,45 @@ t.test('status events', async (t) => {
     t.ok(events.received.every(({ contentType }) => contentType === 'application/cloudevents+json'));
   });
 
-  await t.test('tell that a container crashes again and again, with its exit code', async (t) => {
-    await createContainer(client, 'crashing', withImage(images.crashes));
-    const failed = await events.waitFor('crashing', 'FAILED');
-    t.match(failed.data.message, /crash.*exit code 1/);
-    t.equal((await readContainer(client, 'crashing')).status, 'FAILED');
-    await workloads.pod(
-      'crashing',
-      ({ status }) =>
-        ((status as { containerStatuses?: { restartCount: number }[] }).containerStatuses?.[0]?.restartCount ?? 0) >= 3,
-    );
-    t.equal(events.of('crashing').at(-1)?.data.status, 'FAILED', 'moments between crashes are no recovery');
-    t.equal(
-      events.of('crashing').filter(({ data }) => data.message === failed.data.message).length,
-      1,
-      'a counter that ticks makes no events',
-    );
-  });
-
-  await t.test('tell that a container keeps exiting, also where it does without an error', async (t) => {
-    await createContainer(client, 'exiting', withImage(images.exits));
-    const failed = await events.waitFor('exiting', 'FAILED');
-    t.match(failed.data.message, /keeps exiting.*exit code 0/);
-    await workloads.pod(
-      'exiting',
-      ({ status }) =>
-        ((status as { containerStatuses?: { restartCount: number }[] }).containerStatuses?.[0]?.restartCount ?? 0) >= 3,
-    );
-    const later = events.of('exiting').slice(events.of('exiting').findIndex(({ id }) => id === failed.id) + 1);
-    t.same(later, [], 'moments between two ends are no recovery');
-  });
+  const quickly = { tcp_socket: { port: 8080 }, period_seconds: 1 };
+  const probed = (image: string, kubernetes: Hints) => ({ ...withImage(image), provider_hints: { kubernetes } });
+  const loops: [what: string, id: string, spec: ContainerSpec, message: RegExp][] = [
+    ...kubelets.flatMap(({ kubelet, crashes, exits, cannotStart }): typeof loops => [
+      [`crashes on ${kubelet} kubelets`, `crashing-${kubelet}`, withImage(crashes), /crash.*exit code 1/],
+      [`exits with 0 on ${kubelet} kubelets`, `exiting-${kubelet}`, withImage(exits), /keeps exiting.*exit code 0/],
+      [
+        `cannot be started on ${kubelet} kubelets`,
+        `unstartable-${kubelet}`,
+        withImage(cannotStart),
+        /no such file or directory/,
+      ],
+    ]),
+    [
+      'is restarted by its liveness probe',
+      'unhealthy',
+      probed(images.unhealthy, { liveness_probe: quickly }),
+      /liveness probe/,
+    ],
+    [
+      'is restarted by its startup probe',
+      'unstarted',
+      probed(images.unready, { startup_probe: quickly }),
+      /startup probe/,
+    ],
+  ];
+  for (const [, id, spec] of loops) await createContainer(client, id, spec);
+  for (const [what, id, , message] of loops) {
+    await t.test(`tell once that a container ${what} again and again, and why`, async (t) => {
+      const failed = await events.waitFor(id, 'FAILED');
+      t.match(failed.data.message, message);
+      await workloads.restarted(id, 4);
+      const read = await readContainer(client, id);
+      t.match(read, { status: 'FAILED', status_message: failed.data.message });
+      const told = events.of(id);
+      const later = told.slice(told.findIndex((event) => event.id === failed.id) + 1);
+      t.same(later, [], 'moments between two ends are no recovery, and a counter that ticks makes no events');
+    });
+  }
 
   await t.test('tell a container that waits for its image after a crash as PENDING, never as RUNNING', async (t) => {
     await createContainer(client, 'vanished', withImage(images.vanishes));
@@ -91,20 +103,26 @@ t.test('status events', async (t) => {
     );
   });
 
-  await t.test('tell why an image cannot be pulled, once, though Kubernetes keeps changing its mind', async (t) => {
-    await createContainer(client, 'unpullable', withImage(images.missing));
-    const pending = await events.waitFor('unpullable', ({ data }) => /ImagePullBackOff/.test(data.message));
-    t.equal(pending.data.status, 'PENDING');
-    const reasons = new Set<string>();
-    await workloads.pod('unpullable', ({ status }) => {
-      const [container] =
-        (status as { containerStatuses?: { state: { waiting?: { reason: string } } }[] }).containerStatuses ?? [];
-      if (container?.state.waiting) reasons.add(container.state.waiting.reason);
-      return reasons.has('ErrImagePull') && reasons.has('ImagePullBackOff');
+  for (const [id, image, cause] of [
+    ['unpullable', images.missing, /not found/],
+    ['refused', images.private, /pull access denied/],
+    ['unreachable', images.unreachable, /connection refused/],
+  ] as const) {
+    await t.test(`tell why an image cannot be pulled (${id}), once, though Kubernetes changes its mind`, async (t) => {
+      await createContainer(client, id, withImage(image));
+      const pending = await events.waitFor(id, ({ data }) => /ImagePullBackOff/.test(data.message));
+      t.equal(pending.data.status, 'PENDING');
+      t.match(pending.data.message, cause);
+      const reasons: string[] = [];
+      await workloads.pod(id, ({ status }) => {
+        const reason = status.containerStatuses?.[0]?.state.waiting?.reason;
+        if (reason !== undefined && reason !== reasons.at(-1)) reasons.push(reason);
+        return reasons.slice(-3).join() === 'ErrImagePull,ImagePullBackOff,ErrImagePull';
+      });
+      t.equal((await readContainer(client, id)).status, 'PENDING');
+      t.equal(events.of(id).at(-1)?.id, pending.id);
     });
-    t.equal((await readContainer(client, 'unpullable')).status, 'PENDING');
-    t.equal(events.of('unpullable').filter(({ data }) => data.message === pending.data.message).length, 1);
-  });
+  }
 
   await t.test('tell only the new container when an id is deleted and created again within one window', async (t) => {
     const windowMs = 4_000;

@@ -1,4 +1,5 @@
 /** Specs of containers: a small one that every cluster takes, and what a test changes in it. */
+import { olderKubeletTag } from '../../scripts/kubelet/images.ts';
 import type { Schemas } from '../../generated/client.ts';
 
 export type ContainerSpec = Schemas['ContainerSpec'];
@@ -24,7 +25,22 @@ export const images = {
   slow: 'registry.example/slow:1',
   unready: 'registry.example/unready:1',
   private: 'registry.example/private:1',
+  unreachable: 'registry.example/unreachable:1',
+  cannotStart: 'registry.example/nocommand:1',
+  unhealthy: 'registry.example/unhealthy:1',
+  stubborn: 'registry.example/stubborn:1',
 } as const;
+
+/** The two ways in which kubelets show crash loops, which are to be told alike; the names are good for ids. */
+export const kubelets = [
+  { kubelet: 'newer', crashes: images.crashes, exits: images.exits, cannotStart: images.cannotStart },
+  {
+    kubelet: 'older',
+    crashes: `registry.example/crash:${olderKubeletTag}`,
+    exits: `registry.example/done:${olderKubeletTag}`,
+    cannotStart: `registry.example/nocommand:${olderKubeletTag}`,
+  },
+] as const;
 
 export function withImage(reference: string): ContainerSpec {
   return containerSpec({ image: { reference } });

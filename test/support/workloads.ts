@@ -30,7 +30,13 @@ export interface Deployment {
 export interface Pod {
   metadata: Metadata;
   spec: { nodeName?: string };
-  status: { phase: string; reason?: string; podIP?: string; conditions?: { type: string; status: string }[] };
+  status: {
+    phase: string;
+    reason?: string;
+    podIP?: string;
+    conditions?: { type: string; status: string }[];
+    containerStatuses?: { restartCount: number; state: { waiting?: { reason: string } } }[];
+  };
 }
 
 export interface Service {
@@ -81,6 +87,11 @@ export class Workloads {
   /** Waits for a Pod of the container that is as wanted. */
   async pod(containerId: string, wanted: (pod: Pod) => boolean = () => true): Promise<Pod> {
     return (await this.until('pods', containerId, (pods) => pods.some(wanted))).find(wanted)!;
+  }
+
+  /** Waits until the container has been restarted so often. */
+  async restarted(containerId: string, times: number): Promise<void> {
+    await this.pod(containerId, ({ status }) => (status.containerStatuses?.[0]?.restartCount ?? 0) >= times);
   }
 
   runningPod(containerId: string): Promise<Pod> {

@@ -1,6 +1,6 @@
 import { test } from 'tap';
 
-import { images, withImage } from '../../support/base-spec.ts';
+import { kubelets, withImage } from '../../support/base-spec.ts';
 import { createContainer, deleteContainer, listIds, readContainer } from '../../support/containers.ts';
 import { openEventStream } from '../../support/event-stream.ts';
 import { healed, healthOf } from '../../support/faults.ts';
@@ -27,12 +27,14 @@ test(
     t.equal(await healthOf(provider), 'healthy');
     t.strictSame(await listIds(client), [], 'the caches are filled: what comes and goes before has no event');
     await createContainer(client, 'running');
-    await createContainer(client, 'crashing', withImage(images.crashes));
+    for (const { kubelet, crashes } of kubelets)
+      await createContainer(client, `crashing-${kubelet}`, withImage(crashes));
     await createContainer(client, 'short-lived');
     await deleteContainer(client, 'short-lived');
     for (const [id, wanted] of [
       ['running', 'RUNNING'],
-      ['crashing', 'FAILED'],
+      ['crashing-newer', 'FAILED'],
+      ['crashing-older', 'FAILED'],
     ] as const) {
       await eventually(
         () => readContainer(client, id),
