@@ -10,6 +10,8 @@ import { containerSpec, withPorts } from '../support/base-spec.ts';
 import type { ContainerSpec } from '../support/base-spec.ts';
 import { createChartAccess } from '../support/chart-access.ts';
 import type { ChartAccess } from '../support/chart-access.ts';
+import { fieldWalk } from './field-walk.ts';
+import type { FieldTrial } from './field-walk.ts';
 
 /** Merged into what the provider makes, as a JSON merge patch is. */
 interface Change {
@@ -17,21 +19,12 @@ interface Change {
   spec?: object;
   /** Of a Deployment: its Pods' metadata and spec, and their only container. */
   podMetadata?: object;
-  pod?: object;
+  /** `extra` is a second container. */
+  pod?: { extra?: object; [field: string]: unknown };
   container?: object;
 }
 
 const otherId = { 'dcm.project/dcm-instance-id': 'other' };
-const asPrivileged = { securityContext: { privileged: true } };
-const volumes = {
-  empty: { name: 'empty', emptyDir: { sizeLimit: '1Mi' } },
-  map: { name: 'map', configMap: { name: 'map' } },
-  secret: { name: 'secret', secret: { secretName: 'secret' } },
-  host: { name: 'host', hostPath: { path: '/' } },
-  token: { name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
-};
-const wholeSecret = { envFrom: [{ secretRef: { name: 'keys' } }] };
-const oneSecret = { env: [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'keys', key: 'key' } } }] };
 
 /** What a Deployment has, and the words with which the policy refuses it. */
 const forbiddenDeployments: [string, Change, RegExp][] = [
@@ -44,39 +37,46 @@ const forbiddenDeployments: [string, Change, RegExp][] = [
     { spec: { selector: { matchLabels: otherId } }, podMetadata: { labels: otherId } },
     /Pods must have the label dcm.project\/dcm-instance-id/,
   ],
-  ['the network of the host', { pod: { hostNetwork: true } }, /not use a namespace of the host/],
-  ['the processes of the host', { pod: { hostPID: true } }, /not use a namespace of the host/],
-  ['the IPC of the host', { pod: { hostIPC: true } }, /not use a namespace of the host/],
-  [
-    'a port of the host',
-    { container: { ports: [{ containerPort: 80, hostPort: 80 }] } },
-    /not have a port of the host/,
-  ],
-  ['a path of the host', { pod: { volumes: [volumes.host] } }, /not have a path of the host/],
-  ['a privileged container', { container: asPrivileged }, /not be privileged/],
-  [
-    'a privileged init container',
-    { pod: { initContainers: [{ name: 'init', image: 'init', ...asPrivileged }] } },
-    /not be privileged/,
-  ],
-  [
-    'a capability more',
-    { container: { securityContext: { capabilities: { add: ['NET_ADMIN'] } } } },
-    /not add capabilities/,
-  ],
-  [
-    'a kernel parameter',
-    { pod: { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '1' }] } } },
-    /kernel parameters/,
-  ],
+  ['an annotation of its own', { metadata: { annotations: { other: 'x' } } }, /annotations .* must be the provider's/],
+  ['many replicas', { spec: { replicas: 10_000 } }, /must have one replica/],
+  ['another strategy', { spec: { strategy: { type: 'Recreate' } } }, /rolled out as Kubernetes does/],
   ['a token', { pod: { automountServiceAccountToken: true } }, /token of a service account/],
   ['a token, as nothing forbids it', { pod: { automountServiceAccountToken: null } }, /token of a service account/],
-  ['another service account', { pod: { serviceAccountName: 'admin' } }, /token of a service account/],
-  ['a token as a volume', { pod: { volumes: [volumes.token] } }, /must have no volumes/],
-  ['a Secret as a volume', { pod: { volumes: [volumes.secret] } }, /must have no volumes/],
-  ['an empty volume', { pod: { volumes: [volumes.empty] } }, /must have no volumes/],
-  ['all keys of a Secret in the environment', { container: wholeSecret }, /not read Secrets into their environment/],
-  ['a key of a Secret in the environment', { container: oneSecret }, /not read Secrets into their environment/],
+  ['another scheduler', { pod: { schedulerName: 'other' } }, /as Kubernetes does by itself/],
+  ['a user for all containers', { pod: { securityContext: { runAsUser: 0 } } }, /as Kubernetes does by itself/],
+  ['two containers', { pod: { extra: { name: 'other', image: 'other' } } }, /must have one container/],
+  ['an image that is never pulled', { container: { imagePullPolicy: 'Never' } }, /as Kubernetes does by itself/],
+  [
+    'a resource that is neither processor nor memory',
+    { container: { resources: { limits: { 'example.com/gpu': '1' } } } },
+    /must be processor and memory/,
+  ],
+  ...(
+    [
+      ['readinessProbe', { tcpSocket: { port: 80 } }],
+      ['livenessProbe', { tcpSocket: { port: 80 } }],
+      ['startupProbe', { tcpSocket: { port: 80 } }],
+      ['securityContext', { runAsUser: 1000 }],
+      ['envFrom', [{ secretRef: { name: 'keys' } }]],
+    ] as const
+  ).map(([field, value]): [string, Change, RegExp] => [
+    `the hint for ${field}, which is not allowed`,
+    { container: { [field]: value } },
+    new RegExp(`the container must have no fields .* and has: ${field}`),
+  ]),
+  ...(
+    [
+      ['nodeSelector', { disk: 'ssd' }],
+      ['tolerations', [{ operator: 'Exists' }]],
+      ['imagePullSecrets', [{ name: 'pull' }]],
+      ['volumes', [{ name: 'empty', emptyDir: { sizeLimit: '1Mi' } }]],
+    ] as const
+  ).map(([field, value]): [string, Change, RegExp] => [
+    `the hint for ${field}, which is not allowed`,
+    { pod: { [field]: value } },
+    new RegExp(`the Pods must have no fields .* and has: ${field}`),
+  ]),
+  ['a longer end', { pod: { terminationGracePeriodSeconds: 31 } }, /must have 30 seconds to end/],
 ];
 
 const forbiddenServices: [string, Change, RegExp][] = [
@@ -84,13 +84,88 @@ const forbiddenServices: [string, Change, RegExp][] = [
   ['no labels', { metadata: { labels: null } }, /labels .* must be those of a container/],
   ['Pods of another id', { spec: { selector: otherId } }, /select Pods by its label/],
   ['Pods that nothing selects', { spec: { selector: null } }, /select Pods by its label/],
-  ['external IPs', { spec: { externalIPs: ['192.0.2.1'] } }, /not have externalIPs/],
   [
     'an external name',
     { spec: { type: 'ExternalName', externalName: 'example.com' } },
-    /not be of the type ExternalName/,
+    /the Service must have no fields .* and has: externalName/,
+  ],
+  ['another type', { spec: { type: 'NodePort' } }, /must be of the type that external ports have/],
+  ['an annotation', { metadata: { annotations: { 'example.com/any': 'x' } } }, /annotations .* must be those/],
+  ['no address', { spec: { type: 'ClusterIP', clusterIP: 'None' } }, /spread its traffic/],
+  [
+    'another owner',
+    { metadata: { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'dcm-web', uid: randomUUID() }] } },
+    /owned by its Deployment/,
   ],
 ];
+
+/** A Deployment, as far as changes reach into it. */
+interface Made {
+  spec: {
+    template: {
+      spec: {
+        imagePullSecrets: { name: string }[];
+        terminationGracePeriodSeconds: number;
+        volumes: Record<string, object>[];
+        containers: {
+          securityContext: { runAsUser: number; capabilities: object };
+          envFrom: Record<string, object>[];
+          readinessProbe: { httpGet: Record<string, unknown> };
+        }[];
+      };
+    };
+  };
+}
+
+/** What the hints do not have that are allowed, and the words with which the policy refuses it. */
+const forbiddenWithHints: [string, (made: Made) => object, RegExp][] = [
+  ['a pull Secret that is not allowed', inPod((pod) => (pod.imagePullSecrets[0]!.name = 'other')), /pull Secrets/],
+  ['no time to end', inPod((pod) => (pod.terminationGracePeriodSeconds = 0)), /between 1 and 600 seconds/],
+  [
+    'an empty volume without a limit',
+    inPod((pod) => (pod.volumes[0]!['emptyDir'] = {})),
+    /empty ones of a limited size/,
+  ],
+  [
+    'a part of a Secret',
+    inPod((pod) => Object.assign(pod.volumes[2]!['secret']!, { items: [{ key: 'a', path: 'b' }] })),
+    /must be whole/,
+  ],
+  ['root', inContainer((container) => (container.securityContext.runAsUser = 0)), /told to run as root/],
+  [
+    'a capability more',
+    inContainer((container) => Object.assign(container.securityContext.capabilities, { add: ['NET_ADMIN'] })),
+    /not add capabilities/,
+  ],
+  [
+    'a ConfigMap in its environment',
+    inContainer((container) => (container.envFrom[0] = { configMapRef: { name: 'map' } })),
+    /must have no fields but those/,
+  ],
+  [
+    'a Secret that need not be there',
+    inContainer((container) => Object.assign(container.envFrom[0]!['secretRef']!, { optional: true })),
+    /that have to be there/,
+  ],
+  [
+    'a probe of another host',
+    inContainer((container) => (container.readinessProbe.httpGet['host'] = 'example.com')),
+    /must go to the container itself/,
+  ],
+];
+
+type MadePod = Made['spec']['template']['spec'];
+
+function inPod(change: (pod: MadePod) => unknown): (made: Made) => object {
+  return (made) => {
+    change(made.spec.template.spec);
+    return made;
+  };
+}
+
+function inContainer(change: (container: MadePod['containers'][number]) => unknown): (made: Made) => object {
+  return inPod((pod) => change(pod.containers[0]!));
+}
 
 await using controlPlane = await startControlPlane();
 const namespace = await controlPlane.createNamespace('containers');
@@ -100,7 +175,7 @@ const tried = (path: string): string => `${path}?dryRun=All`;
 const identity = { id: 'web', incarnation: 'bcdfghjklm', namespace };
 
 await t.test('the admission policy, without hints', async (t) => {
-  await using provider = await actAsProvider([]);
+  await using provider = await actAsProvider({ 'containers.allowedHints': [] });
   const { api } = provider;
 
   await t.test('lets through what the provider makes', async (t) => {
@@ -135,35 +210,107 @@ await t.test('the admission policy, without hints', async (t) => {
   });
 });
 
-await t.test('the admission policy lets through what the values allow, and no other volumes', async (t) => {
-  await using provider = await actAsProvider(['volumes.empty_dir', 'volumes.config_map', 'env_from_secrets']);
+/** Every hint, with all that it may have. */
+const everyHint: ContainerSpec = {
+  ...withPorts({ 80: 'external' }),
+  process: { command: ['sh'], args: ['-c', 'true'], env: [{ name: 'A', value: 'b' }] },
+  provider_hints: {
+    kubernetes: {
+      readiness_probe: {
+        http_get: { path: '/', port: 80, scheme: 'HTTP' },
+        initial_delay_seconds: 1,
+        period_seconds: 2,
+      },
+      liveness_probe: { tcp_socket: { port: 80 }, timeout_seconds: 3, failure_threshold: 4 },
+      startup_probe: { grpc: { port: 80, service: 'health' }, success_threshold: 1 },
+      security_context: {
+        ...{ run_as_user: 1000, run_as_group: 1000, run_as_non_root: true, read_only_root_filesystem: true },
+        drop_capabilities: ['ALL'],
+      },
+      termination_grace_period_seconds: 60,
+      node_selector: { disk: 'ssd' },
+      tolerations: [{ key: 'a', operator: 'Equal', value: 'b', effect: 'NoExecute', toleration_seconds: 5 }],
+      image_pull_secrets: [{ name: 'pull' }],
+      service_annotations: { 'example.com/any': 'x', 'exact.example.com/key': 'y' },
+      env_from_secrets: [{ name: 'keys', prefix: 'P_' }],
+      volumes: [
+        { name: 'empty', mount_path: '/empty', empty_dir: { size_limit: '10MB' }, read_only: true },
+        { name: 'map', mount_path: '/map', config_map: { name: 'map' } },
+        { name: 'secret', mount_path: '/secret', secret: { secret_name: 'secret' } },
+      ],
+    },
+  },
+};
+
+const everyAllowed = {
+  'containers.allowedHints': [
+    ...['readiness_probe', 'liveness_probe', 'startup_probe', 'security_context', 'termination_grace_period_seconds'],
+    ...['node_selector', 'tolerations', 'image_pull_secrets', 'service_annotations', 'env_from_secrets'],
+    ...['volumes.empty_dir', 'volumes.config_map', 'volumes.secret'],
+  ],
+  'containers.allowedPullSecrets': ['pull'],
+  'containers.allowedServiceAnnotations': ['example.com/*', 'exact.example.com/key'],
+};
+
+await t.test('the admission policy, with every hint', async (t) => {
+  await using provider = await actAsProvider(everyAllowed);
   const { api } = provider;
-  const allowed = { container: wholeSecret, pod: { volumes: [volumes.empty, volumes.map] } };
-  await t.resolves(api.create(tried(deployments), deployment(allowed)));
-  await t.rejects(
-    api.create(tried(deployments), deployment({ pod: { volumes: [volumes.empty, volumes.secret] } })),
-    refusal('deployments', /no volumes but those of the kinds that are allowed/),
-  );
+  const made = { deployments: buildDeployment(identity, everyHint), services: servicesFor(everyHint)[0]! };
+
+  await t.test('lets through what the provider makes', async (t) => {
+    await t.resolves(api.create(tried(deployments), made.deployments));
+    await t.resolves(api.create(tried(services), made.services));
+  });
+
+  for (const [what, change, words] of forbiddenWithHints) {
+    await t.test(`refuses a Deployment with ${what}`, async (t) => {
+      const object = change(structuredClone(made.deployments) as object as Made);
+      await t.rejects(api.create(tried(deployments), object), refusal('deployments', words));
+    });
+  }
+  await t.test('refuses an annotation of a Service that is not allowed', async (t) => {
+    const object = merge(made.services, { metadata: { annotations: { 'other.example.com/key': 'x' } } });
+    await t.rejects(api.create(tried(services), object), refusal('services', /annotations .* must be those/));
+  });
+
+  for (const { what, resource, object } of await unwrittenFields(made)) {
+    await t.test(`lets nothing through in ${what}`, async (t) => {
+      const path = resource === 'deployments' ? deployments : services;
+      const answer = await api.create(tried(path), object).then(
+        (stored) => stored as object,
+        (error: unknown) => String(error),
+      );
+      if (typeof answer === 'string') t.match(answer, refusal(resource, /must/));
+      else t.notOk(reaches(answer, what), 'the API server drops it, as long as its feature gate is off');
+    });
+  }
+
+  await t.test('refuses a Lease of another name', async (t) => {
+    const leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+    await t.rejects(api.create(tried(leases), { metadata: { name: 'other' } }), refusal('leases', /must be the one/));
+    await t.resolves(api.create(tried(leases), { metadata: { name: 'dcm-provider-k8s-1' } }));
+  });
 });
 
 /** The chart's access, with a client that is its ServiceAccount. */
 async function actAsProvider(
-  allowedHints: string[],
+  allowed: Record<string, unknown>,
 ): Promise<AsyncDisposable & { access: ChartAccess; api: ClusterApi }> {
   await using stack = new AsyncDisposableStack();
-  const access = stack.use(await createChartAccess(controlPlane, namespace, { allowedHints }));
+  const access = stack.use(await createChartAccess(controlPlane, namespace, { values: allowed }));
   const api = stack.use(await ClusterApi.fromKubeconfig(access.kubeconfig));
   const parts = stack.move();
   return { access, api, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }
 
 /** A Deployment as the provider makes it, but for the change. */
-function deployment({ metadata, spec, podMetadata, pod, container }: Change = {}): object {
+function deployment({ metadata, spec, podMetadata, pod = {}, container }: Change = {}): object {
   const made = buildDeployment(identity, containerSpec());
-  const containers = [merge(made.spec?.template.spec?.containers[0], container)];
+  const { extra, ...rest } = pod;
+  const containers = [merge(made.spec?.template.spec?.containers[0], container), ...(extra ? [extra] : [])];
   return merge(made, {
     metadata,
-    spec: { ...spec, template: { metadata: podMetadata, spec: { ...pod, containers } } },
+    spec: { ...spec, template: { metadata: podMetadata, spec: { ...rest, containers } } },
   });
 }
 
@@ -196,4 +343,21 @@ function label(name: string, value: string | null): Change {
 
 function refusal(part: string, words: RegExp): RegExp {
   return new RegExp(`: 422 .*ValidatingAdmissionPolicy '[^']+\\.${part}'.*${words.source}`, 's');
+}
+
+/** Each field that Kubernetes has where the provider writes some, and that the provider does not write. */
+async function unwrittenFields(made: { deployments: object; services: object }): Promise<FieldTrial[]> {
+  const [apps, core] = await Promise.all(
+    ['/openapi/v3/apis/apps/v1', '/openapi/v3/api/v1'].map(
+      async (path) => JSON.parse(await controlPlane.api.text(path)) as object,
+    ),
+  );
+  return [...fieldWalk('deployments', made.deployments, apps!), ...fieldWalk('services', made.services, core!)];
+}
+
+/** Whether an object has something at `a.b[0].c`. */
+function reaches(object: object, path: string): boolean {
+  let part: unknown = object;
+  for (const step of path.matchAll(/[^.[\]]+/g)) part = (part as Record<string, unknown> | undefined)?.[step[0]];
+  return part !== undefined;
 }

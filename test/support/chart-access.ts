@@ -12,8 +12,10 @@ export interface ChartAccess extends Access, AsyncDisposable {
 export interface ChartAccessOptions {
   /** The URL of the API server in the kubeconfig. Absent: its own. */
   server?: string;
-  /** Which hints the values allow, and the policy with them. */
-  allowedHints: readonly string[];
+  /** Of the chart, beside those that must be set: which hints are allowed, and by the policy with them. */
+  values: Record<string, unknown>;
+  /** Providers of both types of Services for external ports act with it, one after the other. Absent: of the chart's alone. */
+  bothServiceTypes?: boolean;
 }
 
 /** What must be set, for a namespace of a test. */
@@ -36,7 +38,7 @@ const release = 'provider';
 export async function createChartAccess(
   controlPlane: ControlPlane,
   containersNamespace: string,
-  { server, allowedHints }: ChartAccessOptions,
+  { server, values, bothServiceTypes = false }: ChartAccessOptions,
 ): Promise<ChartAccess> {
   const { api } = controlPlane;
   await using stack = new AsyncDisposableStack();
@@ -44,9 +46,11 @@ export async function createChartAccess(
   const manifest = await renderChart({
     release,
     namespace,
-    values: { ...chartValues(containersNamespace), 'containers.allowedHints': allowedHints },
+    values: { ...chartValues(containersNamespace), ...values },
   });
-  for (const object of parseManifest(manifest)) {
+  const oneType = "['ClusterIP', 'LoadBalancer']";
+  const both = manifest.replaceAll(oneType, "['ClusterIP', 'LoadBalancer', 'NodePort']");
+  for (const object of parseManifest(bothServiceTypes ? both : manifest)) {
     const path = accessPath(object);
     if (path === undefined) continue;
     await api.create(path, object);

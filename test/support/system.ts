@@ -22,7 +22,15 @@ import { Workloads } from './workloads.ts';
 const times = { ...quickTimes, podStart: 200, slowPodStart: 2_000, speed: 50 };
 
 /** What callers may ask for here, each kind of volumes included: what the policy refuses has tests of its own. */
-const everyHint = ['env_from_secrets', 'volumes.empty_dir', 'volumes.config_map', 'volumes.secret'];
+const everythingAllowed = {
+  'containers.allowedHints': [
+    ...['readiness_probe', 'liveness_probe', 'startup_probe', 'security_context', 'termination_grace_period_seconds'],
+    ...['node_selector', 'tolerations', 'image_pull_secrets', 'service_annotations', 'env_from_secrets'],
+    ...['volumes.empty_dir', 'volumes.config_map', 'volumes.secret'],
+  ],
+  'containers.allowedPullSecrets': ['pull'],
+  'containers.allowedServiceAnnotations': ['example.org/*'],
+};
 
 export interface System extends AsyncDisposable {
   cluster: TestCluster;
@@ -116,6 +124,6 @@ async function createAccess(cluster: TestCluster, stack: AsyncDisposableStack, o
     () => cluster.request('GET', account),
     ({ status }) => status === 200,
   );
-  const options = { allowedHints: everyHint, ...(server !== undefined && { server }) };
+  const options = { values: everythingAllowed, bothServiceTypes: true, ...(server !== undefined && { server }) };
   return stack.use(await createChartAccess(controlPlane, cluster.namespace, options));
 }
