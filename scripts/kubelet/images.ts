@@ -36,7 +36,7 @@ export function describePlayedImages(): string[] {
     'A Pod runs after about a second, unless the name of its image ends in one of these:',
     '',
     ...names,
-    '  …/Capitals     is no valid name',
+    '  …/Capitals     is no valid name: the provider refuses it, a Deployment made otherwise may have it',
     '',
     `Restarts come as a kubelet's do: at once, then after 10 s, 20 s, 40 s, … 5 min, all ${playedSpeed} times shorter here. Meanwhile the`,
     'container is terminated, and just before its restart in CrashLoopBackOff, as since Kubernetes 1.35; with the tag',
