@@ -69,6 +69,7 @@ export class ClusterContainerRepository implements ContainerRepository {
       requireSingleDeployment(id, objects);
       return context.caches.index.container(id)!;
     }
+    this.#requirePermissions();
     return await this.#translating(id, async () => {
       const found = await this.#lookUp.objects(id, signal);
       requireSingleDeployment(id, found);
@@ -80,6 +81,7 @@ export class ClusterContainerRepository implements ContainerRepository {
   async list({ pageSize, pageToken, fits }: PageRequest, { signal }: CallOptions): Promise<ContainerPage> {
     const lastId = pageToken === undefined ? undefined : decodePageToken(pageToken);
     const { caches } = this.#context;
+    this.#requirePermissions();
     if (!caches.isFilled) await this.#firstFill(signal);
     if (caches.isCutOff) {
       throw new UnavailableError('The cluster has not been heard of for too long.', listRetryAfterSeconds);
@@ -98,12 +100,21 @@ export class ClusterContainerRepository implements ContainerRepository {
     };
   }
 
+  /** @throws UnavailableError where the provider may not read what containers are made of */
+  #requirePermissions(): void {
+    const { forbidden } = this.#context.caches;
+    if (forbidden === undefined) return;
+    const message = `The provider lacks a permission in the cluster: it may not ${forbidden.verb} ${forbidden.resource}.`;
+    throw new UnavailableError(message, listRetryAfterSeconds);
+  }
+
   async #firstFill(signal: AbortSignal): Promise<void> {
     const patience = AbortSignal.timeout(this.#firstListMs);
     try {
       await orAborted(this.#context.caches.filled, AbortSignal.any([signal, patience]));
     } catch (error) {
       if (!patience.aborted || signal.aborted) throw error;
+      this.#requirePermissions();
       throw new UnavailableError('The cluster has not been reached yet.', listRetryAfterSeconds);
     }
   }
@@ -151,8 +162,10 @@ export class ClusterContainerRepository implements ContainerRepository {
     try {
       return await operation();
     } catch (error) {
-      const { log, namespace } = this.#context;
-      throw translateError(error, { log: log.child({ containerId }), namespace, ...(spec && { spec }) });
+      const { namespace, caches } = this.#context;
+      const log = this.#context.log.child({ containerId });
+      const mayBeLoading = caches.blindMs > 0 && caches.forbidden === undefined;
+      throw translateError(error, { log, namespace, mayBeLoading, ...(spec && { spec }) });
     }
   }
 }

@@ -10,6 +10,8 @@ import { violationsOf } from './error-fields.ts';
 export interface TranslationContext {
   log: Logger;
   namespace: string;
+  /** Whether the API server may have come back a moment ago: then it refuses everything until it has loaded its permissions. */
+  mayBeLoading?: boolean;
   /** What was being created, for pointers to what is wrong with it. */
   spec?: ContainerSpec;
 }
@@ -88,7 +90,11 @@ function namespaceTerminating(error: KubernetesApiError): ContainerError | undef
 
 function permissionMissing(error: KubernetesApiError, context: TranslationContext): ContainerError | undefined {
   if (error.status !== 403 || !isPermissionMissing(error)) return undefined;
-  const { log, namespace } = context;
+  const { log, namespace, mayBeLoading = false } = context;
+  if (mayBeLoading) {
+    log.warn({ err: error }, 'the Kubernetes API server refuses, it may not have loaded its permissions yet');
+    return unavailable('The Kubernetes API server is starting.', error, defaultRetryAfterSeconds);
+  }
   log.error({ err: error, ...error.call, namespace }, 'a permission in the cluster is missing');
   return new InternalError('The provider lacks a permission in the cluster.', { cause: error });
 }

@@ -43,6 +43,9 @@ const leaderNotes: Record<Leader, string> = {
   nobody: 'nobody leads',
 };
 
+/** How long an API server that has just started may refuse everything, in milliseconds. */
+const permissionsLoadMs = 10_000;
+
 /** For how long what was missed is kept in the Lease: others may learn late of what ended within it. Milliseconds. */
 const missedKeptMs = 10 * 60_000;
 
@@ -85,6 +88,8 @@ export class Elector implements SenderLeadership, Part {
   readonly #endedListeners = new Set<(containerId: string, deploymentUid: string) => void>();
   /** Logged last, and still so. */
   #failure: string | undefined;
+  /** Since when every attempt was refused for want of a permission; absent: the last was not. */
+  #refusedSince: number | undefined;
 
   constructor(options: ElectorOptions) {
     this.#options = options;
@@ -199,15 +204,21 @@ export class Elector implements SenderLeadership, Part {
 
   /** Failures are logged, once as long as they are the same, and end with the next success. */
   async #guard(act: () => Promise<void>): Promise<void> {
-    const { log } = this.#options;
+    const { log, clock } = this.#options;
     try {
       await act();
       this.#failure = undefined;
+      this.#refusedSince = undefined;
     } catch (err) {
       this.#lookFirst = true;
       if (this.#stopping.signal.aborted && err === this.#stopping.signal.reason) return;
       const failure = err instanceof Error ? err.message : String(err);
       const { leader } = this;
+      this.#refusedSince = err instanceof LeasePermissionError ? (this.#refusedSince ?? clock.elapsed()) : undefined;
+      if (this.#refusedSince !== undefined && clock.elapsed() - this.#refusedSince < permissionsLoadMs) {
+        log.debug({ err, leader }, 'electing a leader is refused, will retry');
+        return;
+      }
       if (failure === this.#failure) log.debug({ err, leader }, 'electing a leader failed as before, will retry');
       else if (err instanceof LeasePermissionError) {
         const { verb, resource, namespace } = err;

@@ -32,6 +32,7 @@ export const quickReflector: ClusterBounds['reflector'] = {
   stallMs: 40_000,
   backoff: { firstMs: 10, maxMs: 50 },
   maxWatchWaitMs: 10_000,
+  permissionsLoadMs: 10_000,
 };
 
 /** Connects to the test cluster's namespace; disposing of it stops it. On the sandbox its watches are open by then. */

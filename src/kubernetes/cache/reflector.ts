@@ -9,6 +9,7 @@ import type { Backoff } from '../../backoff.ts';
 import type { VersionRange } from '../../containers/resource-version.ts';
 import { sleep } from '../../time.ts';
 import { KubernetesApiError, isExpired, isPermissionMissing, retryAfterMs } from '../api/api-error.ts';
+import type { CallDescription } from '../api/api-error.ts';
 import type { KubernetesApi } from '../api/client.ts';
 import type { Records } from '../objects/container.ts';
 import { allContainersSelector } from '../objects/identity.ts';
@@ -29,6 +30,11 @@ export interface ReflectorBounds {
   backoff: Backoff;
   /** A watch that is refused waits no longer than this, whatever the API server asks: nothing else sees. In milliseconds. */
   maxWatchWaitMs: number;
+  /**
+   * For how long a refusal for want of a permission may come of an API server that has just started and has not loaded its
+   * permissions yet, in milliseconds.
+   */
+  permissionsLoadMs: number;
 }
 
 export const defaultReflectorBounds: ReflectorBounds = {
@@ -38,6 +44,7 @@ export const defaultReflectorBounds: ReflectorBounds = {
   stallMs: 40_000,
   backoff: { firstMs: 250, maxMs: 10_000 },
   maxWatchWaitMs: 10_000,
+  permissionsLoadMs: 10_000,
 };
 
 export interface ReflectorOptions<Kind extends CachedKind> {
@@ -92,6 +99,8 @@ export class Reflector<Kind extends CachedKind> {
   /** In a row, by kind. */
   #failures: Record<Failure, number> = { unanswered: 0, refused: 0, unusable: 0 };
   #lastSignOfLife = performance.now();
+  /** Since when every attempt was refused for want of a permission, and what was refused last; absent: the last was not. */
+  #forbidden: { since: number; call: CallDescription } | undefined;
   /** The wait that is going on because nobody answered. */
   #unansweredWait: AbortController | undefined;
   /** Such a wait was cut short since the last success. */
@@ -116,6 +125,13 @@ export class Reflector<Kind extends CachedKind> {
   /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while a watch is open. */
   get blindMs(): number {
     return this.#hasFailed ? performance.now() - this.#lastSignOfLife : 0;
+  }
+
+  /** What the provider may not do, for longer than the API server takes to load its permissions; absent: it may. */
+  get forbidden(): CallDescription | undefined {
+    if (this.#forbidden === undefined) return undefined;
+    const { since, call } = this.#forbidden;
+    return performance.now() - since >= this.#options.bounds.permissionsLoadMs ? call : undefined;
   }
 
   /**
@@ -175,6 +191,7 @@ export class Reflector<Kind extends CachedKind> {
       const begunAt = performance.now();
       const { items, resourceVersion } = await this.#listPages();
       await this.#options.store.replace({ items, version: resourceVersion, begunAt });
+      this.#forbidden = undefined;
       this.#setFilled();
       this.#failures = { ...this.#failures, unanswered: 0, refused: 0 };
       if (this.#lostAt !== undefined) this.#options.onGap?.({ after: this.#lostAt, to: resourceVersion });
@@ -283,6 +300,7 @@ export class Reflector<Kind extends CachedKind> {
 
   #succeeded(): void {
     this.#failures = { unanswered: 0, refused: 0, unusable: 0 };
+    this.#forbidden = undefined;
     this.#wasRoused = false;
   }
 
@@ -295,13 +313,17 @@ export class Reflector<Kind extends CachedKind> {
     if (this.#interrupt.signal.aborted) return;
     const refusal = error instanceof BrokenWatch ? error.cause : error;
     const failure = failureOf(error);
+    const isForbidden = error instanceof KubernetesApiError && isPermissionMissing(error);
+    this.#forbidden = isForbidden
+      ? { since: this.#forbidden?.since ?? performance.now(), call: error.call }
+      : undefined;
     if (failure !== 'unanswered') this.#failures.unanswered = 0;
     const attempt = ++this.#failures[failure];
     if (failure === 'unusable') {
       this.#lostAt ??= this.#version;
       this.#version = undefined;
     }
-    const delayMs = isExpired(refusal) && attempt === 1 ? 0 : this.#waitMs(attempt, refusal);
+    const delayMs = isExpired(refusal) && attempt === 1 ? 0 : Math.min(this.#waitMs(attempt, refusal), this.#loadingMs);
     this.#report(error, attempt, delayMs);
     const wait = new AbortController();
     if (failure === 'unanswered') this.#unansweredWait = wait;
@@ -318,11 +340,18 @@ export class Reflector<Kind extends CachedKind> {
     return Math.min(maxWatchWaitMs, Math.max(backoffMs(attempt, backoff), spreadMs(askedMs, maxWatchWaitMs)));
   }
 
+  /** What is left of the time in which permissions may still be loaded; `Infinity` where none are waited for. */
+  get #loadingMs(): number {
+    if (this.#forbidden === undefined || this.forbidden !== undefined) return Infinity;
+    return this.#forbidden.since + this.#options.bounds.permissionsLoadMs - performance.now();
+  }
+
   #report(err: unknown, attempt: number, delayMs: number): void {
     const { log, namespace, resource } = this.#options;
     const fields = { err, resource, attempt, delayMs: Math.round(delayMs) };
-    if (err instanceof KubernetesApiError && isPermissionMissing(err)) {
-      log.error({ ...fields, ...err.call, namespace }, 'a permission in the cluster is missing');
+    if (this.forbidden !== undefined) {
+      const role = `in the namespace ${namespace}, bound to the provider's ServiceAccount`;
+      log.error({ ...fields, ...this.forbidden, namespace, role }, 'a permission in the cluster is missing');
     } else {
       log.warn(fields, 'watching the cluster failed, will retry');
     }

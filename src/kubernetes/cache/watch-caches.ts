@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 
 import { momentOf, systemClock } from '../../clock.ts';
 import { orAborted } from '../../time.ts';
+import type { CallDescription } from '../api/api-error.ts';
 import type { KubernetesApi } from '../api/client.ts';
 import { ContainerIndex } from './container-index.ts';
 import { ObjectStore } from './object-store.ts';
@@ -104,8 +105,14 @@ export class WatchCaches {
     return this.#isFilled;
   }
 
-  /** Whether a watch has shown no sign of life for longer than the bound. */
+  /** What the provider may not do of that on which the caches rest; absent: it may do all of it. */
+  get forbidden(): CallDescription | undefined {
+    return this.#reflectors.map(({ forbidden }) => forbidden).find((call) => call !== undefined);
+  }
+
+  /** Whether a watch has shown no sign of life for longer than the bound, or may not be opened. */
   get isCutOff(): boolean {
+    if (this.forbidden !== undefined) return true;
     const oldest = Math.min(...this.#reflectors.map(({ lastSignOfLife }) => lastSignOfLife));
     return performance.now() - oldest > this.#liveMs;
   }

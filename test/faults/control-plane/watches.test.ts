@@ -108,7 +108,10 @@ t.test('watches', async (t) => {
         ),
       60_000,
     );
-    t.ok((await listIds(client)).includes('steady'), 'memory still serves');
+    const { response, error } = await client.GET('/containers', { params: { query: {} } });
+    t.equal(response.status, 503);
+    t.match(error, { detail: /^The provider lacks a permission in the cluster: it may not (watch|list) / });
+    await becomesUnhealthy(provider);
     await workloads.patch('deployments', 'dcm-steady', { spec: { replicas: 1 } });
     await system.setRules([...providerRules]);
     await events.waitFor('steady', 'RUNNING', events.of('steady').at(-1));
