@@ -12,6 +12,23 @@ const encodedCommaLength = 3;
 const maxWaitingIds = 20_000;
 /** When to come back then, in seconds. */
 const retryAfterSeconds = 5;
+/** How long one look may take, in milliseconds: those who came after it began wait for it too. */
+const lookMs = 5_000;
+
+/** An id that is asked for. */
+interface Place extends PromiseWithResolvers<ContainerObjects> {
+  /** Those who wait for it. */
+  waiters: number;
+  /** Absent before it is looked up. */
+  look?: Look;
+}
+
+interface Look {
+  /** Ids that somebody still waits for. */
+  wanted: number;
+  /** Ends it. */
+  abandoned: AbortController;
+}
 
 /**
  * Looks ids up for all who read what memory does not know: at most one look at a time, which those share who wait for it. So
@@ -20,7 +37,7 @@ const retryAfterSeconds = 5;
 export class SharedLookUp {
   readonly #access: LookUpAccess;
   /** In the order of arrival. */
-  readonly #waiting = new Map<string, PromiseWithResolvers<ContainerObjects>>();
+  readonly #waiting = new Map<string, Place>();
   #isLooking = false;
 
   constructor(access: LookUpAccess) {
@@ -36,24 +53,40 @@ export class SharedLookUp {
   async objects(id: string, signal: AbortSignal): Promise<ContainerObjects> {
     let place = this.#waiting.get(id);
     if (place === undefined) {
-      if (this.#waiting.size >= maxWaitingIds)
+      if (this.#waiting.size >= maxWaitingIds) {
         throw new UnavailableError('Too many reads wait for the cluster.', retryAfterSeconds);
-      place = Promise.withResolvers();
+      }
+      place = { ...Promise.withResolvers<ContainerObjects>(), waiters: 0 };
       this.#waiting.set(id, place);
-      void this.#look();
+      void this.#lookWhileAnyWaits();
     }
-    return await orAborted(place.promise, signal);
+    place.waiters++;
+    try {
+      return await orAborted(place.promise, signal);
+    } finally {
+      if (--place.waiters === 0) this.#leave(id, place);
+    }
   }
 
-  async #look(): Promise<void> {
+  /** A look that nobody waits for any more ends: the next one is not to wait for it. */
+  #leave(id: string, { look }: Place): void {
+    if (look === undefined) this.#waiting.delete(id);
+    else if (--look.wanted === 0) look.abandoned.abort();
+  }
+
+  async #lookWhileAnyWaits(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
     while (this.#waiting.size > 0) {
       const places = this.#next();
+      const look: Look = { wanted: places.size, abandoned: new AbortController() };
+      for (const place of places.values()) place.look = look;
+      const { signal } = look.abandoned;
       try {
-        const found = await lookUpAll(this.#access, [...places.keys()], {});
+        const found = await lookUpAll(this.#access, [...places.keys()], { signal, until: performance.now() + lookMs });
         for (const [id, { resolve }] of places) resolve(found.get(id)!);
       } catch (error) {
+        if (signal.aborted) continue;
         for (const { reject } of [...places.values(), ...this.#waiting.values()]) reject(error);
         this.#waiting.clear();
       }
@@ -62,8 +95,8 @@ export class SharedLookUp {
   }
 
   /** Those who are next. */
-  #next() {
-    const places = new Map<string, PromiseWithResolvers<ContainerObjects>>();
+  #next(): Map<string, Place> {
+    const places = new Map<string, Place>();
     let characters = 0;
     for (const [id, place] of this.#waiting) {
       characters += encodedCommaLength + id.length;

@@ -361,13 +361,14 @@ t.test('says which permission is missing, and goes on when it is given', async (
   workloads(cluster).add('a');
   const message = 'pods is forbidden: User "u" cannot watch resource "pods" in API group "" in the namespace "n"';
   const forbidden = cluster.sandbox.faults.refuse({ code: 403, message }, { verb: 'list', resource: 'pods' });
-  await using connected = await connect(cluster, { start: false });
+  const reflector = { ...quickReflector, permissionsLoadMs: 100 };
+  await using connected = await connect(cluster, { start: false, bounds: { reflector } });
   connected.start();
-  await eventually(
-    () => connected.lines,
+  const [error] = await eventually(
+    () => connected.lines.filter(({ level }) => level === 'error'),
     (lines) => lines.length > 0,
   );
-  t.match(connected.lines[0], { level: 'error', verb: 'list', resource: 'pods', namespace: cluster.namespace });
+  t.match(error, { level: 'error', verb: 'list', resource: 'pods', namespace: cluster.namespace });
   forbidden.remove();
   await connected.source.ready;
   t.same(ids(connected), ['a']);

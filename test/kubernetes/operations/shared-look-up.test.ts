@@ -74,6 +74,19 @@ t.test('reads of ids that memory does not know', async (t) => {
     t.ok((await other) instanceof NotFoundError);
   });
 
+  await t.test('that all have left end their call, and the next ones do not wait for it', async (t) => {
+    const hang = faults.hang({ verb: 'list', times: 1 });
+    const client = new AbortController();
+    const left = [failureOf(read('left-1', client.signal)), failureOf(read('left-1', client.signal))];
+    await eventually(() => hang.hits, Boolean);
+    const next = failureOf(read('next'));
+    const startedAt = performance.now();
+    client.abort(new Error('left'));
+    for (const error of await Promise.all(left)) t.match(error, { message: 'left' });
+    t.ok((await next) instanceof NotFoundError);
+    t.ok(performance.now() - startedAt < 2_000);
+  });
+
   await t.test('are refused once too many ids wait', async (t) => {
     const hang = faults.hang({ verb: 'list' });
     const client = new AbortController();
