@@ -19,16 +19,18 @@ interface RawNumber {
 }
 
 /**
- * Finds the numbers that `JSON.stringify` may not write as they were: of 16 digits or more, with a fraction that ends with 0,
- * under a millionth, with an exponent, and -0. What looks so within a string is found as well, where punctuation is on both
- * sides.
+ * Looks at first sight like a number that `JSON.stringify` may not write as it was: of 16 digits or more, with a fraction that
+ * ends with 0, under a millionth, with an exponent, or -0. Most texts have nothing of the kind.
  */
+const doubtful = /\d(?:[\d.]{15}|[eE][-+\d])|\.(?:\d*0\s*[,\]}]|0{6})|-0\s*[,\]}]/;
+
+/** The numbers of which that is so; within a string they are found as well where punctuation is on both sides. */
 const doubtfulNumber =
   /[:,[]\s*(-?(?:\d[\d.]{15}|\d+\.\d*0(?!\d)|0\.0{6}|\d+(?:\.\d+)?[eE]|(?<=-)0(?![\d.]))[\d.eE+-]*)(?=\s*[,\]}])/g;
 
 /** Whether `JSON.parse` and `JSON.stringify` would give back any number otherwise than it is written. */
 export function hasInexactNumbers(text: string): boolean {
-  return text.matchAll(doubtfulNumber).some(([, number]) => !isExact(number!));
+  return doubtful.test(text) && text.matchAll(doubtfulNumber).some(([, number]) => !isExact(number!));
 }
 
 function isExact(source: string): boolean {

@@ -69,6 +69,8 @@ test('a text that is made to be looked at for long is not', (t) => {
     `:1.${'1'.repeat(200_000)}`,
     `:1.${'0'.repeat(200_000)}x`,
     `:1.0${' '.repeat(200_000)}`,
+    `:1e5x${'.0 '.repeat(70_000)}`,
+    `:1e5x${'-0 '.repeat(70_000)}`,
   ];
   const startedAt = performance.now();
   for (const text of texts) t.notOk(hasInexactNumbers(text));
