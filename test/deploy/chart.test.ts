@@ -97,6 +97,13 @@ for (const file of valueFiles) {
       const { stdout, stderr } = await apply(manifestFile);
       t.equal(stdout.match(/ created$/gm)?.length, objects.length, stdout);
       t.equal(stderr, '');
+      const again = (await apply(manifestFile)).stdout.trim().split('\n');
+      // Kubernetes replaces the selector of a disruption budget at every apply.
+      t.same(
+        again.filter((line) => !line.endsWith(' unchanged') && !line.startsWith('poddisruptionbudget')),
+        [],
+        'nothing changes where nothing was changed',
+      );
       const name = objects.find(({ kind }) => kind === 'Deployment')!.metadata.name;
       if (await controlPlane.isSimulated()) await controlPlane.waitFor('all replicas', replicasOf(namespace, name));
       for (const { kind, metadata } of objects) {
@@ -221,6 +228,7 @@ for (const version of helmVersions) {
 const refused: [string, Record<string, unknown>, RegExp][] = [
   ['no name', { 'provider.name': '' }, /\/provider\/name/],
   ['a misspelt value', { 'provider.nmae': 'k8s-1' }, /additional properties 'nmae'/],
+  ['a comparison more often than each second', { 'events.resyncPeriod': '500ms' }, /\/events\/resyncPeriod/],
   ['another type of Service', { 'containers.externalServiceType': 'ClusterIP' }, /\/containers\/externalServiceType/],
   ['a URL where a host is meant', { 'containers.externalAddress': 'http://node' }, /\/containers\/externalAddress/],
   ['a hint that there is not', { 'containers.allowedHints': ['volumes'] }, /\/containers\/allowedHints\/0/],

@@ -17,7 +17,7 @@ import { until } from '../support/until.ts';
 import { startPrometheus } from './prometheus.ts';
 import type { Prometheus } from './prometheus.ts';
 
-const monitoringFolder = join(import.meta.dirname, '../../deploy/monitoring');
+const monitoringFolder = join(import.meta.dirname, '../../deploy/chart/monitoring');
 const job = 'k8s-container-service-provider';
 /** Between two rounds of the work that makes the figures; nothing is waited for by it. */
 const paceMs = 100;

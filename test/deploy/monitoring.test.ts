@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
-const rulesFile = join(root, 'deploy/monitoring/alerts.yaml');
+const rulesFile = join(root, 'deploy/chart/monitoring/alerts.yaml');
 
 interface Rule {
   alert: string;
