@@ -1,6 +1,6 @@
 /** Containers whose internal ports stay inside: two Services, shown as one, on a whole system. */
 import t from 'tap';
-import { images, withImage, withPorts } from '../support/base-spec.ts';
+import { containerSpec, images, withImage, withPorts } from '../support/base-spec.ts';
 import { createContainer, deleteContainer, readContainer, readStatusCode } from '../support/containers.ts';
 import type { Container } from '../support/containers.ts';
 import { eventually } from '../support/kubernetes.ts';
@@ -57,6 +57,30 @@ t.test('a provider that isolates internal ports', async (t) => {
     t.same(read.spec.network?.ports, mixed.network?.ports);
     const told = await events.waitFor('mixed', ({ data }) => data.output_spec?.endpoints?.length === 2);
     t.same(told.data.output_spec?.endpoints, read.endpoints);
+  });
+
+  await t.test('keeps a number inside by one protocol and gives it outside by the other', async (t) => {
+    const ports = [
+      { container_port: 53, visibility: 'internal' },
+      { container_port: 53, visibility: 'external', protocol: 'UDP' },
+    ] as const;
+    await createContainer(client, 'dns', containerSpec({ network: { ports: [...ports] } }));
+    const { service, endpoints, spec } = await withAddress(client, 'dns');
+    const { inner, outer } = await pairOf(system, 'dns');
+    const protocolsIn = (made: Service) => made.spec.ports.map(({ port, protocol }) => `${port}/${protocol}`);
+    t.same([protocolsIn(inner), protocolsIn(outer)], [['53/TCP', '53/UDP'], ['53/UDP']]);
+    t.same(
+      service?.ports.map(({ protocol, node_port }) => [protocol, node_port]),
+      [
+        ['TCP', undefined],
+        ['UDP', outer.spec.ports[0]?.nodePort],
+      ],
+    );
+    t.same(endpoints, [
+      { address: inner.spec.clusterIP, port: 53, scope: 'internal' },
+      { address: outer.status?.loadBalancer?.ingress?.[0]?.ip, port: 53, scope: 'external' },
+    ]);
+    t.same(spec.network?.ports, ports);
   });
 
   await t.test('makes one Service where all ports are of one kind', async (t) => {
