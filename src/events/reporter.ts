@@ -16,6 +16,9 @@ import { Debouncer } from './debouncer.ts';
 /** How often DELETED is repeated, once each resync, unless a stream has it; for as long it is remembered. */
 const deletedRepeats = 2;
 
+/** Deletions are remembered for at least this long, in milliseconds, however short the period: a leader may ask for them. */
+const minKeptMs = 120_000;
+
 /** Deleted containers whose repeats are still to come. Past this the oldest are not repeated. */
 const defaultMaxDeletedKept = 100_000;
 
@@ -67,6 +70,8 @@ interface ReportState {
   /** The window that is open ends with a report, even of the same status. */
   repeat: boolean;
   repeatsLeft: number;
+  /** When its end was first known, by the monotonic clock; absent while it is not. */
+  deletedAt?: number;
   /** A stream has acknowledged its DELETED: consumers get that, and the id may have been made anew elsewhere since. */
   isStored?: boolean;
   cancelLook?: (() => void) | undefined;
@@ -268,7 +273,8 @@ export class StatusReporter {
     const state = this.#states.get(containerId);
     if (state?.reported?.status === 'DELETED' && this.#observe(containerId)?.status === 'DELETED') {
       if (state.repeatsLeft === 0) {
-        if (this.#options.mayForget?.() ?? true) this.#forget(containerId);
+        const keptMs = this.#options.clock.elapsed() - (state.deletedAt ?? 0);
+        if (keptMs >= minKeptMs && (this.#options.mayForget?.() ?? true)) this.#forget(containerId);
         return;
       }
       state.repeatsLeft--;
@@ -332,6 +338,7 @@ export class StatusReporter {
 
   #keepDeleted(containerId: string, state: ReportState): void {
     state.repeatsLeft = deletedRepeats;
+    state.deletedAt = this.#options.clock.elapsed();
     this.#deleted.add(containerId);
     if (this.#deleted.size <= (this.#options.maxDeletedKept ?? defaultMaxDeletedKept)) return;
     const [oldest] = this.#deleted;

@@ -594,3 +594,15 @@ await t.test('knows what can have come and gone within a part of the history', a
   ]);
   reporter.stop();
 });
+
+await t.test('remembers deletions for two minutes, however short the period of resyncs', async (t) => {
+  const { clock, source, reporter } = await started({ resyncPeriodMs: 1_000 });
+  source.set('a', { deployment: deployment({ uid: 'uid-a', resourceVersion: '5' }), pods: [] });
+  await clock.advance(1_000);
+  source.delete('a');
+  await clock.advance(110_000);
+  t.ok(reporter.endedWithin({ after: '4', to: '5' }).has('a'));
+  await clock.advance(20_000);
+  t.notOk(reporter.endedWithin({ after: '4', to: '5' }).has('a'));
+  reporter.stop();
+});
