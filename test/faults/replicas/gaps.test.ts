@@ -6,7 +6,7 @@ import { createContainer, deleteContainer } from '../../support/containers.ts';
 import { until } from '../../support/until.ts';
 import { startWatchProxy } from '../../support/watch-proxy.ts';
 import type { WatchProxy } from '../../support/watch-proxy.ts';
-import { soakMs, soakSeed } from '../soak/soak.ts';
+import { endSurely, soakMs, soakSeed } from '../soak/soak.ts';
 import { assertTold, makeGaps } from './gaps.ts';
 import { startReplicas } from './replicas.ts';
 import type { Replica } from './replicas.ts';
@@ -17,6 +17,7 @@ const kinds = { 'on plain NATS': { remembering: false }, 'with a stream and a bu
 const seconds = process.env['SP_TEST_ALL'] === '1' ? 300 : 45;
 
 t.test('of what comes and goes while the watches have gaps', async (t) => {
+  t.after(endSurely);
   await using controlPlane = await startControlPlane({ own: true });
   const { apiServer } = controlPlane.components;
 
