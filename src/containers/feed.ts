@@ -15,6 +15,8 @@ export interface EndedDeployment {
   uid: string;
   /** Of the last that was heard of it. */
   resourceVersion: string;
+  /** By a request: one that this replica served, or one with an idempotency key that another did. Absent: not known to be. */
+  byRequest?: true;
 }
 
 export interface ContainerFeed {

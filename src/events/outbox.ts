@@ -57,6 +57,7 @@ interface Entry {
   encoded?: EventMessage;
   failures: number;
   again: boolean;
+  isTold: boolean;
 }
 
 /**
@@ -110,14 +111,15 @@ export class Outbox {
    * Takes the place of what waits for the same container; never fails, and returns at once.
    *
    * @param options.again - is sent though the same is just being confirmed: it is repeated for a reason; absent: false
+   * @param options.isTold - the log tells of the change at INFO, and so it will of the confirmation; absent: false
    */
-  put(change: StatusChange, { again = false } = {}): void {
+  put(change: StatusChange, { again = false, isTold = false } = {}): void {
     if (!this.#options.leadership.leads) return;
     const { containerId } = change;
     const slot = this.#slots.get(containerId) ?? {};
     this.#slots.set(containerId, slot);
     const event = { ...change, id: randomUUID(), seenAt: this.#options.clock.now() };
-    this.#setWaiting(slot, { event, putAt: this.#options.clock.elapsed(), failures: 0, again });
+    this.#setWaiting(slot, { event, putAt: this.#options.clock.elapsed(), failures: 0, again, isTold });
     this.#cancelRetry(containerId);
     if (slot.sending === undefined) this.#sendable.add(containerId);
     this.#dropPastBound();
@@ -158,7 +160,8 @@ export class Outbox {
   }
 
   #setWaiting(slot: Slot, entry: Entry): void {
-    slot.waiting = entry;
+    // Where an earlier one is not sent any more, its confirmation is that of this one.
+    slot.waiting = { ...entry, isTold: entry.isTold || slot.waiting?.isTold === true };
     const { containerId, status } = entry.event;
     if (status !== 'DELETED') this.#deleted.delete(containerId);
     else this.#deleted.add(containerId);
@@ -211,7 +214,7 @@ export class Outbox {
     return confirmed;
   }
 
-  #confirmed(slot: Slot, { event, putAt }: Entry, confirmed: Confirmed): void {
+  #confirmed(slot: Slot, { event, putAt, isTold }: Entry, confirmed: Confirmed): void {
     const { metrics, clock } = this.#options;
     metrics?.eventPublished((clock.elapsed() - putAt) / 1_000);
     this.#inFlight--;
@@ -219,7 +222,8 @@ export class Outbox {
     this.#wasConfirmedLate ||= !this.#options.leadership.leads;
     slot.sending = undefined;
     const { containerId, status } = event;
-    this.#options.log.debug({ containerId, status, eventId: event.id }, 'status event published');
+    const level = isTold ? 'info' : 'debug';
+    this.#options.log[level]({ containerId, status, eventId: event.id }, 'status event confirmed');
     this.#options.onConfirmed?.(event, confirmed);
     if (this.#slots.get(containerId) === slot) this.#goOn(slot, event);
     this.#send();

@@ -46,11 +46,15 @@ const countedStatuses: readonly ContainerStatus[] = ['PENDING', 'RUNNING', 'FAIL
 export interface ReporterOptions {
   source: ContainerFeed;
   /** Takes what is to be published, though it may be the same as before where it is `again`; never throws. */
-  put: (change: StatusChange, options: { again: boolean }) => void;
+  put: (change: StatusChange, options: { again: boolean; isTold: boolean }) => void;
   debounceMs: number;
   /** As reads have them; absent: the defaults. */
   statusSettings?: StatusSettings | undefined;
   resyncPeriodMs: number;
+  /** Whether the log is to tell of the containers' lives here; absent: always. */
+  tells?: () => boolean;
+  /** There are replicas that may have served a delete that this one knows nothing of; absent: there are none. */
+  hasPeers?: boolean;
   /** Whether what was put a while ago has reached somebody: as long as it has not, deletions are not forgotten. Absent: always. */
   mayForget?: () => boolean;
   /** Deleted containers that are remembered; absent: 100,000. Those whose Deployment a finalizer still holds come on top. */
@@ -72,6 +76,10 @@ interface ReportState {
   repeatsLeft: number;
   /** When its end was first known, by the monotonic clock; absent while it is not. */
   deletedAt?: number;
+  /** It was first seen after all that there was at the start. */
+  isNew?: boolean;
+  /** Whether the Deployment that was seen last went by a request; absent as long as it is there. */
+  endedByRequest?: boolean;
   /** A stream has acknowledged its DELETED: consumers get that, and the id may have been made anew elsewhere since. */
   isStored?: boolean;
   cancelLook?: (() => void) | undefined;
@@ -87,6 +95,7 @@ export class StatusReporter {
   /** Set where everything is to be repeated, as soon as the caches can be believed. */
   #repeatDue: { evenStored: boolean } | undefined;
   #unsubscribe: (() => void)[] = [];
+  #sawAll = false;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -186,6 +195,7 @@ export class StatusReporter {
     await source.ready;
     let next = clock.elapsed() + periodMs;
     await this.#visit(this.#known(), 0, (containerId) => this.#look(containerId));
+    this.#sawAll = true;
     for (;;) {
       await sleep(next - clock.elapsed(), signal, clock);
       if (signal.aborted) return;
@@ -244,9 +254,14 @@ export class StatusReporter {
   }
 
   /** What ended before anything else was heard of it is to be reported too. */
-  #noteEnd({ containerId, uid, resourceVersion }: EndedDeployment): void {
-    if (this.#states.has(containerId)) return;
-    const state = { repeat: false, repeatsLeft: 0, deploymentUid: uid, seenVersion: resourceVersion };
+  #noteEnd({ containerId, uid, resourceVersion, byRequest }: EndedDeployment): void {
+    const endedByRequest = byRequest === true;
+    const known = this.#states.get(containerId);
+    if (known) {
+      if (known.deploymentUid === uid) known.endedByRequest = endedByRequest;
+      return;
+    }
+    const state = { repeat: false, repeatsLeft: 0, deploymentUid: uid, seenVersion: resourceVersion, endedByRequest };
     this.#states.set(containerId, state);
     this.#keepDeleted(containerId, state);
   }
@@ -292,8 +307,37 @@ export class StatusReporter {
     if (!mayRepeat && !this.#differs(change)) return;
     if (change.status !== 'DELETED') this.#exists(containerId, state);
     else if (state.reported?.status !== 'DELETED') this.#keepDeleted(containerId, state);
+    const isTold = (this.#options.tells?.() ?? true) && this.#tell(change, state);
     state.reported = change;
-    this.#options.put(change, { again: mayRepeat });
+    this.#options.put(change, { again: mayRepeat, isTold });
+  }
+
+  /**
+   * A line of the log where a container came to be, changed its status, or is gone. Without its message, in which the
+   * kubelet may repeat what only the container is to know.
+   *
+   * @returns whether there was something to tell
+   */
+  #tell(
+    { containerId, status, deploymentUid }: StatusChange,
+    { reported, isNew, endedByRequest }: ReportState,
+  ): boolean {
+    const { log, hasPeers = false } = this.#options;
+    if (status === 'DELETED') {
+      if (reported?.status === 'DELETED') return false;
+      const elsewhere = hasPeers ? 'outside, or a request to another replica' : 'outside';
+      const cause = endedByRequest === undefined ? undefined : endedByRequest ? 'request' : elsewhere;
+      log.info({ containerId, ...(cause !== undefined && { cause }) }, 'container is gone');
+    } else if (reported !== undefined && reported.status !== 'DELETED' && reported.deploymentUid === deploymentUid) {
+      if (reported.status === status) return false;
+      log.info({ containerId, from: reported.status, status }, 'container changed');
+    } else {
+      if (reported === undefined && isNew !== true) return false;
+      // Gone and made anew within one window.
+      if (reported !== undefined && reported.status !== 'DELETED') log.info({ containerId }, 'container is gone');
+      log.info({ containerId, status }, 'container came to be');
+    }
+    return true;
   }
 
   /**
@@ -306,12 +350,13 @@ export class StatusReporter {
     let state = this.#states.get(containerId);
     if (state === undefined) {
       if (objects.deployment === undefined) return undefined;
-      state = { repeat: false, repeatsLeft: 0 };
+      state = { repeat: false, repeatsLeft: 0, ...(this.#sawAll && { isNew: true }) };
       this.#states.set(containerId, state);
     }
     if (objects.deployment !== undefined && objects.deployment.uid !== state.deploymentUid) {
       state.deploymentUid = objects.deployment.uid;
       state.seenVersion = objects.deployment.resourceVersion;
+      delete state.endedByRequest;
     }
     const { status, message, lookAgainAt } = containerStatus(objects, momentOf(clock), statusSettings);
     state.cancelLook?.();

@@ -98,6 +98,8 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
     debounceMs,
     resyncPeriodMs,
     statusSettings,
+    tells: () => leadership.leads,
+    hasPeers: leadership !== alwaysLeads,
     mayForget: (): boolean => handOver.mayForget,
     log,
     clock,

@@ -120,6 +120,7 @@ export function connectCluster({
   };
   const caches = new WatchCaches({ api: ownApi, namespace, view, log, liveMs, reflector });
   const keyedDeletes = new KeyedDeletes();
+  const deleting = new Set<string>();
   caches.onEnd(({ deleteDigest }) => {
     if (deleteDigest !== undefined) keyedDeletes.note(deleteDigest);
   });
@@ -128,6 +129,7 @@ export function connectCluster({
     api,
     caches,
     keyedDeletes,
+    deleting,
     namespace,
     view,
     externalServiceType,
@@ -156,7 +158,7 @@ export function connectCluster({
   return {
     repository,
     health: clusterHealth({ api: ownApi, caches, log }),
-    source: containerFeed(caches, view, async (signal) => {
+    source: containerFeed(caches, { view, deleting }, async (signal) => {
       await caches.relist(signal);
       await repairer.repair(signal);
     }),

@@ -26,6 +26,8 @@ export interface ClusterContext {
   api: KubernetesApi;
   caches: WatchCaches;
   keyedDeletes: KeyedDeletes;
+  /** The uids of Deployments that this process is deleting now. */
+  deleting: Set<string>;
   namespace: string;
   view: ViewSettings;
   externalServiceType: ExternalServiceType;

@@ -75,14 +75,20 @@ async function mark({ api, log }: ClusterContext, { name, uid, containerId }: De
  * @throws errors of the Kubernetes API about the Deployment
  */
 export async function deleteObjects(
-  { api, caches, namespace, log }: ClusterContext,
+  { api, caches, deleting, namespace, log }: ClusterContext,
   deployment: DeploymentRecord,
   owned: readonly Service[],
   until: number,
 ): Promise<DeleteOutcome> {
   const { name, uid, containerId } = deployment;
-  const outcome = await deleteWithRetry(api, { resource: 'deployments', name, uid }, until);
-  caches.hide('deployments', uid, deployment);
+  let outcome: DeleteOutcome;
+  deleting.add(uid);
+  try {
+    outcome = await deleteWithRetry(api, { resource: 'deployments', name, uid }, until);
+    caches.hide('deployments', uid, deployment);
+  } finally {
+    deleting.delete(uid);
+  }
   if (outcome === 'replaced') return outcome;
   await Promise.all(owned.map((service) => deleteService(service).catch(warn)));
   return outcome;
