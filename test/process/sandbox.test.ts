@@ -73,6 +73,8 @@ test('with --agent, shows what an environment agent sees and does', async (t) =>
   const body = JSON.stringify(rival);
   t.equal((await fetch(`${agent!}/providers`, { method: 'POST', body })).status, 409);
   await sandbox.printed(/agent {5}answered 409 to the registration of rival/);
+  sandbox.signal('SIGINT');
+  t.strictSame(await sandbox.ended, { code: 0, signal: null });
 });
 
 test('exits with 0 when it is asked to end', async (t) => {
