@@ -9,7 +9,7 @@ import type { ServiceRecord } from '../objects/service.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { deleteWithRetry } from '../api/delete-with-retry.ts';
 import type { DeleteOutcome } from '../api/delete-with-retry.ts';
-import { translateError } from '../translate-error.ts';
+import { isPolicyRefusal, translateError } from '../translate-error.ts';
 
 interface Service {
   name: string;
@@ -63,7 +63,8 @@ async function mark({ api, log }: ClusterContext, { name, uid, containerId }: De
   } catch (err) {
     if (!isKubernetesError(err)) throw err;
     // Where it is gone, or another one has its name, the delete finds that out.
-    if (err instanceof KubernetesApiError && [404, 409, 422].includes(err.status)) return;
+    const isOther = err instanceof KubernetesApiError && [404, 409, 422].includes(err.status) && !isPolicyRefusal(err);
+    if (isOther) return;
     log.warn({ err, containerId }, 'other replicas will not know a repeat of this delete by its key');
   }
 }

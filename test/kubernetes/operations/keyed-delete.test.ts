@@ -104,6 +104,7 @@ t.test('deleting with a key', async (t) => {
   await t.test('does not fail where the key cannot be written down, and says so', async (t) => {
     const refusals = [
       { code: 403, message: 'User "u" cannot patch resource "deployments"' },
+      { code: 422, message: `ValidatingAdmissionPolicy 'p' with binding 'b' denied request: not so` },
       { code: 500 },
       { code: 200, body: '<html>', contentType: 'text/html' },
     ];
