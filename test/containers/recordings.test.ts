@@ -29,12 +29,23 @@ const rows: [sentence: string, recording: string, events: string[], options?: Re
   ['is killed for want of memory', 'oom', crashes('OOMKilled (exit code 137)')],
   ['has a command that does not exist', 'nocmd', [starting, `PENDING ${noCommand}`, `FAILED ${noCommand}`]],
   [
+    'has a command that does not exist, while the kubelet restarts',
+    'nocmdrestart',
+    [starting, `PENDING ${noCommand}`, `FAILED ${noCommand}`],
+  ],
+  [
     'is restarted by its startup probe',
     'startfail',
     [starting, 'PENDING Container is not ready.', probeFails('startup')],
     { probes: ['startupProbe'] },
   ],
   ['is restarted by its liveness probe', 'livefail', [starting, running, probeFails('liveness')], liveness],
+  [
+    'is restarted by its liveness probe, while the kubelet restarts',
+    'livefailrestart',
+    [starting, running, probeFails('liveness')],
+    liveness,
+  ],
   [
     'is restarted by its liveness probe, and ignores SIGTERM',
     'livestubborn',
