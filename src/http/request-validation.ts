@@ -62,7 +62,7 @@ export function compileRequestValidation(
     const body = readBody(request, violations, broken);
     if (violations.length > 0) throw new InvalidArgumentError(undefined, firstOfEachPlace(violations));
     // A request may wait for long: what it holds meanwhile, it holds once.
-    Object.assign(request, { body, exactBody: undefined });
+    if (body !== undefined) Object.assign(request, { body, exactBody: undefined });
     return { params, query, headers, body };
   };
 }
