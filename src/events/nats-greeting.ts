@@ -4,10 +4,16 @@ import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { within } from '../time.ts';
 
+/** In characters; the addresses of a whole cluster stand in it. */
+const maxGreetingLength = 256 * 1024;
+/** What a server says of itself where the NATS client begins with TLS then. */
+const offersTls = /"tls_(?:required|available)"\s*:\s*true/;
+
 /**
- * Resolves when the server has begun to introduce itself, as NATS servers do first, with and without TLS, but for those
- * that want the handshake before anything else. The NATS client keeps a socket for each attempt at a server that accepts
- * connections and says nothing; this one does not.
+ * Resolves when the server has introduced itself, as NATS servers do first, but for those that want the TLS handshake before
+ * anything else, and when the handshake that follows has come to its end. The NATS client keeps a socket for each attempt at
+ * a server that accepts connections and does not go on; this one does not. Whether its certificate is good is for the client
+ * to say.
  *
  * @param server - `host:port`
  * @param signal - ends the wait; its reason is thrown
@@ -30,8 +36,15 @@ export async function awaitGreeting(
   socket.setEncoding('latin1');
   socket.on('data', (chunk: string) => {
     greeting += chunk;
-    if (greeting.startsWith('INFO ')) resolve(undefined);
-    else if (greeting.length >= 5) reject(new Error(`${server} is not a NATS server`));
+    const isGreeting = 'INFO '.startsWith(greeting.slice(0, 5)) && greeting.length <= maxGreetingLength;
+    if (!isGreeting) reject(new Error(`${server} is not a NATS server`));
+    if (!greeting.includes('\r\n')) return;
+    socket.removeAllListeners('data');
+    if (tls?.handshakeFirst || !offersTls.test(greeting)) resolve(undefined);
+    else {
+      const secured = connectTls({ ...tls, socket, rejectUnauthorized: false });
+      secured.on('secureConnect', () => resolve(undefined)).on('error', reject);
+    }
   });
   socket.on('error', reject);
   socket.on('close', () => reject(new Error(`${server} closed the connection`)));

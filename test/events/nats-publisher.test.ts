@@ -613,26 +613,33 @@ await t.test('never says the name of a user to a server that does not begin with
   t.equal(sender.outbox.size, 1);
 });
 
-await t.test('keeps no socket of a server that accepts connections and says nothing', async (t) => {
-  const open = new Set<Socket>();
-  const mute = createServer((socket) => {
-    open.add(socket);
-    socket
-      .on('close', () => open.delete(socket))
-      .on('error', () => undefined)
-      .resume();
-  }).listen(0, '127.0.0.1');
-  t.teardown(() => mute.close());
-  await once(mute, 'listening');
-  await using sender = publisherTo(`nats://127.0.0.1:${(mute.address() as AddressInfo).port}`, {
-    answerTimeoutMs: 300,
+const greeting = `INFO ${JSON.stringify({ server_id: 'x', version: '2.10.0', proto: 1, headers: true, max_payload: 1_048_576, tls_required: true })}\r\n`;
+
+for (const [what, first] of [
+  ['says nothing', ''],
+  ['never ends the TLS handshake', greeting],
+] as const)
+  await t.test(`keeps no socket of a server that accepts connections and ${what}`, async (t) => {
+    const open = new Set<Socket>();
+    const mute = createServer((socket) => {
+      open.add(socket);
+      socket.write(first);
+      socket
+        .on('close', () => open.delete(socket))
+        .on('error', () => undefined)
+        .resume();
+    }).listen(0, '127.0.0.1');
+    t.teardown(() => mute.close());
+    await once(mute, 'listening');
+    await using sender = publisherTo(`nats://127.0.0.1:${(mute.address() as AddressInfo).port}`, {
+      answerTimeoutMs: 300,
+    });
+    await until('it was tried', () => open.size > 0);
+    await until('it was given up', () => sender.logged('NATS cannot be reached, will retry').length > 0);
+    t.match(sender.logged('NATS cannot be reached, will retry')[0], { err: { message: /does not answer$/ } });
+    await sender[Symbol.asyncDispose]();
+    await until('the socket is closed', () => open.size === 0);
   });
-  await until('it was tried', () => open.size > 0);
-  await until('it was given up', () => sender.logged('NATS cannot be reached, will retry').length > 0);
-  t.match(sender.logged('NATS cannot be reached, will retry')[0], { err: { message: /does not answer$/ } });
-  await sender[Symbol.asyncDispose]();
-  await until('the socket is closed', () => open.size === 0);
-});
 
 await t.test('says of another server that it is not NATS', async (t) => {
   const web = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
