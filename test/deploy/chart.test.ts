@@ -141,6 +141,23 @@ await t.test('the chart gives the provider the permissions that it needs, and no
   ]);
 });
 
+// `helm upgrade --reuse-values` gives a chart the defaults of the one before, which has not heard of newer values.
+await t.test('the chart leaves to the provider what the values lack', async (t) => {
+  const configured = async (values: object) => {
+    const rendering = { release: 'provider', namespace: 'dcm', values: { ...chartValues('containers'), ...values } };
+    const objects = parseManifest(await renderChart(rendering));
+    const [deployment] = objects.filter((object): object is Deployment => object.kind === 'Deployment');
+    return readConfig(environment(deployment!.spec.template.spec.containers[0].env));
+  };
+  const lacking = {
+    'containers.addressWait': null,
+    'containers.progressDeadline': null,
+    'registration.refresh': null,
+    'server.problemTypes': null,
+  };
+  t.same(await configured(lacking), await configured({}));
+});
+
 for (const version of helmVersions) {
   await t.test(
     `Helm ${version} installs it with its defaults, leaves the containers when it is removed, and takes a namespace that is there where it is told to`,

@@ -56,9 +56,9 @@ dcm-provider-{{ .Values.provider.name }}
 {{- if $parameters }}?{{ join "&" $parameters }}{{ end }}
 {{- end }}
 
-{{/* A variable, left out where its value is empty. Takes a list: name, value. */}}
+{{/* A variable, left out where its value is empty, or not there at all. Takes a list: name, value. */}}
 {{- define "provider.variable" -}}
-{{- if ne (toString (index . 1)) "" }}
+{{- if not (has (index . 1) (list nil "")) }}
 - name: {{ index . 0 }}
   value: {{ index . 1 | toString | quote }}
 {{- end }}
