@@ -35,14 +35,13 @@ t.test('of what comes and goes while the watches have gaps', async (t) => {
       const [leaderProxy] = proxies as [WatchProxy];
       const ids = Array.from({ length: 10 }, (_, index) => String(index));
 
-      await t.test('what the leader deletes before its watch has told of it is told', async (t) => {
+      await t.test('what the leader deletes before its watch has told of it is told', async () => {
         leaderProxy.retryAfter = 10;
         leaderProxy.cutWatches();
         for (const id of ids) {
           await createContainer(second.client, `own-${id}`);
           await deleteContainer(leader.client, `own-${id}`);
         }
-        t.ok(leader.leads());
         leaderProxy.retryAfter = undefined;
         await assertTold(replicas, new Set(ids.map((id) => `own-${id}`)));
       });
