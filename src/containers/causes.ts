@@ -7,11 +7,18 @@ const maxCauseLength = 300;
 const introductions: readonly RegExp[] = [
   /^(failed|unable) to\b/i,
   /^couldn't\b/i,
-  /^(OCI runtime|runc|crun) (create|start) failed$/,
+  /^(OCI runtime|runc|crun|container) (create|start) failed$/,
   /^error during container init$/,
   /^(rpc error|connection error)$/,
   /^(Head|Get) "/,
-  /^unexpected status from /,
+  /^unexpected status (from|code) /,
+  /^httpReadSeeker$/,
+  /^failed open$/,
+  /^pull image err$/,
+  /^image pull failed for \S+ because the /,
+  /^initializing source \S+$/,
+  /^pinging container registry \S+$/,
+  /^reading manifest \S+ in \S+$/,
   /^(dial|read|write) (tcp|udp|unix)\b/,
   /^lookup \S+( on \S+)?$/,
   /^connect$/,
@@ -25,7 +32,10 @@ const introductions: readonly RegExp[] = [
  * @param names - the Pod's own name and uid, which change with each Pod and are left out
  */
 export function kubeletCause(message: string, names: readonly string[]): string {
-  const chain = message
+  const chain = lasting(message)
+    .replace(/\btime="…" level=\w+ msg="(.*)"\s*$/s, (_line, words: string) => words.replaceAll('\\"', '"'))
+    .replace(/; artifact err: .*$/s, '')
+    .replace(/: unknown$/, '')
     .replace(/^Back-off pulling image "[^"]*"(: \w+)?(: )?/, '')
     .replace(/\brpc error: code = \w+ desc = /g, '')
     .replace(/\bconnection error: desc = "transport: Error while dialing: (.*)"/, '$1')
@@ -33,6 +43,19 @@ export function kubeletCause(message: string, names: readonly string[]): string 
   const parts = chain.split(': ');
   const first = parts.findIndex((part, index) => index === parts.length - 1 || !isIntroduction(part, chain));
   return shortened(withoutNames(parts.slice(first).join(': '), names));
+}
+
+/**
+ * What was said, without what differs from one try to the next: times, the ports that connections come from, numbered
+ * folders, and the queries of addresses, which may also hold a signature that opens them.
+ */
+export function lasting(message: string): string {
+  return message
+    .replace(/(\bhttps?:\/\/[^\s"?]*)\?[^\s"]*?(?=:?(?:[\s"]|$))/g, '$1')
+    .replace(/: current time \S+ is (?:after|before) \S+/g, '')
+    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g, '…')
+    .replace(/(\b(?:tcp|udp) )\S+:\d+->(?=\S)/g, '$1')
+    .replace(/(containerd-mount|container_images_storage|\/snapshots\/|\/fd\/)\d+/g, '$1…');
 }
 
 /**

@@ -1,16 +1,19 @@
 /** What Kubernetes says of a Pod or ReplicaSet that it could not make: a refusal that stands, or a fault that passes. */
+import { lasting } from './causes.ts';
 
 /**
  * Faults of Kubernetes itself, or of what it asks: they end by themselves. Some of them come as a refusal: a quota whose use
- * has not been counted yet, a service account that is still being made, a namespace that is going.
+ * has not been counted yet, a service account that is still being made, a namespace that is going. Policies and names may
+ * speak of time-outs too: only the words of errors count.
  */
 const passing: readonly RegExp[] = [
   /\bInternal error\b/i,
   /\bfailed (?:calling|to call) webhook\b/,
-  /\b(?:timed out|timeout|deadline exceeded|connection (?:refused|reset)|no such host|EOF|TLS handshake)\b/i,
+  /\b(?:timed out|deadline exceeded|connection (?:refused|reset)|no such host|TLS handshake)\b/i,
+  /\bi\/o timeout\b|\bClient\.Timeout\b|\bunexpected EOF\b|: EOF$/,
   /\bthe object has been modified\b|\boperation cannot be fulfilled\b/i,
-  /\bToo ?Many ?Requests\b|\btoo many requests\b|\brate limit/i,
-  /\betcdserver\b|\bservice unavailable\b|\bserver is currently unable\b|\bnot yet ready to handle request\b/i,
+  /\bToo ?Many ?Requests\b|\btoo many requests\b|\brate limit exceeded\b/i,
+  /\betcdserver: |\bservice unavailable\b|\bserver is currently unable\b|\bnot yet ready to handle request\b/i,
   /\bstatus unknown for quota\b|\berror looking up service account\b|\bis being terminated\b/,
 ];
 
@@ -34,7 +37,7 @@ export function isRefusal(message: string): boolean {
  */
 export function refusalWords(message: string, deploymentName: string): string {
   const generatedName = new RegExp(`${deploymentName.slice(0, 57).replaceAll('.', '\\.')}[a-z0-9-]*-?[a-z0-9]{5}`, 'g');
-  return message
+  return lasting(message)
     .replace(/^(?:pods|replicasets\.apps) "[^"]*" is forbidden: /, '')
     .replace(generatedName, deploymentName)
     .replace(/, used: .*?(?=, limited: )/gs, '')

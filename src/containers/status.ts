@@ -4,6 +4,7 @@
  */
 import type { Moment } from '../clock.ts';
 import type { ContainerStatus } from './container.ts';
+import { kubeletCause } from './causes.ts';
 import { countEnds, crashLoopUntil, endedRun } from './crash-loop.ts';
 import type {
   ObservedCondition,
@@ -63,16 +64,7 @@ type PodRule = (pod: ObservedPod, context: Context) => Verdict | undefined;
 type DeploymentRule = (deployment: ObservedDeployment) => Verdict | undefined;
 
 /** The first rule that holds gives the status of a Pod; a Pod for which none holds (`Succeeded`) does not count. */
-const podRules: readonly PodRule[] = [
-  phaseUnknown,
-  nodeLost,
-  podFailed,
-  crashLooping,
-  awaitingAddress,
-  running,
-  disturbed,
-  pending,
-];
+const podRules: readonly PodRule[] = [phaseUnknown, nodeLost, podFailed, crashLooping, running, disturbed, pending];
 
 /** What holds while no Pod counts. */
 const deploymentRules: readonly DeploymentRule[] = [podsRefused, scaledToZero, paused];
@@ -146,8 +138,10 @@ function nextLook(counting: readonly ObservedPod[], context: Context): number | 
 
 /** Newest first. */
 function countingPods(pods: readonly ObservedPod[]): ObservedPod[] {
-  const newestFirst = pods.filter(({ phase }) => phase !== 'Succeeded').sort(byAge);
-  const current = newestFirst.filter((pod, index) => index === 0 || pod.phase !== 'Failed');
+  const newestFirst = [...pods].sort(byAge);
+  const current = newestFirst.filter(
+    ({ phase }, index) => phase !== 'Succeeded' && (index === 0 || phase !== 'Failed'),
+  );
   const staying = current.filter(({ deletedAt }) => deletedAt === undefined);
   return staying.length > 0 ? staying : current;
 }
@@ -229,20 +223,16 @@ function crashLooping(pod: ObservedPod, context: Context): Verdict | undefined {
   const lookAgain = until !== Infinity && { lookAgainAt: until };
   if (countEnds(container!) > context.crashTolerance) return { status: 'FAILED', message, ...lookAgain };
   const isUp = isServing(pod) || (hasComeUp(context.deployment) && obstacle === undefined);
-  return awaitingAddress(pod, context) ?? { status: isUp ? 'RUNNING' : 'PENDING', message, ...lookAgain };
+  return { ...lookAgain, ...(isUp ? up(message, context) : { status: 'PENDING', message }) };
 }
 
 /**
  * Consumers bind other resources with the outputs of the first `RUNNING`, and with no later one: it waits for the address
  * of the load balancer, for a while.
  */
-function awaitingAddress(
-  pod: ObservedPod,
-  { awaitsAddress, deployment, moment, addressWaitMs }: Context,
-): Verdict | undefined {
-  if (!awaitsAddress || !isServing(pod)) return undefined;
+function up(message: string, { awaitsAddress, deployment, moment, addressWaitMs }: Context): Verdict {
   const leftMs = deployment.createdAt + addressWaitMs - moment.now;
-  if (leftMs <= 0) return undefined;
+  if (!awaitsAddress || leftMs <= 0) return { status: 'RUNNING', message };
   const lookAgainAt = moment.elapsed + leftMs;
   return { status: 'PENDING', message: 'Waiting for the address of the load balancer.', lookAgainAt };
 }
@@ -251,8 +241,8 @@ function awaitingAddress(
  * Our own container decides: while a sidecar waits for its image, Kubernetes keeps the Pod in phase `Pending`, although
  * ours runs. A kubelet that has just started writes the phase `Running` alone, and may refuse the Pod right after.
  */
-function running(pod: ObservedPod): Verdict | undefined {
-  return isServing(pod) ? { status: 'RUNNING', message: 'Container is running.' } : undefined;
+function running(pod: ObservedPod, context: Context): Verdict | undefined {
+  return isServing(pod) ? up('Container is running.', context) : undefined;
 }
 
 function isServing({ phase, container }: ObservedPod): boolean {
@@ -263,12 +253,12 @@ function isServing({ phase, container }: ObservedPod): boolean {
  * What came up once, and is not ready for a moment or restarts once, is still there: consumers take `PENDING` for a
  * container that nobody has taken yet, and place it elsewhere.
  */
-function disturbed({ phase, container }: ObservedPod, { deployment }: Context): Verdict | undefined {
-  if (phase !== 'Running' || container === undefined || !hasComeUp(deployment)) return undefined;
-  if (container.state.running) return { status: 'RUNNING', message: 'Container is running, but not ready.' };
+function disturbed({ phase, container }: ObservedPod, context: Context): Verdict | undefined {
+  if (phase !== 'Running' || container === undefined || !hasComeUp(context.deployment)) return undefined;
+  if (container.state.running) return up('Container is running, but not ready.', context);
   const ended = endedRun(container);
   if (ended === undefined || countEnds(container) !== 1 || !isStarting(container.state)) return undefined;
-  return { status: 'RUNNING', message: `Container is started again after ${exitOf(ended)}.` };
+  return up(`Container is started again after ${exitOf(ended)}.`, context);
 }
 
 /** Kubernetes says so once all that the Deployment asks for is available, and until its next roll-out begins. */
@@ -358,10 +348,11 @@ function exitOf({ reason, exitCode, cause }: ObservedRun): string {
   return reason ? `${reason} (exit code ${exitCode})` : `exit code ${exitCode}`;
 }
 
-function unscheduled({ conditions }: ObservedPod): string | undefined {
+function unscheduled({ conditions, name, uid }: ObservedPod): string | undefined {
   const condition = conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
   if (condition === undefined) return undefined;
-  const causes = schedulingCauses(condition.message);
+  const { message } = condition;
+  const causes = schedulingCauses(message) ?? (message && kubeletCause(message, [name, uid]));
   return `Pod cannot be scheduled${inBrackets(condition.reason)}${causes ? `: ${causes}` : ''}.`;
 }
 

@@ -503,6 +503,70 @@ const rows: [
     ),
   ],
   [
+    'a webhook whose certificate has expired, as one of its tries has it',
+    [],
+    'PENDING',
+    'Pods cannot be created: Internal error occurred: failed calling webhook "policy": failed to call webhook: Post "https://policy.test:443/pods": tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
+    refused(
+      'Internal error occurred: failed calling webhook "policy": failed to call webhook: Post "https://policy.test:443/pods?timeout=10s": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-30T10:00:00Z is after 2026-01-01T00:00:00Z',
+    ),
+  ],
+  [
+    'a webhook that breaks off the connection, as one of its tries has it',
+    [],
+    'PENDING',
+    'Pods cannot be created: Internal error occurred: failed calling webhook "policy": failed to call webhook: Post "https://policy.test": read tcp 10.96.0.7:443: read: connection reset by peer',
+    refused(
+      'Internal error occurred: failed calling webhook "policy": failed to call webhook: Post "https://policy.test": read tcp 10.0.2.15:40312->10.96.0.7:443: read: connection reset by peer',
+    ),
+  ],
+  [
+    'a policy that asks for a time-out',
+    [],
+    'FAILED',
+    'Pods cannot be created: admission webhook "policy" denied the request: the label read-timeout is required',
+    refused('admission webhook "policy" denied the request: the label read-timeout is required'),
+  ],
+  ...['timeout', 'eof', 'etcdserver'].map((id): (typeof rows)[number] => [
+    `a quota that refuses the Pod of a container whose id is ${id}`,
+    [],
+    'FAILED',
+    'Pods cannot be created: exceeded quota: small, requested: pods=1, limited: pods=5',
+    {
+      ...refused(
+        `pods "dcm-${id}-7d4b9c6f5-x7k2p" is forbidden: exceeded quota: small, requested: pods=1, used: pods=5, limited: pods=5`,
+      ),
+      name: `dcm-${id}`,
+    },
+  ]),
+  [
+    'a scheduler without any node',
+    [
+      pod({
+        phase: 'Pending',
+        conditions: [
+          {
+            type: 'PodScheduled',
+            status: 'False',
+            reason: 'Unschedulable',
+            message: 'no nodes available to schedule pods',
+          },
+        ],
+      }),
+    ],
+    'PENDING',
+    'Pod cannot be scheduled (Unschedulable): no nodes available to schedule pods.',
+  ],
+  [
+    'an evicted Pod that a newer one replaced, which ended well',
+    [
+      pod({ phase: 'Failed', reason: 'Evicted', name: 'dcm-web-7d4b9c6f5-a' }),
+      pod({ phase: 'Succeeded', name: 'dcm-web-7d4b9c6f5-b', createdAt: createdAt + 1_000 }),
+    ],
+    'PENDING',
+    'Waiting for a Pod.',
+  ],
+  [
     'a quota whose use is not counted yet',
     [],
     'PENDING',
@@ -671,6 +735,25 @@ await t.test('waits for the address of a load balancer for a while', (t) => {
   t.equal(at(91_000, { addressWaitMs: 92_000 }).status, 'PENDING');
   const { awaitsAddress: _awaitsAddress, ...reachable } = objects;
   t.equal(containerStatus(reachable, { now: createdAt, elapsed: 0 }).status, 'RUNNING', 'once it is there');
+  t.end();
+});
+
+await t.test('waits for that address too while a container that came up is disturbed', (t) => {
+  const unready = container(running(), { isReady: false });
+  const restarting = container(terminated(1), { restartCount: 0 });
+  for (const disturbed of [unready, restarting]) {
+    const objects = {
+      deployment: deployment({ conditions: [cameUp] }),
+      pods: [pod({ container: disturbed })],
+      awaitsAddress: true as const,
+    };
+    t.match(containerStatus(objects, { now: createdAt + 30_000, elapsed: moment.elapsed }), {
+      status: 'PENDING',
+      message: 'Waiting for the address of the load balancer.',
+      lookAgainAt: moment.elapsed + 60_000,
+    });
+    t.equal(containerStatus(objects, { now: createdAt + 90_000, elapsed: moment.elapsed }).status, 'RUNNING');
+  }
   t.end();
 });
 
