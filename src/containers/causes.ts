@@ -55,7 +55,7 @@ export function lasting(message: string): string {
     .replace(/: current time \S+ is (?:after|before) \S+/g, '')
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g, '…')
     .replace(/(\b(?:tcp|udp) )\S+:\d+->(?=\S)/g, '$1')
-    .replace(/(containerd-mount|container_images_storage|\/snapshots\/|\/fd\/)\d+/g, '$1…');
+    .replace(/(containerd-mount|container_images_storage|\/snapshots\/(?:new-)?|\/fd\/)\d+/g, '$1…');
 }
 
 /**
@@ -72,7 +72,7 @@ function isIntroduction(part: string, chain: string): boolean {
 
 function withoutNames(text: string, names: readonly string[]): string {
   const plain = text.replace(/\b[0-9a-f]{64}\b/g, '…');
-  return names.reduce((rest, name) => rest.replaceAll(name, '…'), plain);
+  return names.reduce((rest, name) => rest.replaceAll(name, '…').replaceAll(name.replaceAll('-', '_'), '…'), plain);
 }
 
 function shortened(text: string): string {

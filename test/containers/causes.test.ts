@@ -34,6 +34,16 @@ const rows: [sentence: string, message: string, cause: string][] = [
     `${pull}failed to extract layer sha256:${'a'.repeat(64)}: mount callback failed on /var/lib/containerd/tmpmounts/containerd-mount1804283218: write /var/lib/containerd/tmpmounts/containerd-mount1804283218/usr/bin/web: no space left on device: unknown`,
     'mount callback failed on /var/lib/containerd/tmpmounts/containerd-mount…: write /var/lib/containerd/tmpmounts/containerd-mount…/usr/bin/web: no space left on device',
   ],
+  [
+    'containerd, a full disk before the container is made',
+    'failed to create containerd container: mkdir /var/lib/containerd/overlayfs/snapshots/new-1234567: no space left on device',
+    'mkdir /var/lib/containerd/overlayfs/snapshots/new-…: no space left on device',
+  ],
+  [
+    'containerd, a control group that cannot be written, named by systemd',
+    `${start}unable to apply cgroup configuration: failed to write 123: write /sys/fs/cgroup/kubepods-pod0b0e3c0c_1111_2222_3333_444455556666.slice/cgroup.procs: no such device`,
+    'write /sys/fs/cgroup/kubepods-pod….slice/cgroup.procs: no such device',
+  ],
   ['containerd, a command that does not exist', `${start}${noCommand}: unknown`, noCommand],
   [
     'containerd, a mount that fails',
