@@ -23,7 +23,7 @@ import {
 import type { ContainerIdentity } from './identity.ts';
 import { projectConditions, projectMetadata } from './object.ts';
 import type { FieldPointers } from './object.ts';
-import { decodeSpec, encodeSpec } from './spec.ts';
+import { encodeSpec, glanceAtSpec } from './spec.ts';
 import type { Workload } from './spec.ts';
 import { escapeVariables, unescapeVariables } from './variables.ts';
 
@@ -200,7 +200,7 @@ export function projectDeployment(
   const read = metadata?.annotations?.[variablesAnnotation] === 'literal' ? unescapeVariables : asItIs;
   const environment = projectEnvironment(container?.env, read);
   const deleteDigest = metadata?.annotations?.[deleteAnnotation];
-  const sent = projectSpec(metadata?.annotations?.[specAnnotation], environment, known);
+  const sent = projectSpec(metadata?.annotations?.[specAnnotation], known);
   return {
     ...object,
     replicas: spec?.replicas ?? 1,
@@ -230,7 +230,7 @@ function ownContainer(
   const name =
     annotation !== undefined && annotation === known?.spec
       ? known.containerName
-      : (decodeSpec(annotation ?? '', noEnvironment)?.metadata.name ?? generatedFrom(metadata));
+      : (glanceAtSpec(annotation ?? '')?.metadata.name ?? generatedFrom(metadata));
   return containers.find((container) => container.name === name) ?? containers[0];
 }
 
@@ -242,12 +242,11 @@ function generatedFrom(metadata: Deployment['metadata']): string | undefined {
 /** Absent where the annotation does not hold the spec that was sent. */
 function projectSpec(
   annotation: string | undefined,
-  environment: ReadonlyMap<string, string>,
   known: DeploymentRecord | undefined,
 ): Pick<DeploymentRecord, 'spec' | 'ports'> | undefined {
   if (annotation === undefined) return undefined;
   if (annotation === known?.spec) return { spec: known.spec, ...(known.ports && { ports: known.ports }) };
-  const spec = decodeSpec(annotation, environment);
+  const spec = glanceAtSpec(annotation);
   if (spec === undefined) return undefined;
   const reachable = (spec.network?.ports ?? []).filter(({ visibility }) => visibility !== 'none');
   const ports = reachable.map(({ container_port, visibility, protocol }) => ({

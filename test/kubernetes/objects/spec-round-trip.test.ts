@@ -46,6 +46,20 @@ t.test('the annotation holds no value of an environment variable', (t) => {
   t.end();
 });
 
+t.test('numbers are read exactly when they are shown, not when the cache takes a Deployment', (t) => {
+  const spec = { ...containerSpec(), precise: [JSON.rawJSON('1.0'), JSON.rawJSON('1e400')] };
+  const deployment = buildDeployment(identity, spec);
+  Object.assign(deployment.metadata!, { uid: 'u-1', resourceVersion: '7', creationTimestamp: '2026-01-21T10:00:00Z' });
+  const rawJSON = t.capture(JSON, 'rawJSON', JSON.rawJSON);
+  const record = projectDeployment(deployment)!;
+  t.equal(rawJSON().length, 0, 'none was read exactly');
+  const objects = { deployments: [record], services: [], pods: [] };
+  const { container } = buildContainer(objects, { namespace: 'containers', moment: momentOf(systemClock) })!;
+  t.match(JSON.stringify(container), '"precise":[1.0,1e400]');
+  t.equal(rawJSON().length, 2, 'each once');
+  t.end();
+});
+
 t.test('an annotation that was edited by hand is not trusted', (t) => {
   const broken = [
     '',
