@@ -275,6 +275,14 @@ export class StatusReporter {
     else if (change.status === 'DELETED' && !this.#deleted.has(containerId)) this.#forget(containerId);
   }
 
+  /** Time alone makes nothing true of what was seen a while ago: where the caches are cut off the look waits for them. */
+  #lookAgain(containerId: string): void {
+    const { source, clock } = this.#options;
+    const state = this.#states.get(containerId);
+    if (state === undefined || !source.isCutOff) this.#look(containerId);
+    else state.cancelLook = clock.after(cutOffLookMs, () => this.#lookAgain(containerId));
+  }
+
   /** What was true a while ago is not repeated: the next comparison that succeeds does that. */
   #repeat(containerId: string): void {
     if (this.#options.source.isCutOff || this.#observe(containerId) === undefined) return;
@@ -363,7 +371,7 @@ export class StatusReporter {
     state.cancelLook =
       lookAgainAt === undefined || this.#stop.signal.aborted
         ? undefined
-        : clock.after(lookAgainAt - clock.elapsed(), () => this.#look(containerId));
+        : clock.after(lookAgainAt - clock.elapsed(), () => this.#lookAgain(containerId));
     const { deploymentUid } = state;
     const endpoints = status === 'DELETED' ? [] : objects.endpoints;
     return { containerId, status, message, endpoints, ...(deploymentUid !== undefined && { deploymentUid }) };

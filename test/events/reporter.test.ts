@@ -223,6 +223,20 @@ await t.test('says nothing of Pods whose Deployment it never saw', async (t) => 
   reporter.stop();
 });
 
+await t.test('does not take a container for recovered while the caches are cut off', async (t) => {
+  const { clock, source, reported, reporter } = await started();
+  source.set('a', { deployment: deployment(), pods: [pod({ container: backUp(clock.elapsed()) })] });
+  await clock.advance(2_000);
+  t.strictSame(reported, ['a FAILED']);
+  source.isCutOff = true;
+  await clock.advance(5 * minute);
+  t.strictSame(reported, ['a FAILED']);
+  source.isCutOff = false;
+  await clock.advance(2_000);
+  t.strictSame(reported, ['a FAILED', 'a RUNNING']);
+  reporter.stop();
+});
+
 await t.test('reports a container that is back up after a crash as running when it stayed up', async (t) => {
   const { clock, source, reported, times, reporter } = await started();
   const back = pod({ container: backUp(clock.elapsed()) });
