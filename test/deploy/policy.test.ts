@@ -202,6 +202,21 @@ await t.test('the admission policy, without hints', async (t) => {
     });
   }
 
+  await t.test('lets annotations of the provider be changed, and nothing else', async (t) => {
+    const path = `${deployments}/of-another`;
+    await controlPlane.api.create(deployments, deployment({ metadata: { name: 'of-another' } }));
+    const patch = (body: object) => api.patch(`${path}?dryRun=All`, body);
+    await t.resolves(patch({ metadata: { annotations: { 'dcm.project/deletion': 'x' } } }), 'whoever made it');
+    const refused: [object, RegExp][] = [
+      [{ spec: { replicas: 2 } }, /the spec must stay/],
+      [{ metadata: { labels: { other: 'x' } } }, /labels, finalizers and owners must stay/],
+      [{ metadata: { finalizers: ['example.com/x'] } }, /labels, finalizers and owners must stay/],
+      [{ metadata: { annotations: { other: 'x' } } }, /no annotations but the provider's/],
+    ];
+    for (const [body, words] of refused) await t.rejects(patch(body), refusal('updates', words));
+    await controlPlane.api.delete(path);
+  });
+
   await t.test('refuses the deletion of what is not of DCM, and of nothing else', async (t) => {
     await controlPlane.api.create(services, { metadata: { name: 'others' }, spec: { ports: [{ port: 80 }] } });
     await t.rejects(api.delete(`${services}/others`), refusal('deletions', /only what has the label/));
