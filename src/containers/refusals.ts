@@ -41,6 +41,7 @@ export function refusalWords(message: string, deploymentName: string): string {
     .replace(/^(?:pods|replicasets\.apps) "[^"]*" is forbidden: /, '')
     .replace(generatedName, deploymentName)
     .replace(/, used: .*?(?=, limited: )/gs, '')
+    .replace(/(?<=denied the request: )(?:\[[^\n]*(?:\n|$)){2,}$/, (list) => list.split('\n').sort().join('\n'))
     .replace(/^\[(.*)\]$/s, (_list, reasons: string) => `[${sorted(reasons)}]`);
 }
 

@@ -521,6 +521,13 @@ const rows: [
     ),
   ],
   [
+    'a webhook that lists the policies in some order',
+    [],
+    'FAILED',
+    'Pods cannot be created: admission webhook "policy" denied the request: [labels] no owner\n[limits] no limit',
+    refused('admission webhook "policy" denied the request: [limits] no limit\n[labels] no owner'),
+  ],
+  [
     'a policy that asks for a time-out',
     [],
     'FAILED',
