@@ -250,14 +250,14 @@ function isServing({ phase, container }: ObservedPod): boolean {
 }
 
 /**
- * What came up once, and is not ready for a moment or restarts once, is still there: consumers take `PENDING` for a
- * container that nobody has taken yet, and place it elsewhere.
+ * What came up once, and is not ready for a moment or restarts outside of a crash loop, is still there: consumers take
+ * `PENDING` for a container that nobody has taken yet, and place it elsewhere.
  */
 function disturbed({ phase, container }: ObservedPod, context: Context): Verdict | undefined {
   if (phase !== 'Running' || container === undefined || !hasComeUp(context.deployment)) return undefined;
   if (container.state.running) return up('Container is running, but not ready.', context);
   const ended = endedRun(container);
-  if (ended === undefined || countEnds(container) !== 1 || !isStarting(container.state)) return undefined;
+  if (ended === undefined || !isStarting(container.state)) return undefined;
   return up(`Container is started again after ${exitOf(ended)}.`, context);
 }
 

@@ -295,6 +295,13 @@ const rows: [
     deployment({ conditions: [cameUp] }),
   ],
   [
+    'a container that came up, and ends once more after a long run',
+    [pod({ container: container(terminated(1, 'Error', 600_000), { restartCount: 3, lastRun: run(1) }) })],
+    'RUNNING',
+    'Container is started again after Error (exit code 1).',
+    deployment({ conditions: [cameUp] }),
+  ],
+  [
     'a container that came up and is created anew after a reboot of its node',
     [pod({ container: container({ waiting: { reason: 'ContainerCreating' } }, { lastRun: run(255, 'Unknown') }) })],
     'RUNNING',
