@@ -57,11 +57,14 @@ test('opens nothing when one value of the environment is bad', async (t) => {
 test('exits with 1 when the kubeconfig is not there', async (t) => {
   await using service = startService({ SP_K8S_KUBECONFIG: '/nowhere/kubeconfig' });
   t.strictSame(await service.ended, { code: 1, signal: null });
-  t.match(service.log(), [{ level: 'error', msg: 'cannot start' }]);
+  t.match(service.log(), [{ msg: 'starting' }, { level: 'error', msg: 'cannot start' }]);
 });
 
 test('exits with 1 when it is neither in a cluster nor told of one', async (t) => {
   await using service = startService({});
   t.strictSame(await service.ended, { code: 1, signal: null });
-  t.match(service.log(), [{ level: 'error', msg: 'cannot start', err: { message: /kubeconfig/ } }]);
+  t.match(service.log(), [
+    { msg: 'starting' },
+    { level: 'error', msg: 'cannot start', err: { message: /kubeconfig/ } },
+  ]);
 });

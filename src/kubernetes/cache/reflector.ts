@@ -98,6 +98,8 @@ export class Reflector<Kind extends CachedKind> {
   #lostAt: string | undefined;
   /** In a row, by kind. */
   #failures: Record<Failure, number> = { unanswered: 0, refused: 0, unusable: 0 };
+  /** Something failed, and no watch has shown since that the API server tells what happens. */
+  #isUnproven = false;
   #lastSignOfLife = performance.now();
   /** Since when every attempt was refused for want of a permission, and what was refused last; absent: the last was not. */
   #forbidden: { since: number; call: CallDescription } | undefined;
@@ -124,7 +126,7 @@ export class Reflector<Kind extends CachedKind> {
 
   /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while a watch is open. */
   get blindMs(): number {
-    return this.#hasFailed ? performance.now() - this.#lastSignOfLife : 0;
+    return this.#isUnproven ? performance.now() - this.#lastSignOfLife : 0;
   }
 
   /** What the provider may not do, for longer than the API server takes to load its permissions; absent: it may. */
@@ -238,7 +240,7 @@ export class Reflector<Kind extends CachedKind> {
     try {
       const signal = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal, stall.signal]);
       const { watchTimeoutSeconds, stallMs } = bounds;
-      const timeoutSeconds = this.#hasFailed ? proofSeconds : watchTimeoutSeconds;
+      const timeoutSeconds = this.#isUnproven ? proofSeconds : watchTimeoutSeconds;
       const query = { labelSelector: allContainersSelector, resourceVersion: version, timeoutSeconds };
       for await (const line of await api.watch(resource, query, { signal, until: openedAt + stallMs })) {
         timer.refresh();
@@ -294,11 +296,8 @@ export class Reflector<Kind extends CachedKind> {
     }
   }
 
-  get #hasFailed(): boolean {
-    return Object.values(this.#failures).some((count) => count > 0);
-  }
-
   #succeeded(): void {
+    this.#isUnproven = false;
     this.#failures = { unanswered: 0, refused: 0, unusable: 0 };
     this.#forbidden = undefined;
     this.#wasRoused = false;
@@ -311,6 +310,7 @@ export class Reflector<Kind extends CachedKind> {
   async #recover(error: unknown): Promise<void> {
     // Whoever stops the reflector or wants a list has interrupted it: that is no failure.
     if (this.#interrupt.signal.aborted) return;
+    this.#isUnproven = true;
     const refusal = error instanceof BrokenWatch ? error.cause : error;
     const failure = failureOf(error);
     const isForbidden = error instanceof KubernetesApiError && isPermissionMissing(error);
