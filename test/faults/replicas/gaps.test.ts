@@ -18,11 +18,11 @@ const seconds = process.env['SP_TEST_ALL'] === '1' ? 300 : 45;
 
 t.test('of what comes and goes while the watches have gaps', async (t) => {
   t.after(endSurely);
-  await using controlPlane = await startControlPlane({ own: true });
-  const { apiServer } = controlPlane.components;
-
   for (const [name, kind] of Object.entries(kinds)) {
     await t.test(name, { skip: kind.remembering && withoutNatsServer }, async (t) => {
+      // Each has its own: controllers that lost their API server again and again may take minutes to come back.
+      await using controlPlane = await startControlPlane({ own: true });
+      const { apiServer } = controlPlane.components;
       await using stack = new AsyncDisposableStack();
       const proxies: WatchProxy[] = [];
       const gateway = async (server: string): Promise<WatchProxy> => {
