@@ -126,7 +126,7 @@ export class Reflector<Kind extends CachedKind> {
 
   /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while a watch is open. */
   get blindMs(): number {
-    return this.#isUnproven ? performance.now() - this.#lastSignOfLife : 0;
+    return this.#hasFailed ? performance.now() - this.#lastSignOfLife : 0;
   }
 
   /** What the provider may not do, for longer than the API server takes to load its permissions; absent: it may. */
@@ -294,6 +294,10 @@ export class Reflector<Kind extends CachedKind> {
       log.warn({ err, resource, object: object.metadata?.name }, 'an object in the cluster cannot be read, left out');
       return undefined;
     }
+  }
+
+  get #hasFailed(): boolean {
+    return Object.values(this.#failures).some((count) => count > 0);
   }
 
   #succeeded(): void {
