@@ -44,6 +44,8 @@ export interface StatusReport {
    * alone changes nothing.
    */
   lookAgainAt?: number;
+  /** The Pod whose state is the container's; absent where none counts. */
+  pod?: ObservedPod;
 }
 
 /** What is said of a container that was deleted. */
@@ -84,59 +86,48 @@ export function containerStatus(
 ): StatusReport {
   const { deployment, pods } = objects;
   if (deployment === undefined || deployment.deletedAt !== undefined) return deleted(deployment);
-  const context = { ...contextOf(objects, deployment, settings), moment };
-  const counting = countingPods(pods);
-  const pod = decidingAmong(counting, context);
-  const { status, message } = (pod && podStatus(pod, context)) ?? statusWithoutPod(deployment);
-  const lookAgainAt = nextLook(counting, context);
+  const { crashTolerance = defaultCrashTolerance, addressWaitMs = defaultAddressWaitMs } = settings;
+  const context = { deployment, awaitsAddress: objects.awaitsAddress, moment, crashTolerance, addressWaitMs };
+  const counting = countingPods(pods).map((pod) => ({ pod, verdict: podVerdict(pod, context) }));
+  const deciding = decidingAmong(counting);
+  const { status, message } = (deciding && podStatus(deciding, deployment)) ?? statusWithoutPod(deployment);
+  const lookAgainAt = nextLook(counting);
+  const { pod } = deciding ?? {};
   return {
     status,
     message: shortened(message),
     changedAt: newestTransition((pod ?? deployment).conditions, deployment.createdAt),
     ...(lookAgainAt !== undefined && { lookAgainAt }),
+    ...(pod && { pod }),
   };
 }
 
-/**
- * The Pod whose state is the container's; absent where none counts. `Succeeded` Pods never count, `Failed` ones not once
- * a newer Pod is there, and Pods that are being deleted only while there is no other. Of the rest one that runs decides,
- * else the newest.
- */
-export function decidingPod(
-  objects: ObservedContainerObjects,
-  moment: Moment,
-  settings: StatusSettings = {},
-): ObservedPod | undefined {
-  const { deployment, pods } = objects;
-  if (deployment === undefined) return undefined;
-  return decidingAmong(countingPods(pods), { ...contextOf(objects, deployment, settings), moment });
+/** A Pod that counts, with what its own state says. */
+interface CountingPod {
+  pod: ObservedPod;
+  verdict: Verdict | undefined;
 }
 
-function contextOf(
-  { awaitsAddress }: ObservedContainerObjects,
-  deployment: ObservedDeployment,
-  { crashTolerance = defaultCrashTolerance, addressWaitMs = defaultAddressWaitMs }: StatusSettings,
-): Omit<Context, 'moment'> {
-  return { deployment, awaitsAddress, crashTolerance, addressWaitMs };
-}
-
-function decidingAmong(counting: readonly ObservedPod[], context: Context): ObservedPod | undefined {
-  if (counting.length < 2) return counting[0];
-  const isRunning = (pod: ObservedPod) => podVerdict(pod, context)?.status === 'RUNNING';
-  return counting.find((pod) => isRunning(pod) && isServing(pod)) ?? counting.find(isRunning) ?? counting[0];
+/** Of Pods that count, newest first, one that runs decides, else the newest. */
+function decidingAmong(counting: readonly CountingPod[]): CountingPod | undefined {
+  const isRunning = ({ verdict }: CountingPod) => verdict?.status === 'RUNNING';
+  return (
+    counting.find((candidate) => isRunning(candidate) && isServing(candidate.pod)) ??
+    counting.find(isRunning) ??
+    counting[0]
+  );
 }
 
 /** When time alone will change what a Pod that counts says: also of one that does not decide now, and then may. */
-function nextLook(counting: readonly ObservedPod[], context: Context): number | undefined {
-  let next: number | undefined;
-  for (const pod of counting) {
-    const lookAgainAt = podVerdict(pod, context)?.lookAgainAt;
-    if (lookAgainAt !== undefined && (next === undefined || lookAgainAt < next)) next = lookAgainAt;
-  }
-  return next;
+function nextLook(counting: readonly CountingPod[]): number | undefined {
+  const next = Math.min(...counting.map(({ verdict }) => verdict?.lookAgainAt ?? Infinity));
+  return next === Infinity ? undefined : next;
 }
 
-/** Newest first. */
+/**
+ * `Succeeded` Pods never count, `Failed` ones not once a newer Pod is there, and Pods that are being deleted only while
+ * there is no other. Newest first.
+ */
 function countingPods(pods: readonly ObservedPod[]): ObservedPod[] {
   const newestFirst = [...pods].sort(byAge);
   const current = newestFirst.filter(
@@ -152,9 +143,8 @@ function byAge(a: ObservedPod, b: ObservedPod): number {
   return a.name < b.name ? -1 : 1;
 }
 
-function podStatus(pod: ObservedPod, context: Context): Verdict | undefined {
-  const verdict = podVerdict(pod, context);
-  return verdict?.status === 'PENDING' && !isServing(pod) ? (overdue(context.deployment, verdict) ?? verdict) : verdict;
+function podStatus({ pod, verdict }: CountingPod, deployment: ObservedDeployment): Verdict | undefined {
+  return verdict?.status === 'PENDING' && !isServing(pod) ? (overdue(deployment, verdict) ?? verdict) : verdict;
 }
 
 function statusWithoutPod(deployment: ObservedDeployment): Verdict {

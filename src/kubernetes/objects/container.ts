@@ -5,7 +5,7 @@ import type { ObservedContainerObjects, ObservedPod } from '../../containers/obs
 import { endpointsOf } from '../../containers/endpoints.ts';
 import type { ObservedReachableContainer } from '../../containers/feed.ts';
 import type { Moment } from '../../clock.ts';
-import { containerStatus, decidingPod } from '../../containers/status.ts';
+import { containerStatus } from '../../containers/status.ts';
 import type { StatusSettings } from '../../containers/status.ts';
 import type { CachedKind } from '../api/resources.ts';
 import type { DeploymentRecord } from './deployment.ts';
@@ -173,7 +173,7 @@ export function buildContainer(objects: ContainerObjects, options: ViewOptions):
   if (deployment === undefined) return undefined;
   const { namespace, externalAddress, moment, updatedAtLeast = 0 } = options;
   const observed = observeObjects(objects);
-  const { status, message, changedAt = 0, lookAgainAt = Infinity } = containerStatus(observed, moment, options);
+  const { status, message, changedAt = 0, lookAgainAt = Infinity, pod } = containerStatus(observed, moment, options);
   const reaching = reachingServices(deployment, objects);
   const service = shownService(reaching);
   const endpoints = endpointsOf(service, portsOf(deployment, reaching), externalAddress);
@@ -187,7 +187,7 @@ export function buildContainer(objects: ContainerObjects, options: ViewOptions):
     update_time: new Date(updatedAt).toISOString(),
     ...(endpoints.length > 0 && { endpoints }),
     ...(service && { service }),
-    spec: shownSpec(specOf(deployment, reaching), namespace, decidingPod(observed, moment, options)?.podIp),
+    spec: shownSpec(specOf(deployment, reaching), namespace, pod?.podIp),
   };
   return { container, validUntil: lookAgainAt, updatedAt };
 }
