@@ -136,6 +136,12 @@ export interface components {
        */
       readonly status_message?: string;
       /**
+       * @description Whether the cluster has not done yet what `spec` asks for: its Pods are not made of it, not all ready, or
+       *     others are still there. `kubectl rollout status` waits for the same.
+       * @example false
+       */
+      readonly reconciling: boolean;
+      /**
        * Format: date-time
        * @description When the container was made.
        * @example 2026-01-21T10:00:00Z
@@ -1002,7 +1008,14 @@ export interface components {
     PageToken: string;
   };
   requestBodies: never;
-  headers: never;
+  headers: {
+    /**
+     * @description The version of `spec`, for `If-Match`: it changes with what was asked for, and not with what the cluster makes of
+     *     it.
+     * @example "kZ0Jq3mYw8o2Tn5bXc1LdA"
+     */
+    ETag: string;
+  };
   pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -1468,6 +1481,7 @@ export interface operations {
        */
       201: {
         headers: {
+          ETag: components['headers']['ETag'];
           /** @description `true` where an earlier request made the container; absent otherwise. */
           'Idempotency-Replayed'?: 'true';
           [name: string]: unknown;
@@ -1527,6 +1541,7 @@ export interface operations {
       /** @description The container. */
       200: {
         headers: {
+          ETag: components['headers']['ETag'];
           [name: string]: unknown;
         };
         content: {
@@ -1609,6 +1624,7 @@ export interface operations {
       /** @description The container as it is at the end of the wait. */
       200: {
         headers: {
+          ETag: components['headers']['ETag'];
           [name: string]: unknown;
         };
         content: {

@@ -31,6 +31,8 @@ export interface ObservedDeployment extends ObservedObject {
   replicas: number;
   /** Nothing is rolled out until somebody resumes it. */
   paused?: true;
+  /** The Pods are not those that it asks for, or not all ready, or others are still there. */
+  reconciling?: true;
   conditions: ObservedCondition[];
 }
 

@@ -5,6 +5,7 @@ import type { Container } from '../containers/container.ts';
 import { parseDuration } from '../config/duration.ts';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import type { ContainerWaiting } from '../containers/waiting.ts';
+import { entityTagOf } from '../containers/entity-tag.ts';
 import { randomContainerId } from '../containers/container-id.ts';
 import { containerIdOfKey, idempotencyKeyRule, parseIdempotencyKey } from '../containers/idempotency.ts';
 import type { Violation } from '../containers/errors.ts';
@@ -27,8 +28,12 @@ export interface HandlerOptions {
   version: string;
 }
 
-function found(body: Container): { status: 200; body: Container } {
-  return { status: 200, body };
+function found(body: Container) {
+  return { status: 200, headers: tagged(body), body } as const;
+}
+
+function tagged(container: Container): { etag: string } {
+  return { etag: entityTagOf(container) };
 }
 
 /** What is kept of the time for a request to answer when a wait ends, in milliseconds. */
@@ -49,10 +54,10 @@ export function createHandlers({ repository, waiting, health, version, log, time
     },
 
     async CreateContainer(call) {
-      const { headers, signal } = call;
+      const { signal } = call;
       const { id: asked, validate_only: validateOnly } = call.query;
       const { spec } = call.body;
-      const header = headers['Idempotency-Key'];
+      const header = call.headers['Idempotency-Key'];
       const key = header === undefined || validateOnly ? undefined : parseIdempotencyKey(header)!;
       const id = asked ?? (key === undefined ? randomContainerId() : containerIdOfKey(key));
       call.chose(id);
@@ -60,9 +65,13 @@ export function createHandlers({ repository, waiting, health, version, log, time
       if (validateOnly) return { status: 200, body: await repository.validate(request, { signal }) };
       const ignored = unknownHints(spec);
       if (ignored.length > 0) log.info({ containerId: id, hints: ignored }, 'hints that nothing acts upon are ignored');
-      if (key === undefined) return { status: 201, body: await repository.create(request, { signal }) };
-      const { container, replayed } = await repository.createOnce({ ...request, key }, { signal });
-      return { status: 201, body: container, ...(replayed && { headers: { 'idempotency-replayed': 'true' } }) };
+      if (key === undefined) {
+        const body = await repository.create(request, { signal });
+        return { status: 201, headers: tagged(body), body };
+      }
+      const { container: body, replayed } = await repository.createOnce({ ...request, key }, { signal });
+      const headers = { ...tagged(body), ...(replayed && { 'idempotency-replayed': 'true' }) };
+      return { status: 201, headers, body };
     },
 
     async GetHealth() {
@@ -80,7 +89,7 @@ export function createHandlers({ repository, waiting, health, version, log, time
 
     async GetContainer(call) {
       // Handed on whole: its signal costs something once it is asked for, and a read from memory does not ask.
-      return { status: 200, body: await repository.get(call.params.container_id, call) };
+      return found(await repository.get(call.params.container_id, call));
     },
 
     WaitContainer(call) {

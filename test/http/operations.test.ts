@@ -20,6 +20,7 @@ test('a container is created, read, listed and deleted', async (t) => {
   t.match(created.data, { id: 'web-1', path: 'containers/web-1', status: 'PENDING' });
   const read = await client.GET('/containers/{container_id}', { params });
   t.same(read.data, created.data);
+  t.equal(read.response.headers.get('etag'), created.response.headers.get('etag'), 'one tag');
   const listed = await client.GET('/containers');
   t.same(listed.data, { containers: [created.data] });
 
@@ -89,7 +90,7 @@ test('read-only fields and unknown fields beside spec are ignored, whatever they
   });
   t.equal(response.status, 201);
   const container = server.repository.containers.get('web-1')!;
-  t.same(Object.keys(container).sort(), ['create_time', 'id', 'path', 'spec', 'status', 'update_time']);
+  t.same(Object.keys(container).sort(), ['create_time', 'id', 'path', 'reconciling', 'spec', 'status', 'update_time']);
   t.same(container.spec.network, { ports: [] });
   t.equal(container.spec.metadata.namespace, 'default');
 });

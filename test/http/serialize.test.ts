@@ -6,7 +6,15 @@ import { containerSpec } from '../support/http.ts';
 function container(id: string): Container {
   const time = '2026-01-21T10:00:00Z';
   const spec = containerSpec({ metadata: { name: 'é"\u2028\ud800', labels: { a: '' } } });
-  return { id, path: `containers/${id}`, status: 'RUNNING', create_time: time, update_time: time, spec };
+  return {
+    id,
+    path: `containers/${id}`,
+    status: 'RUNNING',
+    reconciling: false,
+    create_time: time,
+    update_time: time,
+    spec,
+  };
 }
 
 const [one, two] = [container('one'), container('two')];

@@ -96,6 +96,7 @@ function freshContainer(id: string, spec: ContainerSpec): Container {
     id,
     path: containerPath(id),
     status: 'PENDING',
+    reconciling: true,
     create_time: now,
     update_time: now,
     spec: { ...spec, metadata: { ...spec.metadata, namespace: 'default' } },

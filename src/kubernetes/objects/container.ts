@@ -183,6 +183,7 @@ export function buildContainer(objects: ContainerObjects, options: ViewOptions):
     path: containerPath(deployment.containerId),
     status,
     status_message: message,
+    reconciling: deployment.reconciling === true,
     create_time: new Date(deployment.createdAt).toISOString(),
     update_time: new Date(updatedAt).toISOString(),
     ...(endpoints.length > 0 && { endpoints }),

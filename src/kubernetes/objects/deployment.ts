@@ -190,10 +190,8 @@ const noEnvironment: ReadonlyMap<string, string> = new Map();
  *
  * @param known - what an earlier version of it came to: an annotation that has not changed need not be read again
  */
-export function projectDeployment(
-  { metadata, spec, status }: Deployment,
-  known?: DeploymentRecord,
-): DeploymentRecord | undefined {
+export function projectDeployment(deployment: Deployment, known?: DeploymentRecord): DeploymentRecord | undefined {
+  const { metadata, spec, status } = deployment;
   const object = projectMetadata(metadata);
   if (object === undefined) return undefined;
   const container = ownContainer(metadata, spec?.template.spec?.containers, known);
@@ -205,6 +203,7 @@ export function projectDeployment(
     ...object,
     replicas: spec?.replicas ?? 1,
     ...(spec?.paused === true && { paused: true }),
+    ...(isReconciling(deployment) && { reconciling: true }),
     conditions: projectConditions(status?.conditions),
     containerName: container?.name ?? '',
     ...projectIdempotency(metadata?.annotations),
@@ -214,6 +213,13 @@ export function projectDeployment(
     environment,
     ...(sent ?? { spec: projectWorkload(metadata, container, read) }),
   };
+}
+
+/** By what `kubectl rollout status` goes. */
+function isReconciling({ metadata, spec, status = {} }: Deployment): boolean {
+  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
+  if (observedGeneration < (metadata?.generation ?? 0)) return true;
+  return updatedReplicas < (spec?.replicas ?? 1) || replicas > updatedReplicas || availableReplicas < updatedReplicas;
 }
 
 /**

@@ -61,6 +61,7 @@ t.test('a container of the reference provider is rebuilt from its Deployment and
     path: 'containers/old',
     status: 'PENDING',
     status_message: 'Waiting for a Pod.',
+    reconciling: true,
     create_time: '2026-01-21T10:00:00.000Z',
     update_time: '2026-01-21T10:00:00.000Z',
     service: {

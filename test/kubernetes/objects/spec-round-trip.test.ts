@@ -83,6 +83,7 @@ t.test('a container is PENDING and equally old as changed when it is fresh', (t)
     id: 'web',
     path: 'containers/web',
     status: 'PENDING',
+    reconciling: true,
     create_time: '2026-01-21T10:00:00.000Z',
     update_time: '2026-01-21T10:00:00.000Z',
   });
