@@ -12,10 +12,10 @@ import { tokenAuthentication } from './authentication.ts';
 import type { Authenticate, TokenRules } from './authentication.ts';
 import { bindOperations } from './bindings.ts';
 import type { TokenHolder } from './log-fields.ts';
-import { acceptJsonOnly, maxBodyBytes } from './body.ts';
+import { acceptJsonOnly, ignoreOtherTypes, maxBodyBytes } from './body.ts';
 import { loadContract } from './document.ts';
 import { serveDocumentation } from './documentation.ts';
-import { drainOnClose } from './draining.ts';
+import { drainOnClose, stopping } from './draining.ts';
 import { Exchanges } from './exchanges.ts';
 import { createHandlers, createRules } from './handlers.ts';
 import { refuseOtherMethods } from './methods.ts';
@@ -83,26 +83,31 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorate('problemTypes', problemTypes);
   if (tls && credentials) renewTlsCredentials(app, tls, { current: credentials, log, clock });
 
-  app.addHook('onRequest', (request, reply, done) => {
-    // Before the body is looked at: what is wrong with one that nobody takes does not matter.
-    const judge = () => done(violationOfHeaders(request) ?? (request.is404 ? nothingHere() : undefined));
-    exchanges.begin(request, reply, () => {
-      if (authenticate === undefined || request.routeOptions.config.isOpen) judge();
-      else authenticate(request.raw, identify(request)).then(judge, done);
-    });
-  });
-  app.addHook('onSend', (request, _reply, payload, done) => {
-    request.exchange.answeredAt = performance.now();
-    done(null, payload);
-  });
-  app.addHook('onClose', () => exchanges.stop());
   const waiting = new ContainerWaiting({ ...options, clock: systemClock });
   // Whoever waits is answered before anything else ends.
   app.addHook('preClose', (done) => {
     waiting.release();
     done();
   });
-  drainOnClose(app, exchanges, timeouts.shutdownMs);
+  const draining = drainOnClose(app, exchanges, timeouts.shutdownMs);
+  // One hook for all that is asked before the body is looked at: what is wrong with one that nobody takes does not matter.
+  app.addHook('onRequest', (request, reply, done) => {
+    const judge = () => {
+      const nothing = request.is404 ? nothingHere() : undefined;
+      done(violationOfHeaders(request) ?? nothing ?? (draining.isOn ? stopping() : undefined));
+    };
+    ignoreOtherTypes(request);
+    exchanges.begin(request, reply, () => {
+      if (authenticate === undefined || request.routeOptions.config.isOpen) judge();
+      else authenticate(request.raw, identify(request)).then(judge, done);
+    });
+  });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    request.exchange.answeredAt = performance.now();
+    if (draining.isOn) reply.header('connection', 'close');
+    done(null, payload);
+  });
+  app.addHook('onClose', () => exchanges.stop());
   refuseTunnels(app, { log, exchanges, lingerMs: timeouts.readMs, problemTypes, authenticate });
   app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(log, nothingHere(), request, reply));

@@ -17,14 +17,13 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** What is kept of a body must fit into an annotation, which may have 256 KiB. */
 export const maxBodyBytes = 200 * 1024;
 
+/** To be called before the body is looked at: what is no media type at all would be refused without a look at whether there is one. */
+export function ignoreOtherTypes({ headers }: FastifyRequest): void {
+  if (headers['content-type'] !== undefined && !jsonType.test(headers['content-type'])) delete headers['content-type'];
+}
+
 /** A body of any other type is refused with 415, unless it is empty: then there is none, whatever its type. */
 export function acceptJsonOnly(app: FastifyInstance): void {
-  app.addHook('onRequest', ({ headers }, _reply, done) => {
-    // What is no media type at all would be refused without a look at whether there is a body.
-    if (headers['content-type'] !== undefined && !jsonType.test(headers['content-type']))
-      delete headers['content-type'];
-    done();
-  });
   app.decorateRequest('exactBody');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {

@@ -21,31 +21,29 @@ declare module 'fastify' {
   }
 }
 
+/** Whether the server is being closed. */
+export interface Draining {
+  readonly isOn: boolean;
+}
+
 /**
  * Makes `app.close()` graceful and bounded. Once it was called, answers say `connection: close`, new requests on connections
  * that are still open are refused with 503, and once no exchange is open connections on which nothing is under way are
  * closed; those that are left shortly before `shutdownMs` are cut.
  */
-export function drainOnClose(app: FastifyInstance, exchanges: Exchanges, shutdownMs: number): void {
+export function drainOnClose(app: FastifyInstance, exchanges: Exchanges, shutdownMs: number): Draining {
   const { server } = app;
   const sockets = new OpenSockets(server);
   const closeIdleConnections = server.closeIdleConnections.bind(server);
   // Node's own `close` calls it at once, and takes an answer for sent as soon as it was ended.
   server.closeIdleConnections = () => undefined;
   const cutConnections = () => sockets.closeAll();
-  let draining = false;
+  const draining = { isOn: false };
 
   app.decorate('cutConnections', cutConnections);
 
-  app.addHook('onRequest', (_request, _reply, done) => {
-    done(draining ? refusal() : undefined);
-  });
-  app.addHook('onSend', (_request, reply, payload, done) => {
-    if (draining) reply.header('connection', 'close');
-    done(null, payload);
-  });
   app.addHook('preClose', (done) => {
-    draining = true;
+    draining.isOn = true;
     const closeWhatIsIdle = () => {
       if (exchanges.open > 0) return;
       closeIdleConnections();
@@ -61,9 +59,11 @@ export function drainOnClose(app: FastifyInstance, exchanges: Exchanges, shutdow
     });
     done();
   });
+  return draining;
 }
 
-function refusal(): RequestError {
+/** What is refused while it is on. */
+export function stopping(): RequestError {
   return new RequestError(503, 'The provider is stopping.', { 'retry-after': String(retryAfterSeconds) });
 }
 

@@ -2,6 +2,7 @@
  * The requests that are under way: their turn, time limits, signals and log lines. There is one listener a request and one timer
  * for all, because a timer, a signal and hooks of its own would make a read half as expensive again.
  */
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { UnavailableError } from '../containers/errors.ts';
@@ -9,7 +10,7 @@ import type { Abortable } from '../containers/waiting.ts';
 import { noMetrics } from '../telemetry/telemetry.ts';
 import type { Metrics, Telemetry } from '../telemetry/telemetry.ts';
 import { HeldBodies } from './held-bodies.ts';
-import { containerIdOf, peerOf } from './log-fields.ts';
+import { containerIdOf, readPeer } from './log-fields.ts';
 import type { Peer, TokenHolder } from './log-fields.ts';
 import { retryAfterSeconds, sendProblem } from './problem.ts';
 
@@ -31,10 +32,10 @@ const maxWaiting = 32;
 export class Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  readonly connection: Connection;
   readonly arrivedAt = performance.now();
   /** Where it stands among those that are open. */
   place = -1;
-  readonly peer: Peer;
   /** Whose token it came with; absent where none was asked for. */
   holder: TokenHolder | undefined;
   /** The id that the provider chose for a container of this request; absent where the client names it. */
@@ -51,10 +52,10 @@ export class Exchange {
   #abortable: Abortable | undefined;
   #reason: Error | undefined;
 
-  constructor(request: FastifyRequest, reply: FastifyReply, bodies: HeldBodies) {
-    this.peer = peerOf(request.raw.socket);
+  constructor(request: FastifyRequest, reply: FastifyReply, connection: Connection, bodies: HeldBodies) {
     this.request = request;
     this.reply = reply;
+    this.connection = connection;
     this.#bodies = bodies;
   }
 
@@ -99,14 +100,15 @@ export class Exchange {
   }
 }
 
-/** The exchanges of one connection. */
-interface Line {
+/** A connection and its exchanges, of which it holds none while it is idle. */
+interface Connection {
+  readonly peer: Peer;
   /** The one that is being handled, or was last. */
-  current: Exchange;
+  current: Exchange | undefined;
   /** Those that came while it was not over yet, with what has them handled. */
-  waiting: { exchange: Exchange; handle: () => void }[];
+  readonly waiting: { exchange: Exchange; handle: () => void }[];
   /** The one that arrived last. */
-  latest: Exchange;
+  latest: Exchange | undefined;
 }
 
 declare module 'fastify' {
@@ -123,7 +125,7 @@ export class Exchanges {
   readonly #limits: ExchangeLimits;
   /** Not a Set: the tables that it leaves behind would keep whole requests alive (docs/decisions/0016-requests-die-young.md). */
   readonly #open: Exchange[] = [];
-  readonly #lines = new WeakMap<Duplex, Line>();
+  readonly #connections = new WeakMap<Duplex, Connection>();
   readonly #bodies = new HeldBodies();
   readonly #timer: NodeJS.Timeout;
   #endListener: (() => void) | undefined;
@@ -147,41 +149,45 @@ export class Exchanges {
    * for that already it is answered 503; Node reads no further on a connection on which answers pile up.
    */
   begin(request: FastifyRequest, reply: FastifyReply, handle: () => void): void {
-    const exchange = new Exchange(request, reply, this.#bodies);
+    const connection = this.#connectionOf(request.raw.socket);
+    const exchange = new Exchange(request, reply, connection, this.#bodies);
     request.exchange = exchange;
     exchange.place = this.#open.push(exchange) - 1;
     reply.header('x-request-id', request.id);
     this.#awaitEnd(exchange);
-    const line = this.#lines.get(request.raw.socket);
-    if (line === undefined) {
-      this.#lines.set(request.raw.socket, { current: exchange, waiting: [], latest: exchange });
+    connection.latest = exchange;
+    if (connection.current?.isOver !== false) {
+      connection.current = exchange;
       handle();
-      return;
-    }
-    line.latest = exchange;
-    if (line.current.isOver) {
-      line.current = exchange;
-      handle();
-    } else if (line.waiting.length < maxWaiting) {
+    } else if (connection.waiting.length < maxWaiting) {
       // Its time may be up while it waits.
       const handleInTime = () => {
         if (!reply.sent) handle();
       };
-      line.waiting.push({ exchange, handle: handleInTime });
+      connection.waiting.push({ exchange, handle: handleInTime });
     } else {
       this.#refuse(exchange, new UnavailableError('Too many requests wait on this connection.', retryAfterSeconds));
     }
   }
 
+  #connectionOf(socket: Socket): Connection {
+    let connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      // Its address cannot be asked for once it is closed.
+      connection = { peer: readPeer(socket), current: undefined, waiting: [], latest: undefined };
+      this.#connections.set(socket, connection);
+    }
+    return connection;
+  }
+
   /** The last request that arrived on a connection, while it is under way or has not arrived to its end. */
   latestOn(socket: Duplex): Exchange | undefined {
-    return this.#lines.get(socket)?.latest;
+    return this.#connections.get(socket)?.latest;
   }
 
   /** Does this when the turn of the request has come, in place of handling it; at once where it has. */
   replaceHandling(exchange: Exchange, handle: () => void): void {
-    const line = this.#lines.get(exchange.request.raw.socket);
-    const place = line?.waiting.find((waiting) => waiting.exchange === exchange);
+    const place = exchange.connection.waiting.find((waiting) => waiting.exchange === exchange);
     if (place === undefined) handle();
     else place.handle = handle;
   }
@@ -211,48 +217,30 @@ export class Exchanges {
   }
 
   #end(exchange: Exchange): void {
-    const { request, reply, arrivedAt } = exchange;
+    const { request, reply, connection, arrivedAt } = exchange;
     exchange.end();
     this.#remove(exchange);
-    this.#handleNext(request.raw.socket);
-    const { id: requestId, method } = request;
-    const durationMs = performance.now() - arrivedAt;
-    const containerId = containerIdOf(request);
-    const fields = {
-      requestId,
-      ...traceOf(request),
-      method,
-      path: pathOf(request.url),
-      ...(containerId !== undefined && { containerId }),
-      ...exchange.peer,
-      ...exchange.holder,
-      durationMs: Math.round(durationMs * 1_000) / 1_000,
-    };
+    this.#handleNext(connection, request.raw.socket);
+    const seconds = (performance.now() - arrivedAt) / 1_000;
+    const status = reply.raw.writableFinished ? reply.raw.statusCode : undefined;
     const { route, operationId } = request.routeOptions.config;
-    const ended = { method, ...(route !== undefined && { route }), seconds: durationMs / 1_000 };
-    if (reply.raw.writableFinished) {
-      const status = reply.raw.statusCode;
-      this.#metrics.requestEnded({ ...ended, status });
-      const isHealth = operationId === 'GetHealth' && status === 200;
-      this.#log[isHealth ? this.#healthLevel : 'info']({ ...fields, status }, 'request');
-    } else {
-      this.#metrics.requestEnded(ended);
-      exchange.abort(new Error('the client left'));
-      this.#log.info({ ...fields, aborted: true }, 'request aborted');
-    }
+    this.#metrics.requestEnded({ method: request.method, route, status, seconds });
+    const isHealth = operationId === 'GetHealth' && status === 200;
+    const level = isHealth ? this.#healthLevel : 'info';
+    if (status === undefined) exchange.abort(new Error('the client left'));
+    this.#log[level](fieldsOf(exchange, seconds, status), status === undefined ? 'request aborted' : 'request');
     this.#endListener?.();
   }
 
-  #handleNext(socket: Duplex): void {
-    const line = this.#lines.get(socket);
-    if (!line?.current.isOver || !socket.writable) return;
-    const next = line.waiting.shift();
+  #handleNext(connection: Connection, socket: Duplex): void {
+    const { current, latest, waiting } = connection;
+    if (!current?.isOver || !socket.writable) return;
+    const next = waiting.shift();
     if (next !== undefined) {
-      line.current = next.exchange;
+      connection.current = next.exchange;
       next.handle();
-    } else if (line.latest.isOver && line.latest.request.raw.complete) {
-      // A connection that is kept alive holds nothing of what was on it.
-      this.#lines.delete(socket);
+    } else if (latest?.isOver && latest.request.raw.complete) {
+      connection.current = connection.latest = undefined;
     }
   }
 
@@ -282,12 +270,31 @@ export class Exchanges {
   }
 }
 
+/** The fields of a request's line. One literal for all: with spreads in it, it would cost twice as much. */
+function fieldsOf({ request, connection, holder }: Exchange, seconds: number, status: number | undefined) {
+  const { remoteAddress, certificate } = connection.peer;
+  return {
+    requestId: request.id,
+    traceparent: traceOf(request),
+    method: request.method,
+    path: pathOf(request.url),
+    containerId: containerIdOf(request),
+    remoteAddress,
+    certificate,
+    sub: holder?.sub,
+    clientId: holder?.clientId,
+    durationMs: Math.round(seconds * 1e6) / 1_000,
+    status,
+    aborted: status === undefined ? true : undefined,
+  };
+}
+
 /** As W3C's Trace Context has it: version, trace, parent and flags. */
 const traceParentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** The trace that the request is part of; nothing where it names none. */
-function traceOf({ headers: { traceparent } }: FastifyRequest): { traceparent?: string } {
-  return typeof traceparent === 'string' && traceParentPattern.test(traceparent) ? { traceparent } : {};
+/** The trace that the request is part of; undefined where it names none. */
+function traceOf({ headers: { traceparent } }: FastifyRequest): string | undefined {
+  return typeof traceparent === 'string' && traceParentPattern.test(traceparent) ? traceparent : undefined;
 }
 
 /** The path alone: the values of a query may be anybody's secret. */

@@ -34,16 +34,7 @@ export interface TokenHolder {
 /** Text of others in a line of the log, in characters. */
 const maxLength = 256;
 
-const peers = new WeakMap<Socket, Peer>();
-
-/** Read once a connection, since its address cannot be asked for once it is closed. */
-export function peerOf(socket: Socket): Peer {
-  let peer = peers.get(socket);
-  if (peer === undefined) peers.set(socket, (peer = readPeer(socket)));
-  return peer;
-}
-
-function readPeer(socket: Socket): Peer {
+export function readPeer(socket: Socket): Peer {
   const { remoteAddress } = socket;
   const subject =
     socket instanceof TLSSocket && socket.authorized ? socket.getPeerX509Certificate()?.subject : undefined;

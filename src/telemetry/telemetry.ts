@@ -22,9 +22,9 @@ export interface Metrics {
 export interface RequestEnd {
   method: string;
   /** The path as the contract has it; absent for what is none of the contract's. */
-  route?: string;
+  route?: string | undefined;
   /** Absent where the client left before the answer was out. */
-  status?: number;
+  status?: number | undefined;
   seconds: number;
 }
 

@@ -46,6 +46,7 @@ export class WatchCaches {
   /** Resolves when all stores are filled; never rejects. */
   readonly filled: Promise<void>;
   readonly #caches: { [Kind in CachedKind]: Cache<Kind> };
+  readonly #reflectors: readonly { [Kind in CachedKind]: Reflector<Kind> }[CachedKind][];
   readonly #liveMs: number;
   readonly #listeners = new Set<(containerId: string) => void>();
   readonly #endListeners = new Set<(ended: DeploymentRecord) => void>();
@@ -77,6 +78,7 @@ export class WatchCaches {
       pods: cache('pods', (pod, known) => projectPod(pod, known, momentOf(systemClock))),
     };
     const { deployments, services, pods } = this.#caches;
+    this.#reflectors = [deployments.reflector, services.reflector, pods.reflector];
     this.index = new ContainerIndex(view, {
       deployments: deployments.store,
       services: services.store,
@@ -107,14 +109,16 @@ export class WatchCaches {
 
   /** What the provider may not do of that on which the caches rest; absent: it may do all of it. */
   get forbidden(): CallDescription | undefined {
-    return this.#reflectors.map(({ forbidden }) => forbidden).find((call) => call !== undefined);
+    // Asked at each read: an array of its own would cost more than the answer.
+    for (const { forbidden } of this.#reflectors) if (forbidden !== undefined) return forbidden;
+    return undefined;
   }
 
   /** Whether a watch has shown no sign of life for longer than the bound, or may not be opened. */
   get isCutOff(): boolean {
     if (this.forbidden !== undefined) return true;
-    const oldest = Math.min(...this.#reflectors.map(({ lastSignOfLife }) => lastSignOfLife));
-    return performance.now() - oldest > this.#liveMs;
+    const bound = performance.now() - this.#liveMs;
+    return this.#reflectors.some(({ lastSignOfLife }) => lastSignOfLife < bound);
   }
 
   /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while all watches are open. */
@@ -200,10 +204,6 @@ export class WatchCaches {
       'the namespace has containers of other providers, which are left to them',
     );
     this.#others.clear();
-  }
-
-  get #reflectors() {
-    return Object.values(this.#caches).map(({ reflector }) => reflector);
   }
 
   #change(kind: CachedKind, before: ObjectRecord | undefined, after: ObjectRecord | undefined): void {
