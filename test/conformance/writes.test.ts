@@ -1,5 +1,6 @@
 /** Creating and changing objects: what the provider relies on, on any API server. */
 import t from 'tap';
+import type { Service } from '../../scripts/sandbox/kubernetes/objects.ts';
 import { openCluster } from '../support/kubernetes.ts';
 import { deployment, idleDeployment, mergePatch, pathsIn, service, strategicMergePatch } from './objects.ts';
 
@@ -197,6 +198,45 @@ t.test('gives Services an address, and node ports where their type asks for them
   }
 });
 
+t.test('keeps the address of a Service, and its node ports by the names of ports, through changes', async (t) => {
+  const named = (name: string, port: number): object => ({ name, port, targetPort: port, protocol: 'TCP' });
+  const path = `${services}/changed`;
+  const { body: created } = await cluster.request('POST', services, service('changed', { ports: [named('a', 80)] }));
+  const change = async (spec: object): Promise<Required<Service['spec']>> => {
+    const { status, body } = await cluster.request('PATCH', path, { spec }, mergePatch);
+    t.equal(status, 200);
+    t.equal(body.spec.clusterIP, created.spec.clusterIP);
+    return body.spec as Required<Service['spec']>;
+  };
+  const exposed = await change({ type: 'NodePort', ports: [named('a', 80), named('b', 81)] });
+  const [a, b] = exposed.ports.map(({ nodePort }) => nodePort);
+  t.ok(a !== undefined && b !== undefined && a !== b);
+  t.equal(exposed.externalTrafficPolicy, 'Cluster');
+  const renumbered = await change({ ports: [named('b', 82), named('c', 81), named('a', 80)] });
+  const nodePorts = renumbered.ports.map(({ nodePort }) => nodePort);
+  t.strictSame([nodePorts[0], nodePorts[2]], [b, a]);
+  t.notOk([a, b].includes(nodePorts[1]), 'another name has another node port');
+  const balanced = await change({ type: 'LoadBalancer' });
+  t.strictSame(balanced.ports, renumbered.ports);
+  t.equal(balanced.allocateLoadBalancerNodePorts, true);
+  const hidden = await change({ type: 'ClusterIP', ports: [named('a', 80)] });
+  t.strictSame(hidden.ports, [named('a', 80)]);
+  t.equal(hidden.externalTrafficPolicy, undefined);
+  t.equal(hidden.allocateLoadBalancerNodePorts, undefined);
+});
+
+t.test('drops the node ports that a Service has when its type changes alone', async (t) => {
+  await cluster.request('POST', services, service('dropped', { type: 'NodePort' }));
+  const { status, body } = await cluster.request(
+    'PATCH',
+    `${services}/dropped`,
+    { spec: { type: 'ClusterIP' } },
+    mergePatch,
+  );
+  t.equal(status, 200);
+  t.equal(body.spec.ports[0].nodePort, undefined);
+});
+
 t.test('takes a port once for each protocol, with one node port where both are made together', async (t) => {
   const port = (number: number, protocol: string) => ({
     name: `port-${number}-${protocol.toLowerCase()}`,
@@ -286,6 +326,21 @@ t.test('merges patches: null removes, lists of containers merge by name in strat
   const stale = { metadata: { resourceVersion: '1', labels: { a: 'c' } } };
   t.match(await cluster.request('PATCH', path, stale, mergePatch), { status: 409, body: { reason: 'Conflict' } });
   t.equal((await cluster.request('PATCH', `${deployments}/missing`, {}, mergePatch)).status, 404);
+});
+
+t.test('changes a strategy only where what belongs to the former one goes too', async (t) => {
+  await cluster.request('POST', deployments, idleDeployment('strategy'));
+  const change = (strategy: object) =>
+    cluster.request('PATCH', `${deployments}/strategy`, { spec: { strategy } }, mergePatch);
+  t.match(await change({ type: 'Recreate' }), {
+    status: 422,
+    body: { details: { causes: [{ field: 'spec.strategy.rollingUpdate', reason: 'FieldValueForbidden' }] } },
+  });
+  const recreate = await change({ type: 'Recreate', rollingUpdate: null });
+  t.strictSame(recreate.body.spec.strategy, { type: 'Recreate' });
+  const rolling = await change({ type: 'RollingUpdate' });
+  const rollingUpdate = { maxSurge: '25%', maxUnavailable: '25%' };
+  t.strictSame(rolling.body.spec.strategy, { type: 'RollingUpdate', rollingUpdate });
 });
 
 t.test('takes a status only through its subresource, and nothing but the status there', async (t) => {

@@ -10,8 +10,12 @@ import {
   type Play,
   type Stage,
 } from '../../scripts/sandbox/kubernetes/controllers/pod-life.ts';
-import { planReplicas, type RolloutState } from '../../scripts/sandbox/kubernetes/controllers/rollout.ts';
-import type { Pod, Service } from '../../scripts/sandbox/kubernetes/objects.ts';
+import {
+  planReplicas,
+  rolloutBounds,
+  type RolloutState,
+} from '../../scripts/sandbox/kubernetes/controllers/rollout.ts';
+import type { Deployment, Pod, Service } from '../../scripts/sandbox/kubernetes/objects.ts';
 import { eventually, openSandbox, type SandboxCluster } from '../support/kubernetes.ts';
 import { deployment, pathsIn, service } from '../conformance/objects.ts';
 
@@ -183,8 +187,7 @@ t.test('leaves a container that runs alone', (t) => {
 const state: RolloutState = {
   desired: 1,
   strategy: 'RollingUpdate',
-  maxSurge: '25%',
-  maxUnavailable: '25%',
+  bounds: { surge: 1, unavailable: 0 },
   current: { name: 'new', replicas: 0, available: 0, hasPods: false },
   old: [{ name: 'old', replicas: 1, available: 1, hasPods: true }],
 };
@@ -218,16 +221,55 @@ const plans: [what: string, change: Partial<RolloutState>, plan: Record<string, 
   ],
   [
     'surges and gives up a quarter each',
-    { desired: 4, old: [{ name: 'old', replicas: 4, available: 4, hasPods: true }] },
+    {
+      desired: 4,
+      bounds: { surge: 1, unavailable: 1 },
+      old: [{ name: 'old', replicas: 4, available: 4, hasPods: true }],
+    },
     { new: 1, old: 3 },
   ],
 ];
+for (const [desired, given, bounds] of [
+  [1, {}, { surge: 1, unavailable: 0 }],
+  [4, {}, { surge: 1, unavailable: 1 }],
+  [5, { maxSurge: '50%', maxUnavailable: '50%' }, { surge: 3, unavailable: 2 }],
+  [1, { maxSurge: 0, maxUnavailable: '25%' }, { surge: 0, unavailable: 1 }],
+] as const) {
+  t.test(`rolls ${desired} replicas with ${JSON.stringify(given)} within bounds`, (t) => {
+    t.strictSame(rolloutBounds(desired, given), bounds);
+    t.end();
+  });
+}
+
 for (const [what, change, plan] of plans) {
   t.test(`a roll-out ${what}`, (t) => {
     t.strictSame(Object.fromEntries(planReplicas({ ...state, ...change })), plan);
     t.end();
   });
 }
+
+t.test(
+  'says of a Deployment whose ReplicaSet is refused that it does not progress, and makes it in the end',
+  async (t) => {
+    await using api = await startKubernetesApi({ controllers: quickTimes });
+    const refusal = api.faults.refuse(
+      { code: 403, message: 'replicasets.apps "a-1" is forbidden: exceeded quota: few' },
+      { verb: 'create', resource: 'replicasets' },
+    );
+    createDeployment(api, 'a', 'web');
+    const progress = () =>
+      (api.objects.list('deployments') as Deployment[])[0]?.status?.conditions?.find(
+        ({ type }) => type === 'Progressing',
+      );
+    const failed = await eventually(progress, (found) => found?.status === 'False');
+    t.match(failed, {
+      reason: 'ReplicaSetCreateError',
+      message: 'replicasets.apps "a-1" is forbidden: exceeded quota: few',
+    });
+    refusal.remove();
+    await eventually(progress, (found) => found?.reason === 'NewReplicaSetAvailable');
+  },
+);
 
 t.test('cannot pull an image named "missing", and says so in turns', async (t) => {
   await using cluster = await openSandbox({ controllers: quickTimes });

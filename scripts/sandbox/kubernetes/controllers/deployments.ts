@@ -1,7 +1,9 @@
 /** Gives every Deployment a ReplicaSet for its template, and rolls from the old ones to the new. */
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { timestamp, type Deployment, type ObjectInput, type ReplicaSet } from '../objects.ts';
+import { ApiError } from '../api-error.ts';
+import { refusalError } from '../faults.ts';
+import { timestamp, type Deployment, type ObjectInput, type Pod, type ReplicaSet } from '../objects.ts';
 import { deployments, pods, replicaSets } from '../resources.ts';
 import {
   controlledBy,
@@ -11,20 +13,31 @@ import {
   replaceParts,
   type ControllerContext,
 } from './context.ts';
-import { planReplicas, type ReplicaSetState } from './rollout.ts';
-import { buildDeploymentStatus } from './deployment-status.ts';
+import { buildDeploymentStatus, millisecondsToDeadline } from './deployment-status.ts';
+import { hasPodsLeft, planReplicas, rolloutBounds, type ReplicaSetState } from './rollout.ts';
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
 const hashLabel = 'pod-template-hash';
 
 export function startDeploymentController(context: ControllerContext): void {
   const { store } = context.registry;
-  const queue = newQueue(context, ({ namespace, name }) => {
-    const found = store.get(deployments, namespace, name)?.object as Deployment | undefined;
-    if (found) reconcile(context, found);
+  const deadlines = new Map<string, () => void>();
+  const queue = newQueue(context, (key) => {
+    const found = store.get(deployments, key.namespace, key.name)?.object as Deployment | undefined;
+    if (!found) return;
+    const { deployment, refused } = reconcile(context, found);
+    if (refused) queue.addAfter(key, retryMilliseconds);
+    deadlines.get(deployment.metadata.uid)?.();
+    const left = millisecondsToDeadline(deployment, Date.now());
+    // A second later, as the times of conditions are in whole seconds.
+    if (left !== undefined) deadlines.set(deployment.metadata.uid, queue.addAfter(key, Math.max(0, left) + 1000));
   });
   store.listen(deployments, ({ type, version }) => {
-    if (type !== 'DELETED') queue.add(keyOfMetadata(version.object));
+    const { uid } = version.object.metadata;
+    if (type === 'DELETED') {
+      deadlines.get(uid)?.();
+      deadlines.delete(uid);
+    } else queue.add(keyOfMetadata(version.object));
   });
   store.listen(replicaSets, ({ version }) => {
     const owner = controllerOf(version.object, 'Deployment');
@@ -39,46 +52,78 @@ export function startDeploymentController(context: ControllerContext): void {
   });
 }
 
-function reconcile(context: ControllerContext, deployment: Deployment): void {
-  if (deployment.metadata.deletionTimestamp === undefined && deployment.spec.paused !== true) {
-    const current = ensureReplicaSet(context, deployment);
-    scale(context, deployment, current);
-    removeOldReplicaSets(context, deployment, current.metadata.name);
-  }
-  const hash = templateHash(deployment);
-  const owned = controlledBy<ReplicaSet>(context, deployment, replicaSets);
-  const current = owned.find(({ metadata }) => metadata.labels?.[hashLabel] === hash);
+/** How long after a refusal a ReplicaSet is tried again. */
+const retryMilliseconds = 1000;
+
+function reconcile(context: ControllerContext, found: Deployment): { deployment: Deployment; refused: boolean } {
+  const rolls = found.metadata.deletionTimestamp === undefined && found.spec.paused !== true;
+  const { created, refusal } = rolls ? roll(context, found) : {};
+  const owned = controlledBy<ReplicaSet>(context, found, replicaSets);
+  const current = findCurrent(found, owned);
   const revision = current?.metadata.annotations?.[revisionAnnotation];
-  const annotations = deployment.metadata.annotations ?? {};
-  replaceParts(context, deployments, deployment, {
+  const annotations = found.metadata.annotations ?? {};
+  const sets = { owned, current, created: created === true, refusal: refusal?.message };
+  const deployment = replaceParts(context, deployments, found, {
     ...(revision !== undefined && { metadata: { annotations: { ...annotations, [revisionAnnotation]: revision } } }),
-    status: buildDeploymentStatus(deployment, owned, current, timestamp()),
+    status: buildDeploymentStatus(found, sets, timestamp()),
+  });
+  return { deployment, refused: refusal !== undefined };
+}
+
+/** One step towards what the template asks for. */
+function roll(context: ControllerContext, deployment: Deployment): { created?: boolean; refusal?: ApiError } {
+  const { spec } = deployment;
+  const owned = controlledBy<ReplicaSet>(context, deployment, replicaSets);
+  const present = findCurrent(deployment, owned);
+  const recreates = spec.strategy?.type === 'Recreate';
+  const old = owned.filter((each) => each !== present).toSorted((left, right) => revisionOf(left) - revisionOf(right));
+  const oldStates = old.map((each) => stateOf(context, each));
+  if (!present && recreates && hasPodsLeft(oldStates)) {
+    scale(context, old, new Map());
+    return {};
+  }
+  try {
+    const current = ensureReplicaSet(context, deployment, present, Math.max(0, ...old.map(revisionOf)));
+    const plan = planReplicas({
+      desired: spec.replicas ?? 1,
+      strategy: recreates ? 'Recreate' : 'RollingUpdate',
+      bounds: rolloutBounds(spec.replicas ?? 1, spec.strategy?.rollingUpdate),
+      current: stateOf(context, current),
+      old: oldStates,
+    });
+    scale(context, [...old, current], plan);
+    removeOldReplicaSets(context, deployment, current.metadata.name);
+    return { created: !present };
+  } catch (error) {
+    if (error instanceof ApiError) return { refusal: error };
+    throw error;
+  }
+}
+
+/** The ReplicaSet whose template is the Deployment's. */
+function findCurrent({ spec }: Deployment, owned: readonly ReplicaSet[]): ReplicaSet | undefined {
+  return owned.find((replicaSet) => {
+    const { metadata, ...rest } = replicaSet.spec.template ?? {};
+    const { [hashLabel]: _, ...labels } = metadata?.labels ?? {};
+    return isDeepStrictEqual({ ...rest, metadata: { ...metadata, labels } }, spec.template);
   });
 }
 
-/** By template object, which stays the same over all versions of a Deployment whose spec does not change. */
-const hashes = new WeakMap<object, string>();
-
-/** Equal templates have equal hashes. */
-function templateHash({ spec }: Deployment): string {
-  const known = hashes.get(spec.template);
-  if (known !== undefined) return known;
-  const hash = createHash('sha256').update(JSON.stringify(spec.template)).digest('hex').slice(0, 10);
-  hashes.set(spec.template, hash);
-  return hash;
-}
-
-function ensureReplicaSet(context: ControllerContext, deployment: Deployment): ReplicaSet {
-  const owned = controlledBy<ReplicaSet>(context, deployment, replicaSets);
-  const hash = templateHash(deployment);
-  const present = owned.find(({ metadata }) => metadata.labels?.[hashLabel] === hash);
-  const newest = Math.max(0, ...owned.filter((each) => each !== present).map(revisionOf));
+function ensureReplicaSet(
+  context: ControllerContext,
+  deployment: Deployment,
+  present: ReplicaSet | undefined,
+  newestRevision: number,
+): ReplicaSet {
+  const { registry, faults } = context;
   if (!present) {
-    const { namespace = '' } = deployment.metadata;
-    const built = buildReplicaSet(deployment, hash, newest + 1);
-    return context.registry.create(replicaSets, namespace, built).object as ReplicaSet;
+    const action = faults.meet({ verb: 'create', resource: 'replicasets' });
+    if (action?.kind === 'refuse') throw refusalError(action);
+    const hash = createHash('sha256').update(JSON.stringify(deployment.spec.template)).digest('hex').slice(0, 10);
+    const built = buildReplicaSet(deployment, hash, newestRevision + 1);
+    return registry.create(replicaSets, deployment.metadata.namespace ?? '', built).object as ReplicaSet;
   }
-  const revision = String(revisionOf(present) > newest ? revisionOf(present) : newest + 1);
+  const revision = String(Math.max(revisionOf(present), newestRevision + 1));
   const annotations = { ...copiedAnnotations(deployment), [revisionAnnotation]: revision };
   return isDeepStrictEqual(annotations, present.metadata.annotations)
     ? present
@@ -123,18 +168,8 @@ function revisionOf({ metadata }: ReplicaSet): number {
   return Number(metadata.annotations?.[revisionAnnotation] ?? 0);
 }
 
-function scale(context: ControllerContext, deployment: Deployment, current: ReplicaSet): void {
-  const { spec } = deployment;
-  const owned = controlledBy<ReplicaSet>(context, deployment, replicaSets);
-  const old = owned.filter(({ metadata }) => metadata.uid !== current.metadata.uid);
-  const plan = planReplicas({
-    desired: spec.replicas ?? 1,
-    strategy: spec.strategy?.type === 'Recreate' ? 'Recreate' : 'RollingUpdate',
-    maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? '25%',
-    maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? '25%',
-    current: stateOf(context, current),
-    old: old.toSorted((left, right) => revisionOf(left) - revisionOf(right)).map((each) => stateOf(context, each)),
-  });
+/** @param plan - by name; what it does not name is scaled to nothing */
+function scale(context: ControllerContext, owned: readonly ReplicaSet[], plan: ReadonlyMap<string, number>): void {
   for (const replicaSet of owned) {
     const replicas = plan.get(replicaSet.metadata.name) ?? 0;
     if (replicas !== replicaSet.spec.replicas) {
@@ -148,8 +183,12 @@ function stateOf(context: ControllerContext, replicaSet: ReplicaSet): ReplicaSet
     name: replicaSet.metadata.name,
     replicas: replicaSet.spec.replicas ?? 0,
     available: replicaSet.status?.availableReplicas ?? 0,
-    hasPods: controlledBy(context, replicaSet, pods).length > 0,
+    hasPods: controlledBy<Pod>(context, replicaSet, pods).some(({ status }) => !hasEnded(status)),
   };
+}
+
+function hasEnded(status: Pod['status']): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 function removeOldReplicaSets(context: ControllerContext, deployment: Deployment, currentName: string): void {

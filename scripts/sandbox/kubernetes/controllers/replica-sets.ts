@@ -103,7 +103,8 @@ function updateStatus(context: ControllerContext, replicaSet: ReplicaSet, refusa
     type: 'ReplicaFailure',
     status: 'True',
     reason: 'FailedCreate',
-    message: refusal.message,
+    // The first refusal is told of until there is none.
+    message: failure?.message ?? refusal.message,
     lastTransitionTime: failure?.lastTransitionTime ?? timestamp(),
   };
   replaceParts(context, replicaSets, replicaSet, {

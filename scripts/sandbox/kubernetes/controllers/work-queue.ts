@@ -29,8 +29,9 @@ export class WorkQueue {
     });
   }
 
-  addAfter(key: ObjectKey, milliseconds: number): void {
-    this.#timers.after(milliseconds, () => {
+  /** Returns the function that calls it off. */
+  addAfter(key: ObjectKey, milliseconds: number): () => void {
+    return this.#timers.after(milliseconds, () => {
       this.add(key);
     });
   }

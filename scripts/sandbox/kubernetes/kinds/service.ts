@@ -51,12 +51,13 @@ export const serviceKind: Kind = {
   returnsDeleted: true,
 };
 
-/** An update that names no node ports keeps those that the ports of the same number have. */
+/** An update that names no node ports keeps those that the ports of the same name have. */
 function keepNodePorts(service: Service, before: Service): void {
   if (service.spec.type === 'ClusterIP') return;
+  const given = new Set(service.spec.ports?.map(({ nodePort }) => nodePort));
   for (const port of service.spec.ports ?? []) {
-    const same = before.spec.ports?.find((each) => each.port === port.port && each.protocol === port.protocol);
-    if (same?.nodePort !== undefined) port.nodePort ??= same.nodePort;
+    const same = before.spec.ports?.find((each) => each.name === port.name);
+    if (same?.nodePort !== undefined && !given.has(same.nodePort)) port.nodePort ??= same.nodePort;
   }
 }
 
