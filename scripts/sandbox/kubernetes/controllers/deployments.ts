@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { ApiError } from '../api-error.ts';
 import { refusalError } from '../faults.ts';
-import { timestamp, type Deployment, type ObjectInput, type Pod, type ReplicaSet } from '../objects.ts';
+import { timestamp, type Deployment, type ObjectInput, type ReplicaSet } from '../objects.ts';
 import { deployments, pods, replicaSets } from '../resources.ts';
 import {
   controlledBy,
@@ -14,6 +14,7 @@ import {
   type ControllerContext,
 } from './context.ts';
 import { buildDeploymentStatus, millisecondsToDeadline } from './deployment-status.ts';
+import { livingPods } from './replica-sets.ts';
 import { hasPodsLeft, planReplicas, rolloutBounds, type ReplicaSetState } from './rollout.ts';
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
@@ -183,12 +184,8 @@ function stateOf(context: ControllerContext, replicaSet: ReplicaSet): ReplicaSet
     name: replicaSet.metadata.name,
     replicas: replicaSet.spec.replicas ?? 0,
     available: replicaSet.status?.availableReplicas ?? 0,
-    hasPods: controlledBy<Pod>(context, replicaSet, pods).some(({ status }) => !hasEnded(status)),
+    hasPods: livingPods(context, replicaSet).length > 0,
   };
-}
-
-function hasEnded(status: Pod['status']): boolean {
-  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 function removeOldReplicaSets(context: ControllerContext, deployment: Deployment, currentName: string): void {

@@ -34,10 +34,14 @@ export function startReplicaSetController(context: ControllerContext): void {
 }
 
 /** Pods that count: not being deleted, and not ended. */
-export function activePods(context: ControllerContext, replicaSet: ReplicaSet): Pod[] {
+function activePods(context: ControllerContext, replicaSet: ReplicaSet): Pod[] {
+  return livingPods(context, replicaSet).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+/** Pods that have not ended, those that are being deleted included. */
+export function livingPods(context: ControllerContext, replicaSet: ReplicaSet): Pod[] {
   return controlledBy<Pod>(context, replicaSet, pods).filter(
-    ({ metadata, status }) =>
-      metadata.deletionTimestamp === undefined && status?.phase !== 'Succeeded' && status?.phase !== 'Failed',
+    ({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed',
   );
 }
 
@@ -112,6 +116,7 @@ function updateStatus(context: ControllerContext, replicaSet: ReplicaSet, refusa
       replicas: active.length,
       ...(active.length > 0 && { fullyLabeledReplicas: active.length }),
       ...(ready > 0 && { readyReplicas: ready, availableReplicas: ready }),
+      terminatingReplicas: livingPods(context, replicaSet).length - active.length,
       observedGeneration: replicaSet.metadata.generation ?? 1,
       ...(condition && { conditions: [condition] }),
     },
