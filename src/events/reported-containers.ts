@@ -6,7 +6,9 @@ import type { ContainerCensus } from '../containers/census.ts';
 import { backoffMs } from '../backoff.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { sleep } from '../time.ts';
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import { callWithin, sleep } from '../time.ts';
 import type { StatusChange } from './cloud-event.ts';
 import { isMissing } from './nats-bucket.ts';
 import { canBeKept, keyOf, readKeys } from './reported-keys.ts';
@@ -42,6 +44,7 @@ export interface ReportedContainersOptions extends Telemetry {
   isKnown: (containerId: string) => boolean;
   /** Takes a container that was reported once and that the cluster no longer has, with the uid of its Deployment. */
   onForgotten: (containerId: string, deploymentUid: string) => void;
+  clock?: Clock;
 }
 
 export interface ReportedContainersStats {
@@ -91,6 +94,7 @@ class BucketReplaced extends Error {
 
 export class ReportedContainers {
   readonly #options: ReportedContainersOptions;
+  readonly #clock: Clock;
   readonly #stop = new AbortController();
   #endTerm = new AbortController();
   #term: Term | undefined;
@@ -112,6 +116,7 @@ export class ReportedContainers {
 
   constructor(options: ReportedContainersOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     options.publisher.onConnect(() => this.#begin());
   }
 
@@ -201,7 +206,7 @@ export class ReportedContainers {
       isCheckingNamespace: false,
     };
     this.#term = term;
-    void sleep(maxOpeningMs, ended).then(() => this.#settle(term));
+    void sleep(maxOpeningMs, ended, this.#clock).then(() => this.#settle(term));
     void this.#open(term);
   }
 
@@ -235,7 +240,7 @@ export class ReportedContainers {
         failures++;
         this.#settle(term);
         this.#warn(term, err);
-        await sleep(backoffMs(failures, retry), term.ended);
+        await sleep(backoffMs(failures, retry), term.ended, this.#clock);
       }
     }
   }
@@ -249,7 +254,7 @@ export class ReportedContainers {
     this.#keys.clear();
     this.#reckon(term);
     for (;;) {
-      if (term.reopenings > 0) await sleep(backoffMs(term.reopenings, retry), term.ended);
+      if (term.reopenings > 0) await sleep(backoffMs(term.reopenings, retry), term.ended, this.#clock);
       if (this.#isOver(term)) return;
       term.reopenings++;
       try {
@@ -291,7 +296,7 @@ export class ReportedContainers {
 
   async #readNamespace(term: Term): Promise<void> {
     const toldBefore = [...this.#told.values()];
-    term.namespaceUid = await this.#options.census.namespaceUid(this.#callSignal(term));
+    term.namespaceUid = await this.#ask(term, (signal) => this.#options.census.namespaceUid(signal));
     const stillTold = new Set(this.#told.values());
     term.witnesses = new Set(toldBefore.filter((uid) => stillTold.has(uid)));
   }
@@ -315,7 +320,7 @@ export class ReportedContainers {
       } catch (err) {
         failures++;
         this.#warn(term, err);
-        await sleep(backoffMs(failures, retry), term.ended);
+        await sleep(backoffMs(failures, retry), term.ended, this.#clock);
       }
     }
     term.isCheckingNamespace = false;
@@ -332,7 +337,7 @@ export class ReportedContainers {
     const remembered = open.size;
     let deleted = 0;
     for (let lists = 1; ; lists++) {
-      const existing = await census.listIds(this.#callSignal(term));
+      const existing = await this.#ask(term, (signal) => census.listIds(signal));
       if (this.#isOver(term)) return;
       for (const [containerId, { deploymentUid }] of open) {
         if (existing.has(containerId)) continue;
@@ -341,7 +346,7 @@ export class ReportedContainers {
         onForgotten(containerId, deploymentUid);
         deleted++;
       }
-      if (!open.keys().every(isKnown)) await sleep(backoffMs(lists, retry), term.ended);
+      if (!open.keys().every(isKnown)) await sleep(backoffMs(lists, retry), term.ended, this.#clock);
       for (const containerId of open.keys()) if (isKnown(containerId)) open.delete(containerId);
       if (open.size === 0) break;
     }
@@ -349,8 +354,9 @@ export class ReportedContainers {
     log.info({ remembered, deleted }, 'compared what was reported with the cluster');
   }
 
-  #callSignal(term: Term): AbortSignal {
-    return AbortSignal.any([term.ended, AbortSignal.timeout(clusterTimeoutMs)]);
+  #ask<T>({ ended }: Term, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const message = `the cluster did not answer within ${clusterTimeoutMs} ms`;
+    return callWithin({ ms: clusterTimeoutMs, message, signal: ended, clock: this.#clock }, call);
   }
 
   #hasKey(term: Term | undefined, containerId: string, deploymentUid: string): boolean {
@@ -431,7 +437,8 @@ export class ReportedContainers {
       if (term.bucket !== bucket) return;
       failures = this.#unwritten.size + this.#ended.size < before ? 0 : failures + 1;
       if (failures > 0 && this.#stop.signal.aborted) return;
-      if (failures > 0) await sleep(backoffMs(failures, retry), AbortSignal.any([term.ended, this.#stop.signal]));
+      if (failures > 0)
+        await sleep(backoffMs(failures, retry), AbortSignal.any([term.ended, this.#stop.signal]), this.#clock);
     }
   }
 

@@ -7,6 +7,7 @@ import type { EventStats, Telemetry } from '../telemetry/telemetry.ts';
 import { systemClock } from '../clock.ts';
 import { createStatusEventEncoder, statusSubject } from './cloud-event.ts';
 import type { ContainerCensus } from '../containers/census.ts';
+import type { Bucket } from './nats-bucket.ts';
 import { NatsPublisher } from './nats-publisher.ts';
 import type { NatsPublisherStats } from './nats-publisher.ts';
 import { alwaysLeads } from '../leadership/leadership.ts';
@@ -16,13 +17,14 @@ import { KeysFirst } from './keys-first.ts';
 import type { NatsServers } from '../config/nats-urls.ts';
 import { Outbox } from './outbox.ts';
 import type { OutboxStats } from './outbox.ts';
+import type { EventPublisher } from './publisher.ts';
 import { ReportedContainers } from './reported-containers.ts';
 import type { ReportedContainersStats } from './reported-containers.ts';
 import { StatusReporter } from './reporter.ts';
 
-export interface StatusEventsOptions extends Telemetry {
+/** What is delivered, and for whom; how it travels is not said here. */
+export interface DeliveryOptions extends Telemetry {
   source: ContainerFeed;
-  natsServers: NatsServers;
   /** Part of each event's source. */
   providerName: string;
   /** Of the containers; part of each event's outputs. */
@@ -34,19 +36,28 @@ export interface StatusEventsOptions extends Telemetry {
   statusSettings?: StatusSettings;
   /** Only who leads publishes. Absent: this is the only replica. */
   leadership?: SenderLeadership;
-  /** Remembers in a key-value bucket of this name who was reported. Absent: nobody does. */
-  bucket?: { name: string; census: ContainerCensus };
   /** Names that the provider had before; absent: none. */
   formerNames?: readonly string[];
+  /** Deleted containers that are remembered, and that wait to be told; absent: 100,000. */
+  maxDeleted?: number;
   clock?: Clock;
 }
 
-/** In more detail than what metrics are made of. */
-export interface StatusEventsStats extends EventStats {
+export interface StatusEventsOptions extends DeliveryOptions {
+  natsServers: NatsServers;
+  /** Remembers in a key-value bucket of this name who was reported. Absent: nobody does. */
+  bucket?: { name: string; census: ContainerCensus };
+}
+
+export interface DeliveryStats extends EventStats {
   outbox: OutboxStats;
-  publisher: NatsPublisherStats;
   /** Absent where no bucket is used. */
   bucket?: ReportedContainersStats;
+}
+
+/** In more detail than what metrics are made of. */
+export interface StatusEventsStats extends DeliveryStats {
+  publisher: NatsPublisherStats;
 }
 
 export interface StatusEvents {
@@ -60,16 +71,32 @@ export interface StatusEvents {
 /** What is kept for publishing what waits at the end, in milliseconds. */
 const lastEventsMs = 3_000;
 
-export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
-  const { source, natsServers, providerName, namespace, debounceMs, resyncPeriodMs, statusSettings, log, metrics } =
-    options;
-  const { bucket, leadership = alwaysLeads, clock = systemClock } = options;
-  const telemetry = { log, ...(metrics && { metrics }) };
+export function createStatusEvents({ natsServers, bucket, ...options }: StatusEventsOptions): StatusEvents {
+  const { providerName, log } = options;
   const publisher = new NatsPublisher({ natsServers, subject: statusSubject, connectionName: providerName, log });
+  const remembered = bucket && { census: bucket.census, open: () => publisher.openBucket(bucket.name) };
+  const { stats, ...events } = createDelivery({ ...options, publisher, ...(remembered && { bucket: remembered }) });
+  return {
+    nats: { name: 'nats', start: () => publisher.start(), stop: () => publisher.stop() },
+    events,
+    stats: () => ({ ...stats(), publisher: publisher.stats() }),
+  };
+}
+
+/** From the containers to a publisher, which is there before and after it. */
+export function createDelivery(
+  options: DeliveryOptions & {
+    publisher: EventPublisher & Pick<NatsPublisher, 'onNewStream'>;
+    bucket?: { open: () => Promise<Bucket>; census: ContainerCensus };
+  },
+): Part & { stats(): DeliveryStats } {
+  const { source, publisher, bucket, providerName, namespace, debounceMs, resyncPeriodMs, statusSettings } = options;
+  const { leadership = alwaysLeads, maxDeleted, clock = systemClock, log, metrics } = options;
+  const telemetry = { log, ...(metrics && { metrics }) };
   const record =
     bucket &&
     new ReportedContainers({
-      openBucket: () => publisher.openBucket(bucket.name),
+      openBucket: bucket.open,
       census: bucket.census,
       providerName,
       formerNames: options.formerNames ?? [],
@@ -77,6 +104,7 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
       onForgotten: (containerId, deploymentUid) => reporter.reportForgotten(containerId, deploymentUid),
       publisher,
       leadership,
+      clock,
       log,
     });
   const encode = createStatusEventEncoder({ providerName, namespace });
@@ -86,6 +114,7 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
     leadership,
     clock,
     ...(record && { record }),
+    ...(maxDeleted !== undefined && { maxUnpublished: maxDeleted }),
     onConfirmed(event, { isStored }) {
       record?.confirmed(event);
       if (isStored) reporter.stored(event);
@@ -101,6 +130,7 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
     tells: () => leadership.leads,
     hasPeers: leadership !== alwaysLeads,
     mayForget: (): boolean => handOver.mayForget,
+    ...(maxDeleted !== undefined && { maxDeletedKept: maxDeleted }),
     log,
     clock,
   });
@@ -109,37 +139,29 @@ export function createStatusEvents(options: StatusEventsOptions): StatusEvents {
   });
   const handOver = new HandOver({ leadership, source, reporter, outbox, publisher, log, clock });
   return {
-    nats: {
-      name: 'nats',
-      start: () => publisher.start(),
-      stop: () => publisher.stop(),
+    name: 'events',
+    stopMs: lastEventsMs,
+    start() {
+      record?.start();
+      handOver.start();
+      reporter.start();
     },
-    events: {
-      name: 'events',
-      stopMs: lastEventsMs,
-      start() {
-        record?.start();
-        handOver.start();
-        reporter.start();
-      },
-      async stop(deadline) {
-        reporter.stop();
-        // A bucket that is still being opened must not take all the time that the last events have.
-        const cancelRelease = clock.after(lastEventsMs / 2, () => record?.releaseEvents());
-        await outbox.empty(deadline);
-        cancelRelease();
-        handOver.stop();
-        await record?.stop(deadline);
-        if (outbox.size > 0) log.error({ unpublished: outbox.size }, 'stopping with unpublished status events');
-        outbox.close();
-      },
+    async stop(deadline) {
+      reporter.stop();
+      // A bucket that is still being opened must not take all the time that the last events have.
+      const cancelRelease = clock.after(lastEventsMs / 2, () => record?.releaseEvents());
+      await outbox.empty(deadline);
+      cancelRelease();
+      handOver.stop();
+      await record?.stop(deadline);
+      if (outbox.size > 0) log.error({ unpublished: outbox.size }, 'stopping with unpublished status events');
+      outbox.close();
     },
     stats: () => ({
       containers: reporter.countByStatus(),
       unconfirmed: outbox.size,
       connected: publisher.connected,
       outbox: outbox.stats(),
-      publisher: publisher.stats(),
       ...(record && { owedKeys: record.stats().owed, bucket: record.stats() }),
     }),
   };

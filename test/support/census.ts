@@ -21,7 +21,7 @@ export class SourceCensus implements ContainerCensus {
 
   async namespaceUid(): Promise<string | undefined> {
     this.namespaceReads++;
-    await delay(this.delayMs);
+    if (this.delayMs > 0) await delay(this.delayMs);
     if (this.isAway) throw new Error('the cluster is away');
     return this.uid;
   }
