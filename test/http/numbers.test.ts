@@ -2,8 +2,9 @@
 import { test } from 'tap';
 import type { Test } from 'tap';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
-import { startHttpServer } from '../support/http.ts';
+import { openRaw, sendRaw, startHttpServer } from '../support/http.ts';
 import type { HttpServer } from '../support/http.ts';
+import { until } from '../support/until.ts';
 
 const resources = '"resources":{"cpu":{"min":1,"max":2.0},"memory":{"min":"1MB","max":"1MB"}}';
 
@@ -82,4 +83,26 @@ test('requests that differ in the last digit of a number are two', async (t) => 
   t.equal((await send('12345678901234567890')).status, 201);
   t.equal((await send('12345678901234567890')).headers.get('idempotency-replayed'), 'true');
   t.equal((await send('12345678901234567891')).status, 422);
+});
+
+test('health is answered between bodies full of numbers that must be read exactly', async (t) => {
+  await using server = await startHttpServer();
+  using stack = new DisposableStack();
+  let begun = 0;
+  server.repository.intercept = (method) => void (begun += Number(method === 'create'));
+  const body = `{"spec":${specWith(`"x":[${'1.0,'.repeat(48_000)}1.0]`)}}`;
+  const head = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const connections = await Promise.all(Array.from({ length: 16 }, () => openRaw(server.port)));
+  for (const connection of connections) {
+    stack.use(connection);
+    connection.write(`POST /api/v1alpha1/containers HTTP/1.1\r\n${head}${body.slice(0, -1)}`);
+  }
+  await until('all but the last bytes have arrived', () =>
+    server.connections().every(({ bytesRead }) => bytesRead > body.length),
+  );
+  for (const connection of connections) connection.write('}');
+  const { status } = await sendRaw(server.port, 'GET /api/v1alpha1/containers/health HTTP/1.1\r\nHost: x\r\n\r\n');
+  t.equal(status, 200);
+  t.ok(begun < connections.length / 2, `${begun} were read before`);
+  await until('all are created', () => server.repository.containers.size === connections.length);
 });
