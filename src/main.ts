@@ -126,19 +126,18 @@ async function build(config: Config, version: string, log: Logger): Promise<Serv
   });
   const statusEvents = createStatusEvents({
     source: cluster.source,
-    ...(keyValueBucket !== undefined && { bucket: { name: keyValueBucket, census: cluster.census } }),
+    ...(keyValueBucket !== undefined && { bucketName: keyValueBucket }),
     natsServers,
     providerName: provider.name,
     formerNames: config.formerNames,
     namespace: kubernetes.namespace,
     leadership,
-    statusSettings,
     ...monitoring,
     ...telemetry,
   });
   const app = await buildApp({
     repository: cluster.repository,
-    watched: cluster.watched,
+    source: cluster.source,
     health: cluster.health,
     version,
     timeouts: server,

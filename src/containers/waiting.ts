@@ -6,26 +6,8 @@ import type { Clock } from '../clock.ts';
 import type { Container, ContainerStatus } from './container.ts';
 import { NotFoundError, UnavailableError } from './errors.ts';
 import type { CallOptions, ContainerRepository } from './repository.ts';
+import type { ContainerSource, ContainerView } from './source.ts';
 import { deletedMessage } from './status.ts';
-
-/** A container as memory has it. */
-export interface WatchedContainer {
-  container: Container;
-  /** Of its Deployment: tells a container from one that was made later under the same id. */
-  uid: string;
-  /** When time alone will change it, in milliseconds of the monotonic clock; `Infinity` where it will not. */
-  validUntil: number;
-}
-
-/** The containers as memory has them, with hints that they changed. */
-export interface WatchedContainers {
-  /** Calls back with the id of a container of which anything changed. Returns the function that ends it. */
-  onChange(listener: (containerId: string) => void): () => void;
-  /** Whether memory is filled, and the cluster was heard of lately enough. */
-  readonly isLive: boolean;
-  /** Absent where there is none. */
-  view(containerId: string): WatchedContainer | undefined;
-}
 
 export interface WaitFor {
   statuses: readonly ContainerStatus[];
@@ -46,7 +28,7 @@ export interface WaitOptions extends CallOptions {
 
 export interface ContainerWaitingOptions {
   repository: Pick<ContainerRepository, 'get'>;
-  watched: WatchedContainers;
+  source: Pick<ContainerSource, 'isLive' | 'onChange' | 'view'>;
   clock: Clock;
   /** How many may wait at once. Default 20,000. */
   maxWaiters?: number;
@@ -97,25 +79,23 @@ class Waiter implements Abortable {
 
 export class ContainerWaiting {
   readonly #repository: Pick<ContainerRepository, 'get'>;
-  readonly #watched: WatchedContainers;
+  readonly #source: ContainerWaitingOptions['source'];
   readonly #clock: Clock;
   readonly #maxWaiters: number;
   /** By the id of the container. */
   readonly #waiters = new Map<string, Waiter[]>();
-  /** Containers that time alone will change, with what cancels the look at them. */
-  readonly #looks = new Map<string, () => void>();
   #count = 0;
   #isReleased = false;
   /** One timer for all. */
   #round: { at: number; cancel: () => void } | undefined;
   #lastRoundAt = -Infinity;
 
-  constructor({ repository, watched, clock, maxWaiters = 20_000 }: ContainerWaitingOptions) {
+  constructor({ repository, source, clock, maxWaiters = 20_000 }: ContainerWaitingOptions) {
     this.#repository = repository;
-    this.#watched = watched;
+    this.#source = source;
     this.#clock = clock;
     this.#maxWaiters = maxWaiters;
-    watched.onChange((id) => this.#look(id));
+    source.onChange((id) => this.#look(id));
   }
 
   /**
@@ -147,13 +127,13 @@ export class ContainerWaiting {
     options: WaitOptions,
   ): void {
     // What memory says while it is cut off may long be over: then the cluster itself was asked.
-    const view = this.#watched.isLive ? this.#watched.view(waiter.id) : undefined;
+    const view = this.#source.isLive ? this.#view(waiter.id) : undefined;
     const container = view?.container ?? waiter.container;
     if (isReached({ statuses, container }) || this.#isReleased || timeoutMs <= 0) {
       waiter.resolve(container);
       return;
     }
-    if (!this.#watched.isLive) throw cutOff();
+    if (!this.#source.isLive) throw cutOff();
     if (this.#count >= this.#maxWaiters) {
       throw new UnavailableError('Too many requests are waiting already.', retryAfterSeconds);
     }
@@ -174,7 +154,6 @@ export class ContainerWaiting {
     }
     this.#count++;
     this.#planRound(waiter.dueAt);
-    this.#planLook(waiter.id, this.#watched.view(waiter.id));
   }
 
   /** The last of those that wait for the container takes its place. */
@@ -191,8 +170,6 @@ export class ContainerWaiting {
     }
     if (waiters.length > 0) return;
     this.#waiters.delete(id);
-    this.#looks.get(id)?.();
-    this.#looks.delete(id);
     if (this.#count > 0) return;
     this.#round?.cancel();
     this.#round = undefined;
@@ -202,23 +179,17 @@ export class ContainerWaiting {
     const waiters = this.#waiters.get(id);
     if (waiters === undefined) return;
     for (const waiter of waiters.toReversed()) this.#update(waiter, isOver);
-    if (waiters.length > 0) this.#planLook(id, this.#watched.view(id));
   }
 
-  #planLook(id: string, view: WatchedContainer | undefined): void {
-    this.#looks.get(id)?.();
-    this.#looks.delete(id);
-    if (view === undefined || view.validUntil === Infinity) return;
-    const ms = view.validUntil - this.#clock.elapsed();
-    this.#looks.set(
-      id,
-      this.#clock.after(ms, () => this.#look(id)),
-    );
+  /** Absent too for one that a finalizer keeps. */
+  #view(id: string): ContainerView | undefined {
+    const view = this.#source.view(id);
+    return view?.status === 'DELETED' ? undefined : view;
   }
 
   /** @param isOver - the wait ends now, whatever the status is */
   #update(waiter: Waiter, isOver: boolean): void {
-    const view = this.#watched.view(waiter.id);
+    const view = this.#view(waiter.id);
     waiter.uid ??= view?.uid;
     // Memory that lags behind another replica's create has not seen the container yet.
     if (waiter.uid !== undefined && view?.uid !== waiter.uid) {
@@ -245,7 +216,7 @@ export class ContainerWaiting {
   #lookAtAll(): void {
     const now = (this.#lastRoundAt = this.#clock.elapsed());
     this.#round = undefined;
-    const { isLive } = this.#watched;
+    const { isLive } = this.#source;
     let nextDueAt = Infinity;
     for (const waiters of this.#waiters.values()) {
       for (const waiter of waiters.toReversed()) {
@@ -258,7 +229,7 @@ export class ContainerWaiting {
   }
 
   #endWait(waiter: Waiter): void {
-    if (waiter.uid ?? this.#watched.view(waiter.id)) this.#update(waiter, true);
+    if (waiter.uid ?? this.#view(waiter.id)) this.#update(waiter, true);
     else void this.#lookAgain(waiter);
   }
 

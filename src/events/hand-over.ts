@@ -1,7 +1,7 @@
 /** What a change of leader means for the status events: the last one of each container to arrive has to be a true one. */
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import type { ContainerFeed } from '../containers/feed.ts';
+import type { ContainerSource } from '../containers/source.ts';
 import { maxUnconnectedMs } from '../leadership/leadership.ts';
 import type { SenderLeadership } from '../leadership/leadership.ts';
 import type { Outbox } from './outbox.ts';
@@ -13,7 +13,7 @@ const connectionLookMs = 1_000;
 
 export interface HandOverOptions {
   leadership: SenderLeadership;
-  source: Pick<ContainerFeed, 'onGap'>;
+  source: Pick<ContainerSource, 'onGap'>;
   reporter: Pick<StatusReporter, 'repeatEverything' | 'endedWithin' | 'knows' | 'reportForgotten'>;
   outbox: Pick<Outbox, 'discard'>;
   publisher: Pick<EventPublisher, 'connected' | 'onConnect'>;

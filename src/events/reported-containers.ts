@@ -2,7 +2,7 @@
  * Remembers in a key-value bucket which containers were reported and are not known to be gone: so that who was told of a
  * container is told of its end, whatever ran or did not in between.
  */
-import type { ContainerCensus } from '../containers/census.ts';
+import type { ContainerSource } from '../containers/source.ts';
 import { backoffMs } from '../backoff.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -38,7 +38,7 @@ export interface ReportedContainersOptions extends Telemetry {
   /** Names that the provider had before: what was remembered under them is taken over. */
   formerNames: readonly string[];
   publisher: { readonly connected: boolean; onConnect(listener: () => void): void };
-  census: ContainerCensus;
+  source: Pick<ContainerSource, 'listIds' | 'namespace' | 'namespaceUid'>;
   leadership: Leadership;
   /** Whether the end of this container would be noticed when it comes, or was noticed: then nothing is to be told here. */
   isKnown: (containerId: string) => boolean;
@@ -296,7 +296,7 @@ export class ReportedContainers {
 
   async #readNamespace(term: Term): Promise<void> {
     const toldBefore = [...this.#told.values()];
-    term.namespaceUid = await this.#ask(term, (signal) => this.#options.census.namespaceUid(signal));
+    term.namespaceUid = await this.#ask(term, (signal) => this.#options.source.namespaceUid(signal));
     const stillTold = new Set(this.#told.values());
     term.witnesses = new Set(toldBefore.filter((uid) => stillTold.has(uid)));
   }
@@ -332,12 +332,12 @@ export class ReportedContainers {
    * nothing that was just created can be missing from it.
    */
   async #compare(term: Term): Promise<void> {
-    const { census, isKnown, onForgotten, log } = this.#options;
+    const { source, isKnown, onForgotten, log } = this.#options;
     const open = new Map(this.#keys);
     const remembered = open.size;
     let deleted = 0;
     for (let lists = 1; ; lists++) {
-      const existing = await this.#ask(term, (signal) => census.listIds(signal));
+      const existing = await this.#ask(term, (signal) => source.listIds(signal));
       if (this.#isOver(term)) return;
       for (const [containerId, { deploymentUid }] of open) {
         if (existing.has(containerId)) continue;
@@ -459,8 +459,8 @@ export class ReportedContainers {
   }
 
   get #owner(): KeyOwner {
-    const { census, providerName, formerNames } = this.#options;
-    return { namespace: census.namespace, providerName, formerNames };
+    const { source, providerName, formerNames } = this.#options;
+    return { namespace: source.namespace, providerName, formerNames };
   }
 
   #keyOf(containerId: string): string {

@@ -1,12 +1,10 @@
 /** The loop that looks at a container whenever anything hints at a change, and reports its status and outputs when they changed. */
 import type { Logger } from 'pino';
-import type { ContainerFeed, EndedDeployment } from '../containers/feed.ts';
+import type { ContainerSource, EndedDeployment } from '../containers/source.ts';
 import type { ContainerStatus } from '../containers/container.ts';
 import { isWithin } from '../containers/resource-version.ts';
 import type { VersionRange } from '../containers/resource-version.ts';
-import { containerStatus } from '../containers/status.ts';
-import type { StatusSettings } from '../containers/status.ts';
-import { momentOf } from '../clock.ts';
+import { deletedMessage } from '../containers/status.ts';
 import type { Clock } from '../clock.ts';
 import { callWithin, sleep } from '../time.ts';
 import { isSameChange } from './cloud-event.ts';
@@ -41,15 +39,16 @@ const cutOffLookMs = 1_000;
 const visitsPerTurn = 500;
 const turnMs = 50;
 
+/** What is seen of a container without a Deployment. */
+const gone = { status: 'DELETED', message: deletedMessage, endpoints: [] } as const;
+
 const countedStatuses: readonly ContainerStatus[] = ['PENDING', 'RUNNING', 'FAILED', 'UNKNOWN'];
 
 export interface ReporterOptions {
-  source: ContainerFeed;
+  source: Omit<ContainerSource, 'listIds' | 'namespace' | 'namespaceUid'>;
   /** Takes what is to be published, though it may be the same as before where it is `again`; never throws. */
   put: (change: StatusChange, options: { again: boolean; isTold: boolean }) => void;
   debounceMs: number;
-  /** As reads have them; absent: the defaults. */
-  statusSettings?: StatusSettings | undefined;
   resyncPeriodMs: number;
   /** Whether the log is to tell of the containers' lives here; absent: always. */
   tells?: () => boolean;
@@ -82,7 +81,6 @@ interface ReportState {
   endedByRequest?: boolean;
   /** A stream has acknowledged its DELETED: consumers get that, and the id may have been made anew elsewhere since. */
   isStored?: boolean;
-  cancelLook?: (() => void) | undefined;
 }
 
 export class StatusReporter {
@@ -145,7 +143,7 @@ export class StatusReporter {
     const { source } = this.#options;
     void source.ready.then(() => {
       if (this.#stop.signal.aborted) return;
-      const isKnown = this.#states.has(containerId) || source.observe(containerId).deployment !== undefined;
+      const isKnown = this.#states.has(containerId) || source.view(containerId) !== undefined;
       if (!isKnown) this.#states.set(containerId, { repeat: false, repeatsLeft: 0, deploymentUid });
       this.#repeat(containerId);
     });
@@ -174,7 +172,6 @@ export class StatusReporter {
   stop(): void {
     this.#stop.abort();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    for (const { cancelLook } of this.#states.values()) cancelLook?.();
     this.#windows.flush();
   }
 
@@ -211,7 +208,7 @@ export class StatusReporter {
     const { source, clock } = this.#options;
     const { signal } = this.#stop;
     await source.ready;
-    while (source.isCutOff && !signal.aborted) await sleep(cutOffLookMs, signal, clock);
+    while (!source.isLive && !signal.aborted) await sleep(cutOffLookMs, signal, clock);
     const evenStored = this.#repeatDue?.evenStored === true;
     this.#repeatDue = undefined;
     await this.#visit(this.#known(), 0, (containerId) => {
@@ -275,24 +272,16 @@ export class StatusReporter {
     else if (change.status === 'DELETED' && !this.#deleted.has(containerId)) this.#forget(containerId);
   }
 
-  /** Time alone makes nothing true of what was seen a while ago: where the caches are cut off the look waits for them. */
-  #lookAgain(containerId: string): void {
-    const { source, clock } = this.#options;
-    const state = this.#states.get(containerId);
-    if (state === undefined || !source.isCutOff) this.#look(containerId);
-    else state.cancelLook = clock.after(cutOffLookMs, () => this.#lookAgain(containerId));
-  }
-
   /** What was true a while ago is not repeated: the next comparison that succeeds does that. */
   #repeat(containerId: string): void {
-    if (this.#options.source.isCutOff || this.#observe(containerId) === undefined) return;
+    if (!this.#options.source.isLive || this.#observe(containerId) === undefined) return;
     this.#states.get(containerId)!.repeat = true;
     this.#windows.open(containerId);
   }
 
   /** DELETED is repeated a few times unless a stream has it, and then forgotten, as soon as that does no harm. */
   #repeatForResync(containerId: string): void {
-    if (this.#options.source.isCutOff) return;
+    if (!this.#options.source.isLive) return;
     const state = this.#states.get(containerId);
     if (state?.reported?.status === 'DELETED' && this.#observe(containerId)?.status === 'DELETED') {
       if (state.repeatsLeft === 0) {
@@ -310,7 +299,7 @@ export class StatusReporter {
     const change = this.#observe(containerId);
     if (change === undefined) return;
     const state = this.#states.get(containerId)!;
-    const mayRepeat = state.repeat && !this.#options.source.isCutOff;
+    const mayRepeat = state.repeat && this.#options.source.isLive;
     state.repeat = false;
     if (!mayRepeat && !this.#differs(change)) return;
     if (change.status !== 'DELETED') this.#exists(containerId, state);
@@ -349,31 +338,24 @@ export class StatusReporter {
   }
 
   /**
-   * The status and endpoints now, with a look ahead where time alone will change it. Undefined for what has no Deployment and never had
-   * one in our time: a Pod that outlives its Deployment says nothing new.
+   * What is seen of the container now. Undefined for what has no Deployment and never had one in our time: a Pod that
+   * outlives its Deployment says nothing new.
    */
   #observe(containerId: string): StatusChange | undefined {
-    const { source, clock, statusSettings } = this.#options;
-    const objects = source.observe(containerId);
+    const view = this.#options.source.view(containerId);
     let state = this.#states.get(containerId);
     if (state === undefined) {
-      if (objects.deployment === undefined) return undefined;
+      if (view === undefined) return undefined;
       state = { repeat: false, repeatsLeft: 0, ...(this.#sawAll && { isNew: true }) };
       this.#states.set(containerId, state);
     }
-    if (objects.deployment !== undefined && objects.deployment.uid !== state.deploymentUid) {
-      state.deploymentUid = objects.deployment.uid;
-      state.seenVersion = objects.deployment.resourceVersion;
+    if (view !== undefined && view.uid !== state.deploymentUid) {
+      state.deploymentUid = view.uid;
+      state.seenVersion = view.resourceVersion;
       delete state.endedByRequest;
     }
-    const { status, message, lookAgainAt } = containerStatus(objects, momentOf(clock), statusSettings);
-    state.cancelLook?.();
-    state.cancelLook =
-      lookAgainAt === undefined || this.#stop.signal.aborted
-        ? undefined
-        : clock.after(lookAgainAt - clock.elapsed(), () => this.#lookAgain(containerId));
     const { deploymentUid } = state;
-    const endpoints = status === 'DELETED' ? [] : objects.endpoints;
+    const { status, message, endpoints } = view ?? gone;
     return { containerId, status, message, endpoints, ...(deploymentUid !== undefined && { deploymentUid }) };
   }
 
@@ -406,8 +388,7 @@ export class StatusReporter {
     this.#deleted.delete(containerId);
     const state = this.#states.get(containerId);
     if (state !== undefined) state.repeatsLeft = 0;
-    if (this.#options.source.observe(containerId).deployment !== undefined) return;
-    state?.cancelLook?.();
+    if (this.#options.source.view(containerId) !== undefined) return;
     this.#states.delete(containerId);
   }
 }

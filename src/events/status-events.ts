@@ -1,12 +1,10 @@
 /** Status events from end to end: the containers of a source go in, CloudEvents on NATS come out. */
-import type { ContainerFeed } from '../containers/feed.ts';
-import type { StatusSettings } from '../containers/status.ts';
+import type { ContainerSource } from '../containers/source.ts';
 import type { Part } from '../lifecycle.ts';
 import type { Clock } from '../clock.ts';
 import type { EventStats, Telemetry } from '../telemetry/telemetry.ts';
 import { systemClock } from '../clock.ts';
 import { createStatusEventEncoder, statusSubject } from './cloud-event.ts';
-import type { ContainerCensus } from '../containers/census.ts';
 import type { Bucket } from './nats-bucket.ts';
 import { NatsPublisher } from './nats-publisher.ts';
 import type { NatsPublisherStats } from './nats-publisher.ts';
@@ -24,7 +22,7 @@ import { StatusReporter } from './reporter.ts';
 
 /** What is delivered, and for whom; how it travels is not said here. */
 export interface DeliveryOptions extends Telemetry {
-  source: ContainerFeed;
+  source: ContainerSource;
   /** Part of each event's source. */
   providerName: string;
   /** Of the containers; part of each event's outputs. */
@@ -32,8 +30,6 @@ export interface DeliveryOptions extends Telemetry {
   /** Milliseconds; 0 publishes each change at once. */
   debounceMs: number;
   resyncPeriodMs: number;
-  /** As reads have them; absent: the defaults. */
-  statusSettings?: StatusSettings;
   /** Only who leads publishes. Absent: this is the only replica. */
   leadership?: SenderLeadership;
   /** Names that the provider had before; absent: none. */
@@ -46,7 +42,7 @@ export interface DeliveryOptions extends Telemetry {
 export interface StatusEventsOptions extends DeliveryOptions {
   natsServers: NatsServers;
   /** Remembers in a key-value bucket of this name who was reported. Absent: nobody does. */
-  bucket?: { name: string; census: ContainerCensus };
+  bucketName?: string;
 }
 
 export interface DeliveryStats extends EventStats {
@@ -71,11 +67,11 @@ export interface StatusEvents {
 /** What is kept for publishing what waits at the end, in milliseconds. */
 const lastEventsMs = 3_000;
 
-export function createStatusEvents({ natsServers, bucket, ...options }: StatusEventsOptions): StatusEvents {
+export function createStatusEvents({ natsServers, bucketName, ...options }: StatusEventsOptions): StatusEvents {
   const { providerName, log } = options;
   const publisher = new NatsPublisher({ natsServers, subject: statusSubject, connectionName: providerName, log });
-  const remembered = bucket && { census: bucket.census, open: () => publisher.openBucket(bucket.name) };
-  const { stats, ...events } = createDelivery({ ...options, publisher, ...(remembered && { bucket: remembered }) });
+  const openBucket = bucketName === undefined ? undefined : () => publisher.openBucket(bucketName);
+  const { stats, ...events } = createDelivery({ ...options, publisher, ...(openBucket && { openBucket }) });
   return {
     nats: { name: 'nats', start: () => publisher.start(), stop: () => publisher.stop() },
     events,
@@ -87,17 +83,18 @@ export function createStatusEvents({ natsServers, bucket, ...options }: StatusEv
 export function createDelivery(
   options: DeliveryOptions & {
     publisher: EventPublisher & Pick<NatsPublisher, 'onNewStream'>;
-    bucket?: { open: () => Promise<Bucket>; census: ContainerCensus };
+    /** Of a bucket that remembers who was reported; absent: nobody does. */
+    openBucket?: () => Promise<Bucket>;
   },
 ): Part & { stats(): DeliveryStats } {
-  const { source, publisher, bucket, providerName, namespace, debounceMs, resyncPeriodMs, statusSettings } = options;
+  const { source, publisher, openBucket, providerName, namespace, debounceMs, resyncPeriodMs } = options;
   const { leadership = alwaysLeads, maxDeleted, clock = systemClock, log, metrics } = options;
   const telemetry = { log, ...(metrics && { metrics }) };
   const record =
-    bucket &&
+    openBucket &&
     new ReportedContainers({
-      openBucket: bucket.open,
-      census: bucket.census,
+      openBucket,
+      source,
       providerName,
       formerNames: options.formerNames ?? [],
       isKnown: (containerId): boolean => reporter.knows(containerId),
@@ -126,7 +123,6 @@ export function createDelivery(
     put: outbox.put.bind(outbox),
     debounceMs,
     resyncPeriodMs,
-    statusSettings,
     tells: () => leadership.leads,
     hasPeers: leadership !== alwaysLeads,
     mayForget: (): boolean => handOver.mayForget,

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { HintPolicy } from '../containers/hints.ts';
 import { systemClock } from '../clock.ts';
 import { ContainerWaiting } from '../containers/waiting.ts';
-import type { WatchedContainers } from '../containers/waiting.ts';
+import type { ContainerWaitingOptions } from '../containers/waiting.ts';
 import type { Clock } from '../clock.ts';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -44,8 +44,8 @@ export interface Timeouts {
 
 export interface AppOptions extends Telemetry {
   repository: ContainerRepository;
-  /** The same containers as memory has them. */
-  watched: WatchedContainers;
+  /** The same containers as they are seen. */
+  source: ContainerWaitingOptions['source'];
   health: ClusterHealth;
   /** The hints for Kubernetes that callers may use. */
   hintPolicy: HintPolicy;
@@ -83,7 +83,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorate('problemTypes', problemTypes);
   if (tls && credentials) renewTlsCredentials(app, tls, { current: credentials, log, clock });
 
-  const waiting = new ContainerWaiting({ ...options, clock: systemClock });
+  const waiting = new ContainerWaiting({ clock: systemClock, ...options });
   // Whoever waits is answered before anything else ends.
   app.addHook('preClose', (done) => {
     waiting.release();

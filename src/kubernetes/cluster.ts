@@ -2,13 +2,13 @@
 import type { Logger } from 'pino';
 
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
-import type { ContainerCensus } from '../containers/census.ts';
-import type { ContainerFeed } from '../containers/feed.ts';
+import type { ContainerSource } from '../containers/source.ts';
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { KeyedDeletes } from '../containers/keyed-deletes.ts';
 import { alwaysLeads } from '../leadership/leadership.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import type { StatusSettings } from '../containers/status.ts';
-import type { WatchedContainers } from '../containers/waiting.ts';
 import type { Check, Part } from '../lifecycle.ts';
 import type { Metrics } from '../telemetry/telemetry.ts';
 import type { ProviderNames } from './objects/identity.ts';
@@ -19,8 +19,7 @@ import type { ClusterContext, WriteBounds } from './operations/cluster-context.t
 import { clusterHealth } from './cluster-health.ts';
 import { openConnection } from './api/connection.ts';
 import { ClusterContainerRepository } from './container-repository.ts';
-import { containerCensus } from './container-census.ts';
-import { containerFeed } from './container-feed.ts';
+import { containerSource } from './container-source.ts';
 import { defaultReflectorBounds } from './cache/reflector.ts';
 import type { ReflectorBounds } from './cache/reflector.ts';
 import { Repairer } from './operations/repairer.ts';
@@ -58,16 +57,16 @@ export interface ClusterOptions {
   /** Whose the repairs are; absent: this replica's. */
   leadership?: Leadership;
   bounds?: Partial<ClusterBounds>;
+  /** Absent: the system's. */
+  clock?: Clock;
 }
 
 export interface Cluster {
   repository: ContainerRepository;
   health: ClusterHealth;
-  source: ContainerFeed;
-  census: ContainerCensus;
+  source: ContainerSource;
   /** What each cache has, by resource, and how long ago its watch last showed a sign of life. */
   stats(): ReturnType<WatchCaches['stats']>;
-  watched: WatchedContainers;
   /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while all watches are open. */
   blindMs(): number;
   /** To be called when the API server has answered somebody else: watches that wait because it did not are taken up. */
@@ -104,6 +103,7 @@ export function connectCluster({
   metrics,
   leadership = alwaysLeads,
   bounds = {},
+  clock = systemClock,
 }: ClusterOptions): Cluster {
   const { liveMs = 60_000, firstListMs = 10_000, writes = defaultWrites, reflector = defaultReflectorBounds } = bounds;
   const connection = openConnection(kubeconfig);
@@ -118,7 +118,7 @@ export function connectCluster({
     ...(externalAddress !== undefined && { externalAddress }),
     ...statusSettings,
   };
-  const caches = new WatchCaches({ api: ownApi, namespace, view, log, liveMs, reflector });
+  const caches = new WatchCaches({ api: ownApi, namespace, view, log, liveMs, reflector, clock });
   const keyedDeletes = new KeyedDeletes();
   const deleting = new Set<string>();
   caches.onEnd(({ deleteDigest }) => {
@@ -136,6 +136,7 @@ export function connectCluster({
     isolateInternalPorts,
     progressDeadlineSeconds,
     bounds: writes,
+    clock,
     log,
     repairSoon,
   };
@@ -158,19 +159,16 @@ export function connectCluster({
   return {
     repository,
     health: clusterHealth({ api: ownApi, caches, log }),
-    source: containerFeed(caches, { view, deleting }, async (signal) => {
-      await caches.relist(signal);
-      await repairer.repair(signal);
+    source: containerSource({
+      api,
+      caches,
+      deleting,
+      namespace,
+      providerNames,
+      repair: (signal) => repairer.repair(signal),
+      log,
     }),
-    census: containerCensus(api, { namespace, providerNames, log }),
     stats: () => caches.stats(),
-    watched: {
-      onChange: (listener) => caches.onChange(listener),
-      get isLive() {
-        return caches.isLive;
-      },
-      view: (containerId) => caches.index.watched(containerId),
-    },
     blindMs: () => caches.blindMs,
     rouse,
     start,

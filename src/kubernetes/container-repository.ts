@@ -1,5 +1,5 @@
 /** The containers of one namespace: reads from memory while that is live, writes to the cluster. */
-import { momentOf, systemClock } from '../clock.ts';
+import { momentOf } from '../clock.ts';
 import type { Container, ContainerSpec } from '../containers/container.ts';
 import { randomContainerId } from '../containers/container-id.ts';
 import { NotFoundError, UnavailableError } from '../containers/errors.ts';
@@ -87,7 +87,7 @@ export class ClusterContainerRepository implements ContainerRepository {
       throw new UnavailableError('The cluster has not been heard of for too long.', listRetryAfterSeconds);
     }
     const ids = caches.index.ids.after(lastId, pageSize + 1);
-    const moment = momentOf(systemClock);
+    const moment = momentOf(this.#context.clock);
     const containers: Container[] = [];
     for (const id of ids.slice(0, pageSize)) {
       const container = caches.index.container(id, moment)!;

@@ -3,13 +3,14 @@ import { test } from 'tap';
 import type { Container, ContainerStatus } from '../../src/containers/container.ts';
 import { NotFoundError, UnavailableError } from '../../src/containers/errors.ts';
 import { ContainerWaiting } from '../../src/containers/waiting.ts';
-import type { Abortable, WatchedContainers } from '../../src/containers/waiting.ts';
+import type { ContainerSource, ContainerView } from '../../src/containers/source.ts';
+import type { Abortable } from '../../src/containers/waiting.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-class Memory implements WatchedContainers {
+class Memory implements Pick<ContainerSource, 'isLive' | 'onChange' | 'view'> {
   isLive = true;
   readonly clock = new ManualClock();
-  readonly containers = new Map<string, { container: Container; uid: string; validUntil: number }>();
+  readonly containers = new Map<string, ContainerView>();
   readonly waiting: ContainerWaiting;
   /** What the cluster has that memory has not seen yet. */
   readonly unseen = new Map<string, Container>();
@@ -18,7 +19,7 @@ class Memory implements WatchedContainers {
   constructor(maxWaiters?: number) {
     this.waiting = new ContainerWaiting({
       repository: { get: (id) => this.#get(id) },
-      watched: this,
+      source: this,
       clock: this.clock,
       ...(maxWaiters !== undefined && { maxWaiters }),
     });
@@ -33,8 +34,8 @@ class Memory implements WatchedContainers {
     return this.containers.get(id);
   }
 
-  set(status: ContainerStatus, { id = 'web', uid = 'first', validUntil = Infinity } = {}): void {
-    this.containers.set(id, { container: { id, status } as Container, uid, validUntil });
+  set(status: ContainerStatus, { id = 'web', uid = 'first' } = {}): void {
+    this.containers.set(id, { status, container: { id, status } as Container, uid } as ContainerView);
     this.#listener(id);
   }
 
@@ -104,18 +105,17 @@ test('when the time is up the container is given as it is', async (t) => {
   t.equal(memory.clock.pending, 0);
 });
 
-test('a status that comes by time alone is seen', async (t) => {
+test('a container that a finalizer keeps is deleted', async (t) => {
   const memory = new Memory();
-  memory.set('PENDING', { validUntil: memory.clock.elapsed() + 4_000 });
-  const wait = memory.start(['RUNNING']);
+  memory.set('RUNNING');
+  const waits = [memory.start(['FAILED']), memory.start(['DELETED'])];
   await memory.clock.advance(0);
-  memory.containers.set('web', {
-    container: { id: 'web', status: 'RUNNING' } as Container,
-    uid: 'first',
-    validUntil: Infinity,
-  });
-  await memory.clock.advance(4_000);
-  t.equal(wait.outcome, 'RUNNING');
+  memory.set('DELETED');
+  await memory.clock.advance(0);
+  t.same(
+    waits.map(({ outcome }) => outcome),
+    ['NotFoundError', 'DELETED'],
+  );
 });
 
 test('a container that is deleted is told so, and another one under its id is not taken for it', async (t) => {

@@ -1,12 +1,10 @@
 /** What holds of the status events of any provider, whatever the cluster, the broker and the bucket do: seen from outside. */
 import fc from 'fast-check';
 import t from 'tap';
-import { momentOf } from '../../src/clock.ts';
-import { containerStatus } from '../../src/containers/status.ts';
+import { deletedMessage } from '../../src/containers/status.ts';
 import { createDelivery } from '../../src/events/status-events.ts';
 import { soakSeed } from '../faults/soak/soak.ts';
-import { SourceCensus } from '../support/census.ts';
-import { MemorySource } from '../support/container-feed.ts';
+import { MemorySource } from '../support/container-source.ts';
 import { captureLog } from '../support/log-lines.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ManualLeadership } from '../support/manual-leadership.ts';
@@ -28,7 +26,7 @@ interface ReplicaOptions {
 }
 
 function startReplica({ clock, broker, leads = true, hasBucket = false, maxDeleted }: ReplicaOptions) {
-  const source = new MemorySource();
+  const source = new MemorySource(clock);
   const publisher = new BrokerPublisher(broker);
   const leadership = new ManualLeadership(leads);
   const { log, lines } = captureLog();
@@ -40,7 +38,7 @@ function startReplica({ clock, broker, leads = true, hasBucket = false, maxDelet
     namespace: 'containers',
     debounceMs: 500,
     resyncPeriodMs: 10 * minute,
-    ...(hasBucket && { bucket: { open: () => broker.bucket.open(), census: new SourceCensus(source) } }),
+    ...(hasBucket && { openBucket: () => broker.bucket.open() }),
     ...(maxDeleted !== undefined && { maxDeleted }),
     log,
     clock,
@@ -198,11 +196,11 @@ function answerAll(publisher: BrokerPublisher, { confirms, arrives }: { confirms
 }
 
 /** What is wrong in the end: faults on the way, and containers whose last event is not what they are. */
-function faultsOf({ clock, broker, cluster, leader }: Awaited<ReturnType<typeof run>>): string[] {
+function faultsOf({ broker, cluster, leader }: Awaited<ReturnType<typeof run>>): string[] {
   const found = [...broker.faults];
   for (const containerId of cluster.touched) {
     const last = broker.last(containerId);
-    const { status, message } = containerStatus(leader.source.observe(containerId), momentOf(clock));
+    const { status, message } = leader.source.view(containerId) ?? { status: 'DELETED', message: deletedMessage };
     if (last === undefined && status === 'DELETED') continue;
     if (last?.status !== status || last.message !== message)
       found.push(`${containerId} is ${status}, and its last event says ${last?.status}`);

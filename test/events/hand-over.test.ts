@@ -5,7 +5,7 @@ import { createStatusEventEncoder } from '../../src/events/cloud-event.ts';
 import { HandOver } from '../../src/events/hand-over.ts';
 import { Outbox } from '../../src/events/outbox.ts';
 import { StatusReporter } from '../../src/events/reporter.ts';
-import { MemorySource } from '../support/container-feed.ts';
+import { MemorySource } from '../support/container-source.ts';
 import { RecordingPublisher } from '../support/event-publisher.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ManualLeadership } from '../support/manual-leadership.ts';
@@ -15,7 +15,7 @@ const minute = 60_000;
 /** A replica that stands by, with filled caches. */
 async function replica() {
   const clock = new ManualClock();
-  const source = new MemorySource();
+  const source = new MemorySource(clock);
   const publisher = new RecordingPublisher();
   const leadership = new ManualLeadership(false);
   const log = pino({ level: 'silent' });
@@ -124,11 +124,11 @@ await t.test('a new leader whose caches are cut off reports everything once they
   const { clock, source, leadership, sent } = await replica();
   source.setPhase('a', 'Running');
   await clock.advance(minute);
-  source.isCutOff = true;
+  source.isLive = false;
   leadership.set(true);
   await clock.advance(minute);
   t.strictSame(sent(), []);
-  source.isCutOff = false;
+  source.isLive = true;
   await clock.advance(2_000);
   t.strictSame(sent(), ['a RUNNING']);
 });

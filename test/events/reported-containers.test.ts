@@ -10,8 +10,7 @@ import { createStatusEvents } from '../../src/events/status-events.ts';
 import type { StatusEventsOptions } from '../../src/events/status-events.ts';
 import { alwaysLeads } from '../../src/leadership/leadership.ts';
 import { startRealNatsServer, withoutNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
-import { SourceCensus } from '../support/census.ts';
-import { MemorySource } from '../support/container-feed.ts';
+import { MemorySource } from '../support/container-source.ts';
 import { openEventStream } from '../support/event-stream.ts';
 import { subscribeEvents } from '../support/events.ts';
 import { captureLog } from '../support/log-lines.ts';
@@ -28,7 +27,6 @@ const compared = 'compared what was reported with the cluster';
 /** A provider with a bucket; it starts with what the source has, and dies without a word with `crash`. */
 function providerOf(url: string, source = new MemorySource(), options: Partial<StatusEventsOptions> = {}) {
   const { log, lines } = captureLog();
-  const census = new SourceCensus(source);
   const parts = createStatusEvents({
     source,
     natsServers: parseNatsUrls(url),
@@ -36,7 +34,7 @@ function providerOf(url: string, source = new MemorySource(), options: Partial<S
     namespace: 'containers',
     debounceMs: 10,
     resyncPeriodMs: 600_000,
-    bucket: { name: bucketName, census },
+    bucketName,
     log,
     ...options,
   });
@@ -44,7 +42,6 @@ function providerOf(url: string, source = new MemorySource(), options: Partial<S
   const settled = () => parts.stats().outbox.unconfirmed === 0 && parts.stats().bucket?.owed === 0;
   return {
     source,
-    census,
     stats: parts.stats,
     logged,
     /** @param filled - whether the caches have all that there is by then */
@@ -199,7 +196,7 @@ await t.test('goes by the name alone where the namespace may not be read', skip,
   await using bucket = await bucketAt(server.url);
   await bucket.put('containers.gone', { deployment: 'uid-1', namespace: 'namespace-0' });
   await using provider = providerOf(server.url);
-  provider.census.uid = undefined;
+  provider.source.uid = undefined;
   provider.start();
   await events.waitFor('gone', 'DELETED');
   setRunning(provider.source, 'web', 'uid-2');
@@ -213,7 +210,7 @@ await t.test('takes nothing for deleted that was created while the keys were rea
   await using events = await subscribeEvents(server.url);
   await using bucket = await bucketAt(server.url);
   await using provider = providerOf(server.url);
-  provider.census.onList = async () => {
+  provider.source.onList = async () => {
     await bucket.put('containers.late', { deployment: 'uid-1', namespace: 'namespace-1' });
   };
   provider.start();
@@ -231,7 +228,7 @@ await t.test('tells of the end that came after the list and before the caches we
   await bucket.put('containers.stays', { deployment: 'uid-2', namespace: 'namespace-1' });
   await using provider = providerOf(server.url);
   let lists = 0;
-  provider.census.onList = () => {
+  provider.source.onList = () => {
     lists++;
   };
   setRunning(provider.source, 'goes', 'uid-1');
@@ -252,7 +249,7 @@ await t.test('sends the key of a container ahead of its first event', skip, asyn
   await using bucket = await bucketAt(server.url);
   const arrived = await subjectsAt(server.url);
   await using provider = providerOf(server.url);
-  provider.census.delayMs = 300;
+  provider.source.delayMs = 300;
   setRunning(provider.source, 'early', 'uid-1');
   provider.start();
   await until('the event arrived', () => arrived.includes('dcm.container'));
@@ -272,7 +269,7 @@ await t.test('knows a namespace that is made anew while it runs', skip, async (t
   await events.waitFor('old', 'RUNNING');
   await events.waitFor('same', 'RUNNING');
   await provider.settled();
-  provider.census.uid = 'namespace-2';
+  provider.source.uid = 'namespace-2';
   setRunning(provider.source, 'overtakes', 'uid-3');
   await events.waitFor('overtakes', 'RUNNING');
   provider.source.delete('old');
@@ -304,7 +301,7 @@ await t.test('knows a namespace that is made anew after everything in it was del
   for (const id of former) provider.source.delete(id);
   for (const id of former) await events.waitFor(id, 'DELETED');
   await provider.settled();
-  provider.census.uid = 'namespace-2';
+  provider.source.uid = 'namespace-2';
   setRunning(provider.source, 'new', 'uid-new');
   await events.waitFor('new', 'RUNNING');
   const keys = { 'containers/.sp.new': { deployment: 'uid-new', namespace: 'namespace-2' } };
@@ -326,7 +323,7 @@ await t.test('does not ask for the namespace with each container that comes or g
     provider.source.delete(`c${round}`);
     await events.waitFor(`c${round}`, 'DELETED');
   }
-  t.ok(provider.census.namespaceReads <= 2, `${provider.census.namespaceReads} reads`);
+  t.ok(provider.source.namespaceReads <= 2, `${provider.source.namespaceReads} reads`);
 });
 
 await t.test('does not remove the key of an id that was taken again', skip, async (t) => {
@@ -354,11 +351,11 @@ await t.test('waits for a cluster that is away before it takes anything for dele
   await using bucket = await bucketAt(server.url);
   await bucket.put('containers.gone', { deployment: 'uid-1', namespace: 'namespace-1' });
   await using provider = providerOf(server.url);
-  provider.census.isAway = true;
+  provider.source.isAway = true;
   provider.start();
   await until('it was tried', () => provider.logged(cannotBeUsed).length > 0);
   t.strictSame(events.received, []);
-  provider.census.isAway = false;
+  provider.source.isAway = false;
   await events.waitFor('gone', 'DELETED');
 });
 
@@ -454,11 +451,11 @@ await t.test('asks a bucket that stays full again less and less often, and says 
   await until('it is reported', () => provider.stats().outbox.published === 1);
   await provider.settled();
   await bucket.manager.streams.update(`KV_${bucketName}`, { max_msgs: 1 });
-  const reads = provider.census.namespaceReads;
+  const reads = provider.source.namespaceReads;
   const writes = await subjectsAt(server.url);
   setRunning(provider.source, 'second', 'uid-1');
   await until('it is tried again', () => writes.filter((subject) => subject.startsWith('$KV.')).length >= 4);
-  t.ok(provider.census.namespaceReads - reads <= 1, `${provider.census.namespaceReads - reads} reads of the namespace`);
+  t.ok(provider.source.namespaceReads - reads <= 1, `${provider.source.namespaceReads - reads} reads of the namespace`);
   t.equal(provider.logged(cannotBeUsed).filter(({ level }) => level === 'warn').length, 1);
   t.match(provider.logged(cannotBeUsed)[0], { err: { message: /maximum messages exceeded/ } });
   t.match(provider.stats().bucket, { open: true, owed: 1 });
@@ -481,7 +478,7 @@ await t.test('opens a bucket that can be read and never takes a key less and les
       return Promise.resolve(bucket);
     },
     publisher: { connected: true, onConnect: (listener) => (connect = listener) },
-    census: new SourceCensus(new MemorySource()),
+    source: new MemorySource(),
     providerName: 'sp',
     formerNames: [],
     leadership: alwaysLeads,
@@ -749,7 +746,7 @@ await t.test('publishes what waits when it stops though the bucket is still bein
   await using server = await startRealNatsServer({ jetStream: true });
   await using events = await subscribeEvents(server.url);
   const provider = providerOf(server.url);
-  provider.census.delayMs = 7_000;
+  provider.source.delayMs = 7_000;
   provider.start();
   await until('it is connected', () => provider.logged('connected to NATS').length === 1);
   setRunning(provider.source, 'web', 'uid-1');

@@ -1,14 +1,14 @@
 /** What the log tells of containers' lives: a line where one comes to be, changes its status, and is gone. */
 import t from 'tap';
 import { StatusReporter } from '../../src/events/reporter.ts';
-import { MemorySource } from '../support/container-feed.ts';
+import { MemorySource } from '../support/container-source.ts';
 import { captureLog } from '../support/log-lines.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { deployment, pod } from '../support/observed.ts';
 
 async function started(prepare: (source: MemorySource) => void, { leads = true, hasPeers = false } = {}) {
   const clock = new ManualClock();
-  const source = new MemorySource();
+  const source = new MemorySource(clock);
   const { log, lines } = captureLog();
   const put: string[] = [];
   prepare(source);
@@ -27,7 +27,7 @@ async function started(prepare: (source: MemorySource) => void, { leads = true, 
   await clock.advance(1_000);
   const told = () => lines.splice(0).map(({ level: _level, time: _time, ...line }) => line);
   const end = (containerId: string, byRequest: boolean) => {
-    const { uid, resourceVersion } = source.observe(containerId).deployment!;
+    const { uid, resourceVersion } = source.view(containerId)!;
     source.end({ containerId, uid, resourceVersion, ...(byRequest && { byRequest: true }) });
     source.delete(containerId);
   };

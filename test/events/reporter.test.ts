@@ -3,15 +3,14 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import t from 'tap';
 import type { ContainerEndpoint } from '../../src/containers/container.ts';
-import { momentOf } from '../../src/clock.ts';
-import { containerStatus } from '../../src/containers/status.ts';
+import { deletedMessage } from '../../src/containers/status.ts';
 import type { ObservedContainer, ObservedContainerObjects } from '../../src/containers/observed.ts';
 import { createStatusEventEncoder } from '../../src/events/cloud-event.ts';
 import type { StatusChange } from '../../src/events/cloud-event.ts';
 import { Outbox } from '../../src/events/outbox.ts';
 import { alwaysLeads } from '../../src/leadership/leadership.ts';
 import { StatusReporter } from '../../src/events/reporter.ts';
-import { MemorySource } from '../support/container-feed.ts';
+import { MemorySource } from '../support/container-source.ts';
 import { RecordingPublisher } from '../support/event-publisher.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { container, deployment, pod, run, running } from '../support/observed.ts';
@@ -27,7 +26,7 @@ const endpoints: [ContainerEndpoint, ContainerEndpoint] = [
 function reporterOf({ debounceMs = 500, resyncPeriodMs = 10 * minute, maxDeletedKept = 100_000 } = {}) {
   const clock = new ManualClock();
   const startedAt = clock.now();
-  const source = new MemorySource();
+  const source = new MemorySource(clock);
   const reported: string[] = [];
   const changes: StatusChange[] = [];
   const times: number[] = [];
@@ -228,10 +227,10 @@ await t.test('does not take a container for recovered while the caches are cut o
   source.set('a', { deployment: deployment(), pods: [pod({ container: backUp(clock.elapsed()) })] });
   await clock.advance(2_000);
   t.strictSame(reported, ['a FAILED']);
-  source.isCutOff = true;
+  source.isLive = false;
   await clock.advance(5 * minute);
   t.strictSame(reported, ['a FAILED']);
-  source.isCutOff = false;
+  source.isLive = true;
   await clock.advance(2_000);
   t.strictSame(reported, ['a FAILED', 'a RUNNING']);
   reporter.stop();
@@ -340,10 +339,10 @@ await t.test('repeats nothing while the caches are cut off, and everything with 
   await clock.advance(10 * minute - minute + 2_000);
   const before = reported.length;
   t.ok(before > 1_002 && before < 2_000, 'in the middle of repeating');
-  source.isCutOff = true;
+  source.isLive = false;
   await clock.advance(15 * minute);
   t.equal(reported.length, before);
-  source.isCutOff = false;
+  source.isLive = true;
   await clock.advance(30 * minute);
   t.equal(reported.length, before + 3 * 1_001 - 1, 'DELETED was repeated twice, the rest three times');
   t.equal(reported.filter((report) => report === 'gone DELETED').length, 3);
@@ -401,11 +400,11 @@ await t.test(
     reporter.repeatEverything();
     await clock.advance(minute);
     t.strictSame(reported.splice(0).sort(), ['a RUNNING', 'stored DELETED', 'told DELETED']);
-    source.isCutOff = true;
+    source.isLive = false;
     reporter.repeatEverything({ evenStored: false });
     reporter.repeatEverything();
     await clock.advance(minute);
-    source.isCutOff = false;
+    source.isLive = true;
     await clock.advance(2_000);
     t.strictSame(
       reported.splice(0).sort(),
@@ -502,7 +501,7 @@ await t.test('ends with the last status published, whatever changes, fails and i
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const clock = new ManualClock();
-      const source = new MemorySource();
+      const source = new MemorySource(clock);
       const publisher = new RecordingPublisher();
       const log = pino({ level: 'silent' });
       const outbox = new Outbox({
@@ -540,10 +539,14 @@ await t.test('ends with the last status published, whatever changes, fails and i
       await clock.advance(0);
       for (const containerId of touched) {
         const last = publisher.sent.findLast(({ data }) => data.id === containerId)?.data;
-        const { status, message } = containerStatus(source.observe(containerId), momentOf(clock));
+        const view = source.view(containerId);
+        const {
+          status,
+          message,
+          endpoints: reached,
+        } = view ?? { status: 'DELETED', message: deletedMessage, endpoints: [] };
         if (last === undefined && status === 'DELETED') continue;
         if (last?.status !== status || last.message !== message) return false;
-        const reached = source.observe(containerId).endpoints;
         const told = status === 'DELETED' ? undefined : reached.length > 0 ? reached : null;
         if (!isDeepStrictEqual(last.output_spec?.endpoints, told)) return false;
       }

@@ -5,7 +5,7 @@ import t from 'tap';
 import { parseNatsUrls } from '../../src/config/nats-urls.ts';
 import { createStatusEvents } from '../../src/events/status-events.ts';
 import type { StatusEventsOptions } from '../../src/events/status-events.ts';
-import { MemorySource } from '../support/container-feed.ts';
+import { MemorySource } from '../support/container-source.ts';
 import { openEventStream } from '../support/event-stream.ts';
 import { subscribeEvents } from '../support/events.ts';
 import { captureLog } from '../support/log-lines.ts';

@@ -1,21 +1,25 @@
 /** `:wait` over HTTP: its parameters, its path beside those of reads, and the end of the process. */
 import { test } from 'tap';
 import type { Container } from '../../src/containers/container.ts';
+import type { ContainerView } from '../../src/containers/source.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
 import { containerSpec, startHttpServer } from '../support/http.ts';
+import { until } from '../support/until.ts';
+
+const viewOf = (container: Container) => ({ status: container.status, container, uid: 'uid' }) as ContainerView;
 
 /** One container named web, as memory has it. */
 async function startWithContainer() {
   const listeners = new Set<(id: string) => void>();
   let container: Container | undefined;
   const server = await startHttpServer({
-    watched: {
+    source: {
       isLive: true,
       onChange: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
-      view: (id) => (container?.id === id ? { container, uid: 'uid', validUntil: Infinity } : undefined),
+      view: (id) => (container?.id === id ? viewOf(container) : undefined),
     },
   });
   container = await server.repository.create(
@@ -52,7 +56,14 @@ test('waits for RUNNING unless told otherwise', async (t) => {
 test('answers with what is when the time is up', async (t) => {
   const { server, get } = await startWithContainer();
   await using _ = server;
-  const answer = await get('?timeout=50ms');
+  const asked = get('?timeout=50ms');
+  let isAnswered = false;
+  void asked.then(() => (isAnswered = true));
+  await until('the wait is answered', async () => {
+    await server.passTime(50);
+    return isAnswered;
+  });
+  const answer = await asked;
   t.match([answer.status, await answer.json()], [200, { status: 'PENDING' }]);
 });
 

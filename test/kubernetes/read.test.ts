@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 
 import { ConflictError, InvalidArgumentError, NotFoundError, UnavailableError } from '../../src/containers/errors.ts';
-import { connect, openSandbox, quickReflector, unhurried } from '../support/cluster.ts';
+import { cachedObjects, connect, openSandbox, quickReflector, unhurried } from '../support/cluster.ts';
 import type { ConnectedCluster } from '../support/cluster.ts';
 import { containerSpec, withPorts } from '../support/base-spec.ts';
 import { eventually } from '../support/kubernetes.ts';
@@ -66,7 +66,7 @@ t.test('reads from memory', async (t) => {
     );
     objects.delete(place, { gracePeriodSeconds: 0 });
     await eventually(
-      () => connected.source.observe('web').pods,
+      () => cachedObjects(connected, 'web')!.pods,
       (pods) => pods.every(({ uid }) => uid !== pod!.metadata.uid),
     );
     t.match((await repository.get('web', unhurried())).update_time, /^2037/);

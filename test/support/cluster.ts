@@ -1,6 +1,7 @@
 /** The cluster adapter, connected to a cluster of the tests, with bounds short enough to see them pass. */
 import { connectCluster } from '../../src/kubernetes/cluster.ts';
 import type { Cluster, ClusterBounds } from '../../src/kubernetes/cluster.ts';
+import type { ContainerObjects, ObjectsView } from '../../src/kubernetes/objects/container.ts';
 import type { Leadership } from '../../src/leadership/leadership.ts';
 import { eventually, openCluster } from './kubernetes.ts';
 import type { TestCluster } from './kubernetes.ts';
@@ -65,6 +66,11 @@ export async function connect(
     });
   }
   return connected;
+}
+
+/** What the caches have of a container; absent where it has no Deployment. */
+export function cachedObjects({ source }: Pick<Cluster, 'source'>, id: string): ContainerObjects | undefined {
+  return (source.view(id) as ObjectsView | undefined)?.objects;
 }
 
 export interface SandboxCluster extends TestCluster {

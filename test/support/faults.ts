@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Schemas } from '../../generated/client.ts';
 import { momentOf, systemClock } from '../../src/clock.ts';
 import { containerStatus } from '../../src/containers/status.ts';
-import { buildContainer, observeObjects } from '../../src/kubernetes/objects/container.ts';
+import { viewObjects, observeObjects } from '../../src/kubernetes/objects/container.ts';
 import type { ContainerObjects } from '../../src/kubernetes/objects/container.ts';
 import { projectDeployment } from '../../src/kubernetes/objects/deployment.ts';
 import { projectPod } from '../../src/kubernetes/objects/pod.ts';
@@ -144,7 +144,7 @@ async function lookAtCluster({ request, namespace }: System['cluster']): Promise
   const actual = new Map<string, ActualContainer>();
   for (const id of new Set(all.deployments.map(({ containerId }) => containerId))) {
     const objects = objectsOf(all, id);
-    const view = buildContainer(objects, { namespace, moment });
+    const view = viewObjects(objects, { namespace, moment });
     if (view) actual.set(id, { container: view.container, ...containerStatus(observeObjects(objects), moment) });
   }
   return actual;

@@ -35,7 +35,7 @@ export interface HttpServerOptions {
   timeouts?: Partial<Timeouts>;
   health?: AppOptions['health'];
   hintPolicy?: AppOptions['hintPolicy'];
-  watched?: AppOptions['watched'];
+  source?: AppOptions['source'];
   logHealth?: boolean;
   tokens?: AppOptions['tokens'];
   tls?: AppOptions['tls'];
@@ -55,7 +55,7 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
   const logLines: Record<string, unknown>[] = [];
   const app = await buildApp({
     repository,
-    watched: options.watched ?? { isLive: true, onChange: () => () => undefined, view: () => undefined },
+    source: options.source ?? { isLive: true, onChange: () => () => undefined, view: () => undefined },
     hintPolicy: options.hintPolicy ?? defaultHintPolicy,
     health: options.health ?? { healthy: () => Promise.resolve(true) },
     log: pino({ base: null }, { write: (line: string) => void logLines.push(JSON.parse(line) as never) }),

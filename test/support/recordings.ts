@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { momentOf } from '../../src/clock.ts';
 import { containerStatus } from '../../src/containers/status.ts';
-import type { ObservedReachableContainer } from '../../src/containers/feed.ts';
+import type { ObservedContainerObjects } from '../../src/containers/observed.ts';
 import { StatusReporter } from '../../src/events/reporter.ts';
 import type { Deployment, Pod } from '../../src/kubernetes/api/resources.ts';
-import { observeReachable } from '../../src/kubernetes/objects/container.ts';
+import { observeObjects } from '../../src/kubernetes/objects/container.ts';
 import { projectDeployment } from '../../src/kubernetes/objects/deployment.ts';
 import { projectPod } from '../../src/kubernetes/objects/pod.ts';
 import type { PodRecord } from '../../src/kubernetes/objects/pod.ts';
-import { MemorySource } from './container-feed.ts';
+import { MemorySource } from './container-source.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const folder = join(import.meta.dirname, '..', 'recordings');
@@ -46,9 +46,9 @@ export async function replay(name: string, options: ReplayOptions = {}): Promise
   const clock = new ManualClock(Date.parse(lines[0]!.at) - 1_000);
   const pods = new Map<string, PodRecord>();
   let cameUp = false;
-  const observe = (seen: readonly PodRecord[] = [...pods.values()]): ObservedReachableContainer =>
-    observeReachable({ deployments: [deploymentRecord(lines[0]!.at, cameUp)], services: [], pods: seen }, {});
-  const source = new MemorySource();
+  const observe = (seen: readonly PodRecord[] = [...pods.values()]): ObservedContainerObjects =>
+    observeObjects({ deployments: [deploymentRecord(lines[0]!.at, cameUp)], services: [], pods: seen });
+  const source = new MemorySource(clock);
   const events: string[] = [];
   const reporter = new StatusReporter({
     source,
@@ -75,7 +75,7 @@ export async function replay(name: string, options: ReplayOptions = {}): Promise
   return events;
 
   /** One that has just started knows the same objects and nothing else: it must say the same. */
-  function checkAnotherReplica(seen: ObservedReachableContainer, until: readonly RecordedStatus[]): void {
+  function checkAnotherReplica(seen: ObservedContainerObjects, until: readonly RecordedStatus[]): void {
     const known = new Map<string, PodRecord>();
     for (const line of until) {
       if (line.type === 'DELETED') known.delete(line.pod);

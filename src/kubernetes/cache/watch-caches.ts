@@ -1,7 +1,8 @@
 /** The cluster as memory has it: one store a kind, each kept up to date by its watch, and the index over all of them. */
 import type { Logger } from 'pino';
 
-import { momentOf, systemClock } from '../../clock.ts';
+import { momentOf } from '../../clock.ts';
+import type { Clock } from '../../clock.ts';
 import { orAborted } from '../../time.ts';
 import type { CallDescription } from '../api/api-error.ts';
 import type { KubernetesApi } from '../api/client.ts';
@@ -28,6 +29,7 @@ export interface WatchCachesOptions {
   /** For how long after the last sign of life of a watch the caches still count as live, in milliseconds. */
   liveMs: number;
   reflector: ReflectorBounds;
+  clock: Clock;
 }
 
 export interface CacheStats {
@@ -55,7 +57,7 @@ export class WatchCaches {
   readonly #others = new Map<string, string>();
   #isFilled = false;
 
-  constructor({ api, namespace, view, log, liveMs, reflector: bounds }: WatchCachesOptions) {
+  constructor({ api, namespace, view, log, liveMs, reflector: bounds, clock }: WatchCachesOptions) {
     this.#liveMs = liveMs;
     const cache = <Kind extends CachedKind>(
       resource: Kind,
@@ -75,14 +77,16 @@ export class WatchCaches {
         this.#isOurs(deployment, view.providerNames) ? projectDeployment(deployment, known) : undefined,
       ),
       services: cache('services', projectService),
-      pods: cache('pods', (pod, known) => projectPod(pod, known, momentOf(systemClock))),
+      pods: cache('pods', (pod, known) => projectPod(pod, known, momentOf(clock))),
     };
     const { deployments, services, pods } = this.#caches;
     this.#reflectors = [deployments.reflector, services.reflector, pods.reflector];
-    this.index = new ContainerIndex(view, {
-      deployments: deployments.store,
-      services: services.store,
-      pods: pods.store,
+    this.index = new ContainerIndex({
+      settings: view,
+      sources: { deployments: deployments.store, services: services.store, pods: pods.store },
+      clock,
+      isLive: () => this.isLive,
+      onExpired: (containerId) => this.#tell(containerId),
     });
     this.filled = Promise.all(this.#reflectors.map(({ filled }) => filled)).then(() => {
       this.#isFilled = true;
@@ -146,7 +150,10 @@ export class WatchCaches {
     return this.#caches.deployments.store.containerIds();
   }
 
-  /** Calls back with the id of every container of which an object changed. Returns the function that ends it. */
+  /**
+   * Calls back with the id of every container of which an object changed, or whose view time alone has changed. Returns the
+   * function that ends it.
+   */
   onChange(listener: (containerId: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -213,8 +220,12 @@ export class WatchCaches {
     for (const id of new Set([before?.containerId, after?.containerId])) {
       if (id === undefined) continue;
       this.index.settle(id);
-      if (this.#isFilled) for (const listener of this.#listeners) listener(id);
+      this.#tell(id);
     }
+  }
+
+  #tell(containerId: string): void {
+    if (this.#isFilled) for (const listener of this.#listeners) listener(containerId);
   }
 
   #replaced(kind: CachedKind): void {

@@ -1,12 +1,19 @@
 /** The objects that belong together as one container, and the resource that clients see in them. */
-import type { Container, ContainerPort, ContainerService, ContainerSpec } from '../../containers/container.ts';
+import type {
+  Container,
+  ContainerEndpoint,
+  ContainerPort,
+  ContainerService,
+  ContainerSpec,
+  ContainerStatus,
+} from '../../containers/container.ts';
 import { containerPath } from '../../containers/container-id.ts';
 import type { ObservedContainerObjects, ObservedPod } from '../../containers/observed.ts';
 import { endpointsOf } from '../../containers/endpoints.ts';
-import type { ObservedReachableContainer } from '../../containers/feed.ts';
+import type { ContainerView } from '../../containers/source.ts';
 import type { Moment } from '../../clock.ts';
 import { containerStatus } from '../../containers/status.ts';
-import type { StatusSettings } from '../../containers/status.ts';
+import type { StatusReport, StatusSettings } from '../../containers/status.ts';
 import type { CachedKind } from '../api/resources.ts';
 import type { DeploymentRecord } from './deployment.ts';
 import type { ObjectRecord } from './object.ts';
@@ -110,9 +117,14 @@ export function servicesOf(
   return services.filter(isOf).sort((a, b) => b.createdAt - a.createdAt);
 }
 
+/** The oldest that is not being deleted, else one that is. */
+function meantDeployment(objects: Pick<ContainerObjects, 'deployments'>): DeploymentRecord | undefined {
+  return currentDeployments(objects)[0] ?? objects.deployments[0];
+}
+
 /** What the status rules look at: the Deployment that counts, else one that is being deleted, with its Pods. */
 export function observeObjects(objects: ContainerObjects): ObservedContainerObjects {
-  const deployment = currentDeployments(objects)[0] ?? objects.deployments[0];
+  const deployment = meantDeployment(objects);
   if (deployment === undefined) return { pods: [] };
   return {
     deployment,
@@ -125,31 +137,9 @@ function awaitsAddress({ inner, outer }: ReachingServices): boolean {
   return [inner, outer].some((record) => record?.service.type === 'LoadBalancer' && !record.service.external_ip);
 }
 
-/** The same with the endpoints, which a container that is being deleted no longer has. */
-export function observeReachable(
-  objects: ContainerObjects,
-  { externalAddress }: Pick<ViewSettings, 'externalAddress'>,
-): ObservedReachableContainer {
-  const [deployment] = currentDeployments(objects);
-  const reaching = deployment ? reachingServices(deployment, objects) : {};
-  const endpoints = deployment
-    ? endpointsOf(shownService(reaching), portsOf(deployment, reaching), externalAddress)
-    : [];
-  return { ...observeObjects(objects), endpoints };
-}
-
 function observePod(pod: PodRecord, containerName: string): ObservedPod {
   const container = pod.containers.find(({ name }) => name === containerName);
   return { ...pod, ...(container && { container }) };
-}
-
-/** A container as it is until one of its objects changes, or until `validUntil` where time alone changes it. */
-export interface ContainerView {
-  container: Container;
-  /** Milliseconds of the process's monotonic clock; `Infinity` where time changes nothing. */
-  validUntil: number;
-  /** `update_time`, in milliseconds since the epoch. */
-  updatedAt: number;
 }
 
 /** What all containers are seen by. */
@@ -163,35 +153,86 @@ export interface ViewSettings extends StatusSettings {
 
 export interface ViewOptions extends ViewSettings {
   moment: Moment;
-  /** The latest `update_time` that was shown of this Deployment, in milliseconds since the epoch. */
-  updatedAtLeast?: number;
+  /** What was seen before: `update_time` does not go back where it is of the same Deployment. */
+  before?: ObjectsView | undefined;
 }
 
-/** The container that its oldest Deployment is; absent where there is none that is not being deleted. */
-export function buildContainer(objects: ContainerObjects, options: ViewOptions): ContainerView | undefined {
-  const deployment = currentDeployments(objects)[0];
+/** What is seen of the objects of one container; absent where there is no Deployment. */
+export function viewObjects(objects: ContainerObjects, options: ViewOptions): ObjectsView | undefined {
+  const deployment = meantDeployment(objects);
   if (deployment === undefined) return undefined;
-  const { namespace, externalAddress, moment, updatedAtLeast = 0 } = options;
-  const observed = observeObjects(objects);
-  const { status, message, changedAt = 0, lookAgainAt = Infinity, pod } = containerStatus(observed, moment, options);
-  const reaching = reachingServices(deployment, objects);
-  const service = shownService(reaching);
-  const endpoints = endpointsOf(service, portsOf(deployment, reaching), externalAddress);
-  const updatedAt = Math.max(deployment.createdAt, changedAt, updatedAtLeast);
-  const container: Container = {
-    id: deployment.containerId,
-    path: containerPath(deployment.containerId),
-    status,
-    status_message: message,
-    reconciling: deployment.reconciling === true,
-    create_time: new Date(deployment.createdAt).toISOString(),
-    update_time: new Date(updatedAt).toISOString(),
-    ...(endpoints.length > 0 && { endpoints }),
-    ...(service && { service }),
-    spec: shownSpec(specOf(deployment, reaching), namespace, pod?.podIp),
-  };
-  return { container, validUntil: lookAgainAt, updatedAt };
+  const report = containerStatus(observeObjects(objects), options.moment, options);
+  return new ObjectsView(deployment, { objects, report, options });
 }
+
+/** A container as it is until one of its objects changes, or until `validUntil`. */
+export class ObjectsView implements ContainerView {
+  readonly status: ContainerStatus;
+  readonly message: string;
+  readonly endpoints: ContainerEndpoint[];
+  readonly validUntil: number;
+  /** `update_time`, in milliseconds since the epoch. */
+  readonly updatedAt: number;
+  readonly objects: ContainerObjects;
+  readonly #deployment: DeploymentRecord;
+  readonly #podIp: string | undefined;
+  readonly #namespace: string;
+  #container: Container | undefined;
+
+  constructor(
+    deployment: DeploymentRecord,
+    { objects, report, options }: { objects: ContainerObjects; report: StatusReport; options: ViewOptions },
+  ) {
+    const { status, message, changedAt = 0, lookAgainAt = Infinity, pod } = report;
+    const { before, externalAddress } = options;
+    const shownAt = before?.uid === deployment.uid ? before.updatedAt : 0;
+    const reaching = reachingServices(deployment, objects);
+    const endpoints = endpointsOf(shownService(reaching), portsOf(deployment, reaching), externalAddress);
+    this.status = status;
+    this.message = message;
+    this.endpoints = status === 'DELETED' || endpoints.length === 0 ? noEndpoints : endpoints;
+    this.validUntil = lookAgainAt;
+    this.updatedAt = Math.max(deployment.createdAt, changedAt, shownAt);
+    this.objects = objects;
+    this.#deployment = deployment;
+    this.#podIp = pod?.podIp;
+    this.#namespace = options.namespace;
+  }
+
+  get uid(): string {
+    return this.#deployment.uid;
+  }
+
+  get resourceVersion(): string {
+    return this.#deployment.resourceVersion;
+  }
+
+  get container(): Container {
+    return (this.#container ??= this.#build());
+  }
+
+  #build(): Container {
+    const deployment = this.#deployment;
+    const { containerId: id, createdAt } = deployment;
+    const reaching = reachingServices(deployment, this.objects);
+    const service = shownService(reaching);
+    return {
+      id,
+      path: containerPath(id),
+      status: this.status,
+      status_message: this.message,
+      reconciling: deployment.reconciling === true,
+      create_time: new Date(createdAt).toISOString(),
+      update_time: new Date(this.updatedAt).toISOString(),
+      ...(this.endpoints.length > 0 && { endpoints: this.endpoints }),
+      ...(service && { service }),
+      spec: shownSpec(specOf(deployment, reaching), this.#namespace, this.#podIp),
+    };
+  }
+}
+
+/** One for all: there are many without. */
+const noEndpoints: ContainerEndpoint[] = [];
 
 /** The spec as it was sent, or as near to it as the objects tell. */
 export function specOf(deployment: DeploymentRecord, reaching: ReachingServices = {}): ContainerSpec {

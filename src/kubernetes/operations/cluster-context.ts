@@ -1,6 +1,7 @@
 /** What the operations on containers share. */
 import type { Logger } from 'pino';
 
+import type { Clock } from '../../clock.ts';
 import type { ViewSettings } from '../objects/container.ts';
 import type { ExternalServiceType } from '../objects/service.ts';
 import type { KubernetesApi } from '../api/client.ts';
@@ -36,6 +37,7 @@ export interface ClusterContext {
   /** How long a container that is made from now on may take to come up, in seconds; absent: Kubernetes' own 600. */
   progressDeadlineSeconds?: number | undefined;
   bounds: WriteBounds;
+  clock: Clock;
   log: Logger;
   /** Asks for a repair of what a create here may have left half-done, once it is older than any create can last. */
   repairSoon: (containerId: string) => void;

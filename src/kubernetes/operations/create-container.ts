@@ -2,12 +2,12 @@
 import type { Container, ContainerSpec } from '../../containers/container.ts';
 import type { IdempotencyRecord } from '../../containers/idempotency.ts';
 import { ConflictError, TakenElsewhereError, UnavailableError } from '../../containers/errors.ts';
-import { momentOf, systemClock } from '../../clock.ts';
+import { momentOf } from '../../clock.ts';
 import { KubernetesApiError, alreadyExists, isKubernetesError } from '../api/api-error.ts';
 import type { KubernetesError } from '../api/api-error.ts';
 import type { CallLimits } from '../api/client.ts';
 import type { Deployment } from '../api/resources.ts';
-import { buildContainer, currentDeployments, podsOf } from '../objects/container.ts';
+import { currentDeployments, podsOf, viewObjects } from '../objects/container.ts';
 import { buildDeployment, projectDeployment } from '../objects/deployment.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
 import { deploymentName, oneIncarnation, randomIncarnation } from '../objects/identity.ts';
@@ -93,7 +93,7 @@ export async function createContainer(
   const made = { deployments: [deployment], services, pods: [] };
   return (
     rememberedAs(context, deployment) ??
-    buildContainer(made, { ...context.view, moment: momentOf(systemClock) })!.container
+    viewObjects(made, { ...context.view, moment: momentOf(context.clock) })!.container
   );
 }
 

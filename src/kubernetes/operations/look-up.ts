@@ -8,14 +8,14 @@ import type { ContainerObjects } from '../objects/container.ts';
 import { projectDeployment } from '../objects/deployment.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
 import { anyContainer, instanceIdLabel, oneContainer, otherProvider } from '../objects/identity.ts';
-import { momentOf, systemClock } from '../../clock.ts';
+import { momentOf } from '../../clock.ts';
 import type { ObjectRecord } from '../objects/object.ts';
 import { projectPod } from '../objects/pod.ts';
 import type { PodRecord } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
 
 /** What a look-up needs. */
-export type LookUpAccess = Pick<ClusterContext, 'api' | 'caches' | 'view'>;
+export type LookUpAccess = Pick<ClusterContext, 'api' | 'caches' | 'clock' | 'view'>;
 
 export interface FoundDeployment extends DeploymentRecord {
   /** The name of the provider whose container it is; absent where it is ours. */
@@ -51,7 +51,7 @@ export async function lookUpAll(
   ids: readonly string[],
   limits: CallLimits,
 ): Promise<Map<string, ContainerObjects>> {
-  const { api, caches } = access;
+  const { api, caches, clock } = access;
   const begunAt = performance.now();
   const all = await findDeployments(access, anyContainer(ids), limits);
   const ours = all.filter((deployment) => deployment.otherProvider === undefined);
@@ -60,7 +60,7 @@ export async function lookUpAll(
   const list = async <Kind extends 'services' | 'pods'>(kind: Kind) =>
     owners.length === 0 ? [] : await api.listAll(kind, anyContainer(owners), limits);
   const [services, pods] = await Promise.all([list('services'), list('pods')]);
-  const moment = momentOf(systemClock);
+  const moment = momentOf(clock);
   const byId = {
     deployments: groupById(deployments),
     services: groupById(services.map(projectService)),

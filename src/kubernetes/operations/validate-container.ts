@@ -1,8 +1,8 @@
 /** Has the cluster check what a create would make, and makes nothing. */
 import type { Container, ContainerSpec } from '../../containers/container.ts';
-import { momentOf, systemClock } from '../../clock.ts';
+import { momentOf } from '../../clock.ts';
 import { alreadyExists } from '../api/api-error.ts';
-import { buildContainer } from '../objects/container.ts';
+import { viewObjects } from '../objects/container.ts';
 import { buildDeployment, projectDeployment } from '../objects/deployment.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
 import { randomIncarnation } from '../objects/identity.ts';
@@ -30,7 +30,7 @@ export async function validateContainer(
     await api.create('services', service, { signal }, { dryRun: true });
   }
   const objects = { deployments: [deployment], services: [], pods: [] };
-  return buildContainer(objects, { ...context.view, moment: momentOf(systemClock) })!.container;
+  return viewObjects(objects, { ...context.view, moment: momentOf(context.clock) })!.container;
 
   async function tryDeployment(): Promise<DeploymentRecord> {
     try {

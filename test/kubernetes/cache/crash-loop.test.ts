@@ -1,6 +1,6 @@
 /** Crash loops as a provider sees them through its caches. */
 import t from 'tap';
-import { connect, openSandbox, unhurried } from '../../support/cluster.ts';
+import { cachedObjects, connect, openSandbox, unhurried } from '../../support/cluster.ts';
 import type { ConnectedCluster, SandboxCluster } from '../../support/cluster.ts';
 import { containerSpec } from '../../support/base-spec.ts';
 import { eventually } from '../../support/kubernetes.ts';
@@ -57,7 +57,7 @@ t.test('is over once the container has been up for a while', async (t) => {
   await untilStatus(connected, 'FAILED');
   play(upAgain());
   await eventually(
-    () => connected.source.observe('a').pods[0]?.container?.restartCount,
+    () => cachedObjects(connected, 'a')?.pods[0]?.containers[0]?.restartCount,
     (count) => count === 2,
   );
   t.equal((await connected.repository.get('a', unhurried())).status, 'FAILED');
@@ -73,8 +73,8 @@ t.test('is seen in a new list, also when the watch told nothing meanwhile', asyn
   cluster.sandbox.faults.silenceWatches();
   play(upAgain());
   await connected.source.resync(unhurried().signal);
-  t.match(connected.source.observe('a').pods, [
-    { container: { restartCount: 2, state: { running: { since: Number } } } },
+  t.match(cachedObjects(connected, 'a')?.pods, [
+    { containers: [{ restartCount: 2, state: { running: { since: Number } } }] },
   ]);
   t.equal((await connected.repository.get('a', unhurried())).status, 'FAILED');
 });

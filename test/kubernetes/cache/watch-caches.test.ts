@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 
+import { systemClock } from '../../../src/clock.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/client.ts';
 import { WatchCaches } from '../../../src/kubernetes/cache/watch-caches.ts';
 import { quickReflector } from '../../support/cluster.ts';
@@ -52,6 +53,7 @@ t.test('a container that runs before and after a new list is seen running throug
     log,
     liveMs: 60_000,
     reflector: quickReflector,
+    clock: systemClock,
   });
   t.teardown(() => caches.stop());
   caches.start();

@@ -3,7 +3,7 @@ import t from 'tap';
 import { isNewer } from '../../../src/containers/resource-version.ts';
 import type { VersionRange } from '../../../src/containers/resource-version.ts';
 import { startKubernetesApi } from '../../../scripts/sandbox/kubernetes/api.ts';
-import { connect, failureOf, openSandbox, quickReflector, unhurried } from '../../support/cluster.ts';
+import { cachedObjects, connect, failureOf, openSandbox, quickReflector, unhurried } from '../../support/cluster.ts';
 import type { ConnectedCluster, SandboxCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/kubernetes.ts';
 import { legacyDeployment } from '../../support/legacy.ts';
@@ -87,8 +87,8 @@ t.test('gives no hints for what was there at the start, and one for each change 
     (count) => count === 3,
   );
   t.same(seen, ['b', 'a', 'b']);
-  t.equal(connected.source.observe('a').deployment?.replicas, 0);
-  t.same(connected.source.observe('b'), { pods: [], endpoints: [] });
+  t.equal(cachedObjects(connected, 'a')?.deployments[0]?.replicas, 0);
+  t.equal(connected.source.view('b'), undefined);
 });
 
 t.test('goes on where it was when connections are reset, again and again', async (t) => {
@@ -283,7 +283,7 @@ t.test('tells which part of the history it missed', async (t) => {
   connected.source.onGap((gap) => gaps.push(gap));
   objects.add('a');
   await untilIds(connected, 'a');
-  const before = connected.source.observe('a').deployment!.resourceVersion;
+  const before = connected.source.view('a')!.resourceVersion;
   cluster.sandbox.faults.silenceWatches();
   objects.add('b');
   objects.remove('b');
@@ -295,7 +295,7 @@ t.test('tells which part of the history it missed', async (t) => {
     () => gaps.length,
     (count) => count === 1,
   );
-  const { resourceVersion } = connected.source.observe('c').deployment!;
+  const { resourceVersion } = connected.source.view('c')!;
   t.equal(gaps[0]!.after, before);
   t.notOk(isNewer(resourceVersion, gaps[0]!.to));
 });

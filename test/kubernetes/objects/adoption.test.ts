@@ -1,7 +1,7 @@
 import { momentOf, systemClock } from '../../../src/clock.ts';
 import t from 'tap';
 
-import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
+import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import { projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { projectService } from '../../../src/kubernetes/objects/service.ts';
 import type { Deployment, Service } from '../../../src/kubernetes/api/resources.ts';
@@ -41,7 +41,7 @@ function service(type: string, ...ports: [port: number, targetPort: number | str
 function read(object: Deployment, reachedBy?: Service) {
   const services = reachedBy ? [projectService(reachedBy)!] : [];
   const objects = { deployments: [projectDeployment(object)!], services, pods: [] };
-  return buildContainer(objects, { namespace: 'containers', moment: momentOf(systemClock) })!.container;
+  return viewObjects(objects, { namespace: 'containers', moment: momentOf(systemClock) })!.container;
 }
 
 t.test('a container of the reference provider is rebuilt from its Deployment and Service', (t) => {

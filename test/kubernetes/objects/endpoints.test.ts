@@ -3,7 +3,7 @@ import { momentOf, systemClock } from '../../../src/clock.ts';
 import t from 'tap';
 import type { ContainerEndpoint } from '../../../src/containers/container.ts';
 import type { Deployment, Service } from '../../../src/kubernetes/api/resources.ts';
-import { buildContainer, observeReachable } from '../../../src/kubernetes/objects/container.ts';
+import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import type { ContainerObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { specAnnotation } from '../../../src/kubernetes/objects/identity.ts';
@@ -78,10 +78,10 @@ for (const [name, made, reachedBy, expected] of [
     for (const record of [first, later]) {
       const services = reachedBy.map((each) => projectService(each)!);
       const objects: ContainerObjects = { deployments: [record], services, pods: [] };
-      const { container } = buildContainer(objects, { ...view, moment: momentOf(systemClock) })!;
+      const { container, endpoints } = viewObjects(objects, { ...view, moment: momentOf(systemClock) })!;
       t.strictSame(container.endpoints ?? [], expected, 'a read');
       t.equal('endpoints' in container, expected.length > 0, 'absent where there are none');
-      t.strictSame(observeReachable(objects, view).endpoints, expected, 'an event');
+      t.strictSame(endpoints, expected, 'an event');
     }
     t.end();
   });
@@ -90,8 +90,10 @@ for (const [name, made, reachedBy, expected] of [
 t.test('a container that is being deleted, or gone, has none', (t) => {
   const services = [projectService(service())!];
   const going = projectDeployment(deleted(deployment()))!;
-  t.strictSame(observeReachable({ deployments: [going], services, pods: [] }, {}).endpoints, []);
-  t.strictSame(observeReachable({ deployments: [], services, pods: [] }, {}).endpoints, []);
+  const options = { namespace: 'containers', moment: momentOf(systemClock) };
+  const view = viewObjects({ deployments: [going], services, pods: [] }, options);
+  t.match(view, { status: 'DELETED', endpoints: [] });
+  t.equal(viewObjects({ deployments: [], services, pods: [] }, options), undefined);
   t.end();
 });
 

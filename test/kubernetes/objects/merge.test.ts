@@ -1,7 +1,7 @@
 import { momentOf, systemClock } from '../../../src/clock.ts';
 import t from 'tap';
 
-import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
+import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import type { DeploymentRecord } from '../../../src/kubernetes/objects/deployment.ts';
 import { mergeServices } from '../../../src/kubernetes/objects/service.ts';
 import type { ServiceRecord } from '../../../src/kubernetes/objects/service.ts';
@@ -78,7 +78,7 @@ t.test('a container with two Services is shown with both, and one whose spec was
     ...{ environment: new Map(), spec: workload, isolated: true },
   };
   const read = (...services: ContainerService[]) =>
-    buildContainer(
+    viewObjects(
       { deployments: [deployment], services: services.map(record), pods: [] },
       { namespace: 'containers', moment: momentOf(systemClock) },
     )!.container;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Deployment } from '../../../src/kubernetes/api/resources.ts';
-import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
+import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { projectPod } from '../../../src/kubernetes/objects/pod.ts';
 import { containerSpec } from '../../support/base-spec.ts';
@@ -43,7 +43,7 @@ t.test('a sidecar that stands before our own container is not it', (t) => {
   const again = projectDeployment(deployment, record)!;
   for (const deployments of [[record], [again]]) {
     const objects = { deployments, services: [], pods: [podOf(deployment, crashing)] };
-    const { container } = buildContainer(objects, { namespace: 'default', moment })!;
+    const { container } = viewObjects(objects, { namespace: 'default', moment })!;
     t.match(container, { status: 'RUNNING', status_message: 'Container is running.' }, 'its crash loop is not ours');
     t.same(container.spec.process?.env, [{ name: 'MODE', value: 'web' }], 'our values come back');
   }

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { ContainerPort, ContainerSpec } from '../../../src/containers/container.ts';
 import type { Deployment, Service } from '../../../src/kubernetes/api/resources.ts';
-import { buildContainer, observeReachable } from '../../../src/kubernetes/objects/container.ts';
+import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { specAnnotation } from '../../../src/kubernetes/objects/identity.ts';
 import { buildServices, projectService } from '../../../src/kubernetes/objects/service.ts';
@@ -42,8 +42,8 @@ function make(spec: ContainerSpec, type: ExternalServiceType = 'NodePort', isola
 function read({ deployment, services }: Made) {
   const records = services.map((service) => projectService(service)!);
   const objects = { deployments: [projectDeployment(deployment)!], services: records, pods: [] };
-  const { container } = buildContainer(objects, { ...view, moment: { now: 0, elapsed: 0 } })!;
-  t.strictSame(observeReachable(objects, view).endpoints, container.endpoints ?? [], 'events have the same endpoints');
+  const { container, endpoints } = viewObjects(objects, { ...view, moment: { now: 0, elapsed: 0 } })!;
+  t.strictSame(endpoints, container.endpoints ?? [], 'events have the same endpoints');
   return container;
 }
 

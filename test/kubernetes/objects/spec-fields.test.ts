@@ -13,7 +13,7 @@ import type { ContainerSpec } from '../../../src/containers/container.ts';
 import { findSpecViolations } from '../../../src/containers/rules.ts';
 import { createAjv } from '../../../src/http/ajv.ts';
 import { violationsOf } from '../../../src/kubernetes/error-fields.ts';
-import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
+import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { specAnnotation } from '../../../src/kubernetes/objects/identity.ts';
 import { buildServices, projectService } from '../../../src/kubernetes/objects/service.ts';
@@ -153,7 +153,7 @@ function rebuild(spec: ContainerSpec): ContainerSpec {
     services: services.map((service) => projectService(service)!),
     pods: [],
   };
-  return buildContainer(objects, { namespace: identity.namespace, moment: momentOf(systemClock) })!.container.spec;
+  return viewObjects(objects, { namespace: identity.namespace, moment: momentOf(systemClock) })!.container.spec;
 }
 
 interface Difference {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 
 import type { ContainerSpec } from '../../../src/containers/container.ts';
-import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
+import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { specAnnotation } from '../../../src/kubernetes/objects/identity.ts';
 import { containerSpec } from '../../support/base-spec.ts';
@@ -18,7 +18,7 @@ function read(spec: ContainerSpec, change: (deployment: ReturnType<typeof buildD
   change(deployment);
   const record = projectDeployment(deployment)!;
   const objects = { deployments: [record], services: [], pods: [] };
-  return buildContainer(objects, { namespace: 'containers', moment: momentOf(systemClock) })!.container;
+  return viewObjects(objects, { namespace: 'containers', moment: momentOf(systemClock) })!.container;
 }
 
 t.test('any spec comes back as it was sent, with the namespace', (t) => {
@@ -54,7 +54,7 @@ t.test('numbers are read exactly when they are shown, not when the cache takes a
   const record = projectDeployment(deployment)!;
   t.equal(rawJSON().length, 0, 'none was read exactly');
   const objects = { deployments: [record], services: [], pods: [] };
-  const { container } = buildContainer(objects, { namespace: 'containers', moment: momentOf(systemClock) })!;
+  const { container } = viewObjects(objects, { namespace: 'containers', moment: momentOf(systemClock) })!;
   t.match(JSON.stringify(container), '"precise":[1.0,1e400]');
   t.equal(rawJSON().length, 2, 'each once');
   t.end();

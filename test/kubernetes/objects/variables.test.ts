@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { ContainerSpec } from '../../../src/containers/container.ts';
 import type { Deployment } from '../../../src/kubernetes/api/resources.ts';
-import { buildContainer } from '../../../src/kubernetes/objects/container.ts';
+import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { specAnnotation, variablesAnnotation } from '../../../src/kubernetes/objects/identity.ts';
 import { escapeVariables, unescapeVariables } from '../../../src/kubernetes/objects/variables.ts';
@@ -34,7 +34,7 @@ function podContainer(deployment: Deployment) {
 function read(deployment: Deployment): ContainerSpec['process'] {
   const record = projectDeployment({ ...deployment, metadata: { ...deployment.metadata, ...stored } })!;
   const objects = { deployments: [record], services: [], pods: [] };
-  return buildContainer(objects, { namespace: 'containers', moment: { now: 0, elapsed: 0 } })!.container.spec.process;
+  return viewObjects(objects, { namespace: 'containers', moment: { now: 0, elapsed: 0 } })!.container.spec.process;
 }
 
 /** Without any record of how it was made, or without the spec alone. */

@@ -50,7 +50,7 @@ t.test('creating once', async (t) => {
   await t.test('a container that was made without a key is a conflict', async (t) => {
     await first.repository.create({ id: 'keyless', spec: containerSpec() }, unhurried());
     objects.create(legacyDeployment('reference', cluster.namespace));
-    await eventually(() => first.source.observe('reference').deployment, Boolean);
+    await eventually(() => first.source.view('reference'), Boolean);
     for (const id of ['keyless', 'reference']) {
       const call = first.repository.createOnce({ id, key: 'k', spec: containerSpec() }, unhurried());
       t.type(await failureOf(call), ConflictError, id);

@@ -58,7 +58,7 @@ t.test('creating', async (t) => {
 
   await t.test('makes what another replica deleted, though memory has not heard of it', async (t) => {
     await repository.create({ id: 'stale', spec: containerSpec() }, unhurried());
-    await eventually(() => connected.source.observe('stale').deployment, Boolean);
+    await eventually(() => connected.source.view('stale'), Boolean);
     faults.silenceWatches();
     objects.delete({ resource: 'deployments', namespace: cluster.namespace, name: 'dcm-stale' });
     const made = await repository.create({ id: 'stale', spec: withPorts({ 80: 'internal' }) }, unhurried());
@@ -73,7 +73,7 @@ t.test('creating', async (t) => {
     const place = { resource: 'deployments', namespace: cluster.namespace, name: 'dcm-held-then-gone' };
     objects.patch(place, { metadata: { finalizers: ['example.com/hold'] } });
     objects.delete(place);
-    await eventually(() => connected.source.observe('held-then-gone').deployment?.deletedAt, Boolean);
+    await eventually(() => connected.source.view('held-then-gone')?.status === 'DELETED', Boolean);
     faults.silenceWatches();
     objects.patch(place, { metadata: { finalizers: null } });
     await repository.create({ id: 'held-then-gone', spec: containerSpec() }, unhurried());
@@ -83,7 +83,7 @@ t.test('creating', async (t) => {
   await t.test('makes an id whose container of the reference provider has gone, unheard of', async (t) => {
     const legacy = legacyDeployment('former', cluster.namespace);
     objects.create(legacy);
-    await eventually(() => connected.source.observe('former').deployment, Boolean);
+    await eventually(() => connected.source.view('former'), Boolean);
     faults.silenceWatches();
     objects.delete({ resource: 'deployments', namespace: cluster.namespace, name: legacy.metadata.name });
     const made = await repository.create({ id: 'former', spec: containerSpec() }, unhurried());
@@ -93,7 +93,7 @@ t.test('creating', async (t) => {
 
   await t.test('refuses an id that a container of the reference provider has', async (t) => {
     objects.create(legacyDeployment('legacy', cluster.namespace));
-    await eventually(() => connected.source.observe('legacy').deployment, Boolean);
+    await eventually(() => connected.source.view('legacy'), Boolean);
     await t.rejects(repository.create({ id: 'legacy', spec: containerSpec() }, unhurried()), ConflictError);
   });
 

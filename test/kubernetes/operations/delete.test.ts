@@ -48,7 +48,7 @@ t.test('deleting', async (t) => {
     await repository.delete('hint', unhurried());
     end();
     t.ok(hints.includes('hint'));
-    t.notOk(connected.source.observe('hint').deployment);
+    t.notOk(connected.source.view('hint'));
   });
 
   await t.test('what is not there is not found, after a look at the cluster', async (t) => {
@@ -73,7 +73,7 @@ t.test('deleting', async (t) => {
     const place = { resource: 'deployments', namespace: cluster.namespace, name: 'dcm-elsewhere' };
     objects.patch(place, { metadata: { finalizers: ['example.com/hold'] } });
     objects.delete(place);
-    await eventually(() => connected.source.observe('elsewhere').deployment?.deletedAt, Boolean);
+    await eventually(() => connected.source.view('elsewhere')?.status === 'DELETED', Boolean);
     await t.rejects(repository.get('elsewhere', unhurried()), NotFoundError);
     t.same(await repository.list({ pageSize: 10 }, unhurried()), { containers: [] });
     const again = repository.create({ id: 'elsewhere', spec: containerSpec() }, unhurried());

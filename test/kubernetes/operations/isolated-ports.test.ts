@@ -132,7 +132,7 @@ t.test('a container with isolated ports', async (t) => {
     await eventually(seen, (count) => count === 1 && late.hits === 1);
     faults.silenceWatches('services');
     await made;
-    await eventually(() => other.source.observe('half-seen').deployment, Boolean);
+    await eventually(() => other.source.view('half-seen'), Boolean);
     t.same([seen(), services(cluster).length], [1, 2]);
     await other.repository.delete('half-seen', unhurried());
     t.same([...deployments(), ...serviceNames(cluster)], []);

@@ -18,10 +18,10 @@ t.test('deleting with a key', async (t) => {
   const remove = (id: string, key: string, by = one) => by.repository.delete(id, { ...unhurried(), key });
   const hasHeard = (by: ConnectedCluster, id: string) =>
     eventually(
-      () => by.source.observe(id).deployment,
+      () => by.source.view(id),
       (deployment) => deployment === undefined,
     );
-  const hasSeen = (by: ConnectedCluster, id: string) => eventually(() => by.source.observe(id).deployment, Boolean);
+  const hasSeen = (by: ConnectedCluster, id: string) => eventually(() => by.source.view(id), Boolean);
   t.beforeEach(() => requests.clear());
   t.afterEach(() => faults.clear());
 

@@ -1,30 +1,21 @@
 import t from 'tap';
 
-import { KubernetesClient } from '../../src/kubernetes/api/client.ts';
-import { openConnection } from '../../src/kubernetes/api/connection.ts';
-import { containerCensus } from '../../src/kubernetes/container-census.ts';
+import { connect } from '../support/cluster.ts';
 import { createContainer, deleteContainer } from '../support/containers.ts';
-import { captureLog } from '../support/log-lines.ts';
 import { onlyInSandbox, startSystem } from '../support/system.ts';
 
 const system = await startSystem();
 t.teardown(() => system[Symbol.asyncDispose]());
 const { client, cluster, workloads } = system;
 const { namespace } = cluster;
-const connection = openConnection(cluster.kubeconfig);
-t.teardown(() => connection.close());
 const { signal } = new AbortController();
-
-function census() {
-  const { log, lines } = captureLog();
-  return { ...containerCensus(new KubernetesClient(connection, namespace), { namespace, log }), lines };
-}
 
 t.test('lists the containers that exist at the moment of asking', async (t) => {
   for (const id of ['a', 'b', 'c']) await createContainer(client, id);
   await workloads.patch('deployments', 'dcm-a', { metadata: { finalizers: ['example.org/held'] } });
   for (const id of ['a', 'b']) await deleteContainer(client, id);
-  const ids = await census().listIds(signal);
+  await using connected = await connect(cluster, { start: false });
+  const ids = await connected.source.listIds(signal);
   t.strictSame([...ids], ['c']);
   await workloads.patch('deployments', 'dcm-a', { metadata: { finalizers: null } });
 });
@@ -32,7 +23,8 @@ t.test('lists the containers that exist at the moment of asking', async (t) => {
 t.test('knows the uid of the namespace', async (t) => {
   const answer = await cluster.request('GET', `/api/v1/namespaces/${namespace}`);
   const { metadata } = answer.body as { metadata: { uid: string } };
-  t.equal(await census().namespaceUid(signal), metadata.uid);
+  await using connected = await connect(cluster, { start: false });
+  t.equal(await connected.source.namespaceUid(signal), metadata.uid);
 });
 
 t.test(
@@ -41,9 +33,10 @@ t.test(
   async (t) => {
     const message = `namespaces "${namespace}" is forbidden: User "u" cannot get resource "namespaces" in API group ""`;
     using _ = cluster.sandbox!.faults.refuse({ code: 403, message }, { verb: 'get', resource: 'namespaces' });
-    const { namespaceUid, lines } = census();
-    t.equal(await namespaceUid(signal), undefined);
-    t.equal(await namespaceUid(signal), undefined);
+    await using connected = await connect(cluster, { start: false });
+    const { source, lines } = connected;
+    t.equal(await source.namespaceUid(signal), undefined);
+    t.equal(await source.namespaceUid(signal), undefined);
     t.match(lines, [{ level: 'warn', namespace }]);
     t.equal(lines.length, 1);
   },
@@ -51,6 +44,7 @@ t.test(
 
 t.test('rejects when the cluster cannot be asked', async (t) => {
   const ended = AbortSignal.abort(new Error('stopping'));
-  await t.rejects(census().namespaceUid(ended), { message: 'stopping' });
-  await t.rejects(census().listIds(ended), { message: 'stopping' });
+  await using connected = await connect(cluster, { start: false });
+  await t.rejects(connected.source.namespaceUid(ended), { message: 'stopping' });
+  await t.rejects(connected.source.listIds(ended), { message: 'stopping' });
 });
