@@ -1,6 +1,6 @@
 /** The words of containerd, CRI-O and Docker, shortened to what is the matter. */
 import t from 'tap';
-import { kubeletCause } from '../../src/containers/causes.ts';
+import { evictionCause, kubeletCause } from '../../src/containers/causes.ts';
 
 const names = ['dcm-web-7d4b9c6f5-x7k2p', '0b0e3c0c-1111-2222-3333-444455556666'];
 const pull = 'failed to pull and unpack image "r.test/web:1": ';
@@ -51,6 +51,18 @@ const rows: [sentence: string, message: string, cause: string][] = [
     'error mounting "/a" to rootfs at "/b": mount src=/a, dst=/b, dstFd=/proc/thread-self/fd/…, flags=MS_BIND: not a directory',
   ],
   [
+    'containerd that cannot be reached',
+    'rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial unix /run/containerd.sock: connect: connection refused"',
+    'connection refused',
+  ],
+  [
+    'containerd, a container by its id that is there already',
+    `failed to reserve container: ${'0f'.repeat(32)} is reserved. Try again`,
+    '… is reserved',
+  ],
+  ['a name of the Pod', `sandbox of ${names[0]!} is gone  `, 'sandbox of … is gone'],
+  ['words that only introduce', 'failed to do request: connect', 'connect'],
+  [
     'CRI-O, a command that does not exist',
     `container create failed: time="2026-11-30T10:00:00Z" level=error msg="runc create failed: unable to start container process: exec: \\"/no/such\\": stat /no/such: no such file or directory"\n`,
     noCommand,
@@ -79,3 +91,17 @@ for (const [sentence, message, cause] of rows) {
     t.end();
   });
 }
+
+t.test('a cause has at most 300 characters, and no half of one that takes two', (t) => {
+  t.equal(kubeletCause('a'.repeat(300), names), 'a'.repeat(300));
+  t.equal(kubeletCause('a'.repeat(301), names), `${'a'.repeat(299)}…`);
+  t.equal(kubeletCause(`${'a'.repeat(298)}😀a`, names), `${'a'.repeat(298)}\ufffd…`);
+  t.end();
+});
+
+t.test('the figures of an eviction are left out, and the rest is bounded too', (t) => {
+  const words = 'The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi.';
+  t.equal(evictionCause(words), 'The node was low on resource: memory');
+  t.equal(evictionCause(`${'a'.repeat(301)}, requested: 1, limit: 2`), `${'a'.repeat(299)}…`);
+  t.end();
+});

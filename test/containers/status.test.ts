@@ -80,12 +80,55 @@ const rows: [
     'FAILED',
     'Pod failed: Error (exit code 2).',
   ],
+  [
+    'a Pod whose node, which nobody names, no longer reports',
+    [pod({ conditions: lostNode })],
+    'UNKNOWN',
+    'Node does not report.',
+  ],
+  [
+    'a failed Pod with its reason, its cause and the exit of its container',
+    [pod({ phase: 'Failed', reason: 'Evicted', cause: 'low on memory', container: container(terminated(137)) })],
+    'FAILED',
+    'Pod failed: Evicted: low on memory, Error (exit code 137).',
+  ],
+  ['a failed Pod with a cause alone', [pod({ phase: 'Failed', cause: 'gone' })], 'FAILED', 'Pod failed: gone.'],
   ['a failed Pod that says nothing', [pod({ phase: 'Failed' })], 'FAILED', 'Pod failed.'],
   [
     'a container in crash loop back-off',
     [pod({ container: backingOff({ restartCount: 4, lastRun: run(137, 'OOMKilled') }) })],
     'FAILED',
     'Container is crash-looping: OOMKilled (exit code 137).',
+  ],
+  [
+    'a container in crash loop back-off of whose runs nothing is told',
+    [pod({ container: container({ waiting: { reason: 'CrashLoopBackOff' } }, { restartCount: 4 }) })],
+    'FAILED',
+    'Container is crash-looping.',
+  ],
+  ...[0, 143, 137].map((exitCode): (typeof rows)[number] => [
+    `a crash loop that two probes may cause (exit code ${exitCode})`,
+    [pod({ container: backingOff({ lastRun: run(exitCode), restartingProbes: ['liveness', 'startup'] }) })],
+    'FAILED',
+    `Container ${exitCode === 0 ? 'keeps exiting' : 'is crash-looping'}: Error (exit code ${exitCode}), as when its liveness or startup probe fails.`,
+  ]),
+  [
+    'a crash loop for want of memory, whatever its probes',
+    [pod({ container: backingOff({ lastRun: run(137, 'OOMKilled'), restartingProbes: ['liveness'] }) })],
+    'FAILED',
+    'Container is crash-looping: OOMKilled (exit code 137).',
+  ],
+  [
+    'a container that could not be started, and is not in a crash loop',
+    [pod({ container: container({ terminated: { ...run(128, 'StartError'), cause: 'no such file' } }) })],
+    'PENDING',
+    'Container is restarting after StartError: no such file.',
+  ],
+  [
+    'a container that could not be started, for which no reason is given',
+    [pod({ container: container({ terminated: { exitCode: 128, cause: 'no such file', lastedMs: 0 } }) })],
+    'PENDING',
+    'Container is restarting after StartError: no such file.',
   ],
   [
     'a container in crash loop back-off while its Pod is pending',
@@ -165,12 +208,14 @@ const rows: [
     'FAILED',
     'Container keeps exiting: Completed (exit code 0).',
   ],
-  ...['ErrImagePull', 'ImagePullBackOff'].map((reason): (typeof rows)[number] => [
-    `an image that can no longer be pulled after crashes (${reason})`,
-    [pod({ container: container({ waiting: { reason } }, { restartCount: 1, lastRun: run(1) }) })],
-    'FAILED',
-    'Container is crash-looping: Error (exit code 1). Image cannot be pulled (ImagePullBackOff).',
-  ]),
+  ...['ErrImagePull', 'ImagePullBackOff', 'RegistryUnavailable', 'SignatureValidationFailed'].map(
+    (reason): (typeof rows)[number] => [
+      `an image that can no longer be pulled after crashes (${reason})`,
+      [pod({ container: container({ waiting: { reason } }, { restartCount: 1, lastRun: run(1) }) })],
+      'FAILED',
+      'Container is crash-looping: Error (exit code 1). Image cannot be pulled (ImagePullBackOff).',
+    ],
+  ),
   [
     'an image that can no longer be pulled after one crash',
     [pod({ container: container({ waiting: { reason: 'ImagePullBackOff' } }, { lastRun: run(1) }) })],
@@ -309,6 +354,25 @@ const rows: [
     deployment({ conditions: [cameUp] }),
   ],
   [
+    'a container that came up, has ended once, and of whose state nothing is told',
+    [pod({ container: container({}, { lastRun: run(1) }) })],
+    'RUNNING',
+    'Container is started again after Error (exit code 1).',
+    deployment({ conditions: [cameUp] }),
+  ],
+  [
+    'a Pod that is pending while other conditions are false',
+    [pod({ phase: 'Pending' })],
+    'PENDING',
+    'Pod is pending.',
+    deployment({
+      conditions: [
+        { type: 'Progressing', status: 'False', reason: 'Other' },
+        { type: 'Other', status: 'False', reason: 'ProgressDeadlineExceeded' },
+      ],
+    }),
+  ],
+  [
     'a container that came up, ended once, and cannot get its image any more',
     [pod({ container: container({ waiting: { reason: 'ErrImagePull' } }, { lastRun: run(1) }) })],
     'PENDING',
@@ -377,6 +441,18 @@ const rows: [
     ],
     'PENDING',
     'Pod cannot be scheduled (Unschedulable): Insufficient cpu, had untolerated taint {a: b}.',
+  ],
+  [
+    'a Pod that fits on no node, told in another order',
+    [unschedulable('0/1 nodes are available: 1 node(s) had untolerated taint {a: b}, 1 Insufficient cpu.')],
+    'PENDING',
+    'Pod cannot be scheduled (Unschedulable): Insufficient cpu, had untolerated taint {a: b}.',
+  ],
+  [
+    'a Pod that another scheduler turns away by its name',
+    [unschedulable('no room for dcm-web-7d4b9c6f5-x7k2p (pod-uid)')],
+    'PENDING',
+    'Pod cannot be scheduled (Unschedulable): no room for … (…).',
   ],
   [
     'a Pod without a node for an unknown cause',
@@ -456,6 +532,19 @@ const rows: [
     [initialising(container({ waiting: { reason: 'PodInitializing' } }, { name: 'proxy' }))],
     'PENDING',
     'Container is waiting: PodInitializing.',
+  ],
+  [
+    'an init container whose secret is missing, after a run that ended well',
+    [
+      initialising(
+        container(
+          { waiting: { reason: 'CreateContainerConfigError', cause: 'secret "a" not found' } },
+          { name: 'proxy', lastRun: run(0, 'Completed') },
+        ),
+      ),
+    ],
+    'PENDING',
+    'Init container proxy is waiting: CreateContainerConfigError: secret "a" not found.',
   ],
   [
     'a quota that is used up',
@@ -581,6 +670,20 @@ const rows: [
     'Waiting for a Pod.',
   ],
   [
+    'Pods that are refused without a word',
+    [],
+    'PENDING',
+    'Pods cannot be created.',
+    deployment({ conditions: [{ type: 'ReplicaFailure', status: 'True' }] }),
+  ],
+  [
+    'a refusal that is over',
+    [],
+    'PENDING',
+    'Waiting for a Pod.',
+    deployment({ conditions: [{ type: 'ReplicaFailure', status: 'False', message: 'denied' }] }),
+  ],
+  [
     'a quota whose use is not counted yet',
     [],
     'PENDING',
@@ -682,7 +785,9 @@ await t.test('reads the same through every phase of a crash loop', (t) => {
     upAgain(0, { lastRun: run(1) }),
     container(crash, { restartCount: 2, lastRun: run(1) }),
     backingOff({ restartCount: 2, lastRun: run(1) }),
-    container({ waiting: { reason: 'ImageInspectError' } }, { restartCount: 2, lastRun: run(1) }),
+    ...['ImageInspectError', 'CreateContainerError', 'RunContainerError'].map((reason) =>
+      container({ waiting: { reason } }, { restartCount: 2, lastRun: run(1) }),
+    ),
   ];
   const messages = phases.map(
     (phase) => containerStatus({ deployment: deployment(), pods: [pod({ container: phase })] }, moment).message,
@@ -796,13 +901,20 @@ await t.test('which Pod decides', (t) => {
   const young = (changes: Partial<ObservedPod> = {}) =>
     pod({ name: 'young', createdAt: createdAt + 60_000, ...changes });
   const crashing = { container: backingOff() };
-  const cases: [sentence: string, pods: ObservedPod[], name: string | undefined][] = [
+  const unready = container(running(), { isReady: false });
+  const cases: [sentence: string, pods: ObservedPod[], name: string | undefined, owner?: ObservedDeployment][] = [
     ['none without Pods', [], undefined],
     ['none of those that succeeded', [old({ phase: 'Succeeded' })], undefined],
     ['the newest of those that run', [old(), young()], 'young'],
     ['the first by name of those of one age', [old({ name: 'b' }), old({ name: 'a' })], 'a'],
     ['one that runs before a newer one that does not yet', [old(), young({ phase: 'Pending' })], 'old'],
     ['one that runs before a newer one that crashes', [old(), young({ ...crashing })], 'old'],
+    [
+      'the newest of those that came up and are disturbed',
+      [old({ container: unready }), young({ container: unready })],
+      'young',
+      deployment({ conditions: [cameUp] }),
+    ],
     ['the newest of those that do not run', [old({ ...crashing }), young({ phase: 'Pending' })], 'young'],
     ['the newer one of an evicted Pod', [old({ phase: 'Failed' }), young({ phase: 'Pending' })], 'young'],
     ['a failed Pod that nothing replaced', [old({ phase: 'Pending' }), young({ phase: 'Failed' })], 'young'],
@@ -814,10 +926,10 @@ await t.test('which Pod decides', (t) => {
       'young',
     ],
   ];
-  for (const [sentence, pods, name] of cases) {
-    t.equal(containerStatus({ deployment: deployment(), pods }, moment).pod?.name, name, sentence);
+  for (const [sentence, pods, name, owner = deployment()] of cases) {
+    t.equal(containerStatus({ deployment: owner, pods }, moment).pod?.name, name, sentence);
     t.equal(
-      containerStatus({ deployment: deployment(), pods: pods.toReversed() }, moment).pod?.name,
+      containerStatus({ deployment: owner, pods: pods.toReversed() }, moment).pod?.name,
       name,
       `${sentence}, in whatever order they are listed`,
     );
@@ -848,9 +960,11 @@ await t.test('time of change', (t) => {
 });
 
 await t.test('cuts the message of a condition that is very long', (t) => {
-  const { message } = containerStatus({ deployment: refused(`denied ${'😀'.repeat(5_000)}`), pods: [] }, moment);
-  t.ok(message.length <= 1024);
-  t.ok(message.isWellFormed());
+  const messageOf = (denial: string) =>
+    containerStatus({ deployment: refused(denial), pods: [] }, moment).message.replace('Pods cannot be created: ', '');
+  t.equal(messageOf('a'.repeat(1_000)), 'a'.repeat(1_000));
+  t.equal(messageOf('a'.repeat(1_001)), `${'a'.repeat(999)}…`);
+  t.equal(messageOf(`${'a'.repeat(998)}😀😀`), `${'a'.repeat(998)}\ufffd…`);
   t.end();
 });
 
