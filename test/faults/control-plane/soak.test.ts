@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { startControlPlane } from '../../../scripts/cluster/control-plane.ts';
 import type { ControlPlane } from '../../../scripts/cluster/control-plane.ts';
@@ -7,13 +7,13 @@ import { startRealNatsServer } from '../../../scripts/sandbox/nats/nats-server.t
 import { startSystem } from '../../support/system.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
 import type { TcpProxy } from '../../support/tcp-proxy.ts';
-import { createProbe, endSurely, natsFaults, soak, soakMs, soakSeed } from '../soak/soak.ts';
+import { createProbe, endSurely, grown, maxSocketsAtRest, natsFaults, soak, soakMs, soakSeed } from '../soak/soak.ts';
 import type { SoakFault } from '../soak/soak.ts';
 
 const seconds = process.env['SP_TEST_ALL'] === '1' ? 300 : 60;
 
-test('random work under random faults leaves every status told, and nothing behind', async (t) => {
-  t.after(endSurely);
+t.test('random work under random faults leaves every status told, and nothing behind', async (t) => {
+  t.teardown(endSurely);
   await using controlPlane = await startControlPlane({ own: true });
   await using proxy = await startTcpProxy(controlPlane.api.server);
   await using nats = await startRealNatsServer({ jetStream: true });
@@ -25,7 +25,7 @@ test('random work under random faults leaves every status told, and nothing behi
     bareEnvironment: true,
     env: { ...probe.env, SP_SERVER_REQUEST_TIMEOUT: '3s', SP_SERVER_IDLE_TIMEOUT: '5s' },
   });
-  await soak({
+  const { wrong, before, after } = await soak({
     system,
     stream,
     probe,
@@ -34,6 +34,10 @@ test('random work under random faults leaves every status told, and nothing behi
     faults: [clusterFaults(controlPlane, proxy), natsFaults(nats)],
     tell: (line) => console.error(`soak, after ${Math.round(performance.now() / 1_000)} s: ${line}`),
   });
+  t.strictSame(wrong, []);
+  t.ok(after!.sockets <= maxSocketsAtRest, `${after!.sockets} sockets at rest`);
+  t.strictSame(grown(before, after!), [], 'no more is left behind than after warming up');
+  t.equal(system.provider.process.stderr(), '');
   controlPlane.check();
 });
 

@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { kubelets, withImage } from '../../support/base-spec.ts';
 import { createContainer, deleteContainer, listIds, readContainer } from '../../support/containers.ts';
@@ -13,7 +13,7 @@ import { changeContainers } from './changes.ts';
 /** What the provider gives NATS for an answer; a request that waited for one would take longer. */
 const answerTimeoutMs = 5_000;
 
-test(
+t.test(
   'a provider that starts without NATS serves, and publishes the newest status of each container once NATS is there',
   {
     skip: withoutNatsServer,
@@ -55,7 +55,7 @@ test(
   },
 );
 
-test(
+t.test(
   'nothing is lost when NATS is killed again and again while containers change',
   {
     skip: withoutNatsServer,
@@ -83,21 +83,24 @@ test(
   },
 );
 
-test('a subscriber that was cut off together with the provider learns what it missed with the next resync', async (t) => {
-  await using nats = await startNatsServer();
-  await using system = await startSystem({ nats, env: { SP_MONITOR_RESYNC_PERIOD: '2s' } });
-  const { client, events } = system;
-  await createContainer(client, 'doomed');
-  await events.waitFor('doomed', 'RUNNING');
-  await nats.kill();
-  await deleteContainer(client, 'doomed');
-  await createContainer(client, 'new');
-  await nats.restart();
-  await healed(system);
-  t.equal(events.statuses('doomed').at(-1), 'DELETED');
-});
+t.test(
+  'a subscriber that was cut off together with the provider learns what it missed with the next resync',
+  async (t) => {
+    await using nats = await startNatsServer();
+    await using system = await startSystem({ nats, env: { SP_MONITOR_RESYNC_PERIOD: '2s' } });
+    const { client, events } = system;
+    await createContainer(client, 'doomed');
+    await events.waitFor('doomed', 'RUNNING');
+    await nats.kill();
+    await deleteContainer(client, 'doomed');
+    await createContainer(client, 'new');
+    await nats.restart();
+    await healed(system);
+    t.equal(events.statuses('doomed').at(-1), 'DELETED');
+  },
+);
 
-test('NATS that hangs holds up no request, and gets what it did not confirm once it goes on', async (t) => {
+t.test('NATS that hangs holds up no request, and gets what it did not confirm once it goes on', async (t) => {
   await using nats = await startNatsServer();
   await using system = await startSystem({ nats });
   const { client, events, provider } = system;

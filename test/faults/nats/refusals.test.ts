@@ -1,5 +1,5 @@
 import { DiscardPolicy } from 'nats';
-import { test } from 'tap';
+import t from 'tap';
 
 import { createContainer, deleteContainer } from '../../support/containers.ts';
 import { openEventStream } from '../../support/event-stream.ts';
@@ -7,7 +7,7 @@ import { healed, healthOf } from '../../support/faults.ts';
 import { startRealNatsServer, withoutNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import { startSystem } from '../../support/system.ts';
 
-test(
+t.test(
   'a stream is used from when it is found, and one that is full gets each event once it has room',
   {
     skip: withoutNatsServer,
@@ -36,7 +36,7 @@ test(
   },
 );
 
-test('NATS credentials that are revoked and valid again cost no event', { skip: withoutNatsServer }, async (t) => {
+t.test('NATS credentials that are revoked and valid again cost no event', { skip: withoutNatsServer }, async (t) => {
   const withPassword = (password: string) => `authorization { users = [
     { user: provider, password: "${password}" }, { user: subscriber, password: other }
   ] }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'tap';
+import t from 'tap';
 
 import { createClient } from '../../../generated/client.ts';
 import { conformingFetch } from '../../../scripts/contract/conformance.ts';
@@ -23,7 +23,7 @@ const lost = 'log lines were lost, standard output did not take them';
 
 const name = 'logs-elsewhere';
 
-test('a broken pipe on standard output costs the log and nothing else', async (t) => {
+t.test('a broken pipe on standard output costs the log and nothing else', async (t) => {
   await using system = await startSystem({ on: 'sandbox' });
   const { client, events, provider } = system;
   await createContainer(client, 'web');
@@ -35,7 +35,7 @@ test('a broken pipe on standard output costs the log and nothing else', async (t
   t.equal(provider.process.stderr(), '');
 });
 
-test('a full disk under standard output costs the log and nothing else', async (t) => {
+t.test('a full disk under standard output costs the log and nothing else', async (t) => {
   await using nats = await startNatsServer();
   await using system = await startSystem({ on: 'sandbox', nats });
   await using logging = await startLoggingTo('exec "$0" "$1" > /dev/full', system, nats);
@@ -45,32 +45,35 @@ test('a full disk under standard output costs the log and nothing else', async (
   t.equal(logging.process.stderr(), '');
 });
 
-test('a disk under standard output that was full and has room again gets the log again, and how much it missed', async (t) => {
-  await using nats = await startNatsServer();
-  await using system = await startSystem({ on: 'sandbox', nats });
-  const file = join(t.testdir({}), 'log');
-  // In blocks of 512 bytes: past that the file takes nothing, as on a disk that is full. What tap puts into each Node
-  // would end it for that.
-  const command = `unset NODE_OPTIONS; ulimit -S -f 32; exec "$0" "$1" >> '${file}'`;
-  await using logging = await startLoggingTo(command, system, nats);
-  const poll = async (): Promise<string> => {
-    await healthOf(logging.provider);
-    return readFileSync(file, 'utf8');
-  };
-  const full = await eventually(poll, ({ length }) => length === 32 * 512, 60_000);
-  await createContainer(logging.provider.client, 'web');
-  await healed(system, { provider: logging.provider, name });
+t.test(
+  'a disk under standard output that was full and has room again gets the log again, and how much it missed',
+  async (t) => {
+    await using nats = await startNatsServer();
+    await using system = await startSystem({ on: 'sandbox', nats });
+    const file = join(t.testdir({}), 'log');
+    // In blocks of 512 bytes: past that the file takes nothing, as on a disk that is full. What tap puts into each Node
+    // would end it for that.
+    const command = `unset NODE_OPTIONS; ulimit -S -f 32; exec "$0" "$1" >> '${file}'`;
+    await using logging = await startLoggingTo(command, system, nats);
+    const poll = async (): Promise<string> => {
+      await healthOf(logging.provider);
+      return readFileSync(file, 'utf8');
+    };
+    const full = await eventually(poll, ({ length }) => length === 32 * 512, 60_000);
+    await createContainer(logging.provider.client, 'web');
+    await healed(system, { provider: logging.provider, name });
 
-  execFileSync('prlimit', ['--fsize=unlimited:', '--pid', String(logging.process.child.pid)]);
-  const all = await eventually(poll, (text) => text.includes(lost), 60_000);
-  t.ok(all.startsWith(full));
-  t.equal(all[full.length], full.endsWith('\n') ? '{' : '\n', 'half a line is no beginning of the next');
-  const news = all.slice(full.length).trim().split('\n');
-  const lines = news.map((line) => JSON.parse(line) as LogLine);
-  t.ok(Number(lines.find(({ msg }) => msg === lost)?.['lines']) > 0);
-  await healed(system, { provider: logging.provider, name });
-  t.strictSame(await logging.stop(), { code: 0, signal: null });
-});
+    execFileSync('prlimit', ['--fsize=unlimited:', '--pid', String(logging.process.child.pid)]);
+    const all = await eventually(poll, (text) => text.includes(lost), 60_000);
+    t.ok(all.startsWith(full));
+    t.equal(all[full.length], full.endsWith('\n') ? '{' : '\n', 'half a line is no beginning of the next');
+    const news = all.slice(full.length).trim().split('\n');
+    const lines = news.map((line) => JSON.parse(line) as LogLine);
+    t.ok(Number(lines.find(({ msg }) => msg === lost)?.['lines']) > 0);
+    await healed(system, { provider: logging.provider, name });
+    t.strictSame(await logging.stop(), { code: 0, signal: null });
+  },
+);
 
 interface LoggingProvider extends AsyncDisposable {
   process: TestProcess;

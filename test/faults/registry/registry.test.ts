@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { createContainer, readContainer } from '../../support/containers.ts';
 import { healed, healthOf, onlyWithAll } from '../../support/faults.ts';
@@ -7,7 +7,7 @@ import { absentRegistry, answer, silence, startRegistry } from '../../../scripts
 import { startSystem } from '../../support/system.ts';
 import { startTokenEndpoint } from '../../../scripts/token-endpoint.ts';
 
-test('a registry that is down is tried until it is up', async (t) => {
+t.test('a registry that is down is tried until it is up', async (t) => {
   const { url, port } = await absentRegistry();
   await using system = await startSystem({ env: { DCM_REGISTRATION_URL: url } });
   const { client, provider } = system;
@@ -23,7 +23,7 @@ test('a registry that is down is tried until it is up', async (t) => {
   await healed(system);
 });
 
-test('a registry that answers 429, 503 and 500 is tried again, and not before it wants to be', async (t) => {
+t.test('a registry that answers 429, 503 and 500 is tried again, and not before it wants to be', async (t) => {
   await using registry = await startRegistry();
   registry.behave(answer(429, { 'retry-after': '3' }), answer(503), answer(500));
   await using system = await startSystem({ env: { DCM_REGISTRATION_URL: registry.url } });
@@ -41,7 +41,7 @@ test('a registry that answers 429, 503 and 500 is tried again, and not before it
 });
 
 for (const status of [400, 409]) {
-  test(`a registry that answers ${status} is an error that delays nothing`, async (t) => {
+  t.test(`a registry that answers ${status} is an error that delays nothing`, async (t) => {
     await using registry = await startRegistry();
     registry.behave(answer(status, { 'content-type': 'application/problem+json' }, '{"detail":"no, thank you"}'));
     await using system = await startSystem({ env: { DCM_REGISTRATION_URL: registry.url } });
@@ -53,7 +53,7 @@ for (const status of [400, 409]) {
   });
 }
 
-test('a registry whose database was locked is asked again after a minute', onlyWithAll, async (t) => {
+t.test('a registry whose database was locked is asked again after a minute', onlyWithAll, async (t) => {
   await using registry = await startRegistry();
   registry.behave(answer(400, {}, '{"type":"create-error"}'));
   await using system = await startSystem({ env: { DCM_REGISTRATION_URL: registry.url } });
@@ -63,7 +63,7 @@ test('a registry whose database was locked is asked again after a minute', onlyW
   t.match(await provider.logged(({ msg }) => msg === 'registered'), { attempt: 2 });
 });
 
-test('a registry that lost its data knows the provider again after the refresh period', async (t) => {
+t.test('a registry that lost its data knows the provider again after the refresh period', async (t) => {
   await using registry = await startRegistry();
   await using system = await startSystem({
     env: { DCM_REGISTRATION_URL: registry.url, SP_REGISTRATION_REFRESH: '1s' },
@@ -73,7 +73,7 @@ test('a registry that lost its data knows the provider again after the refresh p
   await healed(system);
 });
 
-test('a registry that wants a token gets the one of the token endpoint, and no log shows it', async (t) => {
+t.test('a registry that wants a token gets the one of the token endpoint, and no log shows it', async (t) => {
   await using registry = await startRegistry();
   await using tokens = await startTokenEndpoint();
   await using system = await startSystem({
@@ -90,7 +90,7 @@ test('a registry that wants a token gets the one of the token endpoint, and no l
   t.notMatch(JSON.stringify(system.provider.log), /token-1|p@ss word/);
 });
 
-test('a registry that hangs delays neither the start nor a request nor the end', async (t) => {
+t.test('a registry that hangs delays neither the start nor a request nor the end', async (t) => {
   await using registry = await startRegistry();
   registry.behave(silence);
   await using system = await startSystem({ env: { DCM_REGISTRATION_URL: registry.url } });
@@ -108,7 +108,7 @@ test('a registry that hangs delays neither the start nor a request nor the end',
   t.strictSame(provider.log.filter(isAboutRegistration), []);
 });
 
-test('a registry that hangs is given up after half a minute, and asked again', onlyWithAll, async (t) => {
+t.test('a registry that hangs is given up after half a minute, and asked again', onlyWithAll, async (t) => {
   await using registry = await startRegistry();
   registry.behave(silence);
   await using system = await startSystem({ env: { DCM_REGISTRATION_URL: registry.url } });

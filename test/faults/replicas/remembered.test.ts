@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { startControlPlane } from '../../../scripts/cluster/control-plane.ts';
 import { withoutNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
@@ -19,7 +19,7 @@ const compared = 'compared what was reported with the cluster';
 
 const options = { skip: withoutNatsServer };
 
-test('all are killed while containers come and go, and every end is told', options, async (t) => {
+t.test('all are killed while containers come and go, and every end is told', options, async (t) => {
   await using controlPlane = await startControlPlane();
   await using replicas = await startReplicas(3, { on: { controlPlane }, remembering: true });
   const { system } = replicas;
@@ -72,7 +72,7 @@ test('all are killed while containers come and go, and every end is told', optio
   await keysAre(replicas, async () => (await listDeployments(cluster)).map(idOf));
 });
 
-test('a namespace that was made anew while none ran has none of the former ends', options, async (t) => {
+t.test('a namespace that was made anew while none ran has none of the former ends', options, async (t) => {
   await using controlPlane = await startControlPlane();
   await using replicas = await startReplicas(2, { on: { controlPlane }, remembering: true, asAdmin: true });
   const { cluster, events } = replicas.system;
@@ -98,8 +98,8 @@ test('a namespace that was made anew while none ran has none of the former ends'
   );
 });
 
-test('a namespace that is made anew while they run is remembered as the new one', options, async (t) => {
-  t.after(endSurely);
+t.test('a namespace that is made anew while they run is remembered as the new one', options, async (t) => {
+  t.teardown(endSurely);
   await using controlPlane = await startControlPlane();
   await using replicas = await startReplicas(2, { on: { controlPlane }, remembering: true, asAdmin: true });
   const { cluster, events } = replicas.system;

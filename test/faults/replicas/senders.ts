@@ -18,6 +18,12 @@ export interface LateSender {
 }
 
 /**
+ * What may still come of a sender that was frozen: its connection had it in memory, and the socket did not yet. That is no
+ * more than one turn of the event loop hands over.
+ */
+export const underWay = { events: 25, spanMs: 1_000 };
+
+/**
  * @param received - all events, in the order in which they came
  * @returns one entry for each term in which events came late, in the order of the terms
  */

@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { growthOf } from './memory.ts';
 import { lateSenders } from './senders.ts';
@@ -6,7 +6,7 @@ import { lateSenders } from './senders.ts';
 const rise = (bytes: number) => Array.from({ length: 9 }, (_, index) => 50e6 + index * bytes);
 const heaps = (values: readonly number[]) => values.map((heapUsed) => ({ heapUsed, residentMemory: 0 }));
 
-test('a heap that rises with each reading grows, one that goes up and down does not', (t) => {
+t.test('a heap that rises with each reading grows, one that goes up and down does not', (t) => {
   t.ok(growthOf(heaps(rise(1e6)), 'heapUsed').grows);
   t.notOk(growthOf(heaps(rise(1e5)), 'heapUsed').grows);
   t.notOk(growthOf(heaps([50e6, 54e6, 50e6, 54e6, 50e6, 54e6]), 'heapUsed').grows);
@@ -29,7 +29,7 @@ function received(name: string, seconds: number) {
   return { event: { source: `dcm/providers/${name}`, data }, at: startedAt + seconds * 1_000 } as never;
 }
 
-test('what a deposed replica sends after its successor is late, what it sends as a leader again is not', (t) => {
+t.test('what a deposed replica sends after its successor is late, what it sends as a leader again is not', (t) => {
   const handedOver = [received('one', 5), received('two', 11), received('one', 21), received('one', 22)];
   t.strictSame(lateSenders(handedOver, replicas), []);
   const late = [received('one', 5), received('two', 11), received('one', 12), received('one', 14), received('two', 15)];

@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import type { Write } from '../../support/audit-log.ts';
 import { judgeWrites } from './writes.ts';
@@ -88,7 +88,7 @@ const cases: { title: string; writes: Write[]; faults: number; counts?: object }
 ];
 
 for (const { title, writes, faults, counts } of cases) {
-  test(title, (t) => {
+  t.test(title, (t) => {
     const report = judgeWrites(writes, [first, second]);
     t.equal(report.faults.length, faults, report.faults.join('\n'));
     if (counts) t.strictSame(Object.fromEntries(report.counts), counts);

@@ -31,6 +31,8 @@ export class SoakClient {
   readonly #options: SoakClientOptions;
   /** Containers and whether they are there; what is unclear after a 503 is left alone from then on. */
   readonly #known = new Map<string, boolean>();
+  /** What it was answered, and must not be. */
+  readonly wrong: string[] = [];
   #made = 0;
 
   constructor(options: SoakClientOptions) {
@@ -38,7 +40,7 @@ export class SoakClient {
     while (this.#known.size < containersEach) this.#know();
   }
 
-  /** One thing, whatever it is. @throws Error when an answer is not what it must be */
+  /** One thing, whatever it is. */
   async act(): Promise<void> {
     const { chance, onDone } = this.#options;
     const id = chance.pick([...this.#known.keys()]);
@@ -51,7 +53,7 @@ export class SoakClient {
     else if (dice < 0.65) onDone(`delete: ${await this.#delete(id)}`);
     else onDone(await this.#meddle(id));
     const tookMs = performance.now() - startedAt;
-    if (tookMs > answerBoundMs) throw new Error(`it took ${Math.round(tookMs)} ms`);
+    if (tookMs > answerBoundMs) this.wrong.push(`it took ${Math.round(tookMs)} ms`);
   }
 
   #know(): void {
@@ -62,6 +64,10 @@ export class SoakClient {
   #giveUp(id: string): void {
     this.#known.delete(id);
     this.#know();
+  }
+
+  #complain(what: string, status: number, problem: unknown): void {
+    this.wrong.push(`${what}: ${status} ${JSON.stringify(problem)}`);
   }
 
   async #create(id: string): Promise<number> {
@@ -75,7 +81,7 @@ export class SoakClient {
     ]);
     const { response, error } = await client.POST('/containers', { params: { query: { id } }, body: { spec } });
     if (isRefusedForNow(response.status, error)) this.#giveUp(id);
-    else if (response.status !== 201) throw unexpected(`create ${id}, which is not there`, response.status, error);
+    else if (response.status !== 201) this.#complain(`create ${id}, which is not there`, response.status, error);
     else {
       this.#known.set(id, true);
       await this.#read(id);
@@ -87,7 +93,7 @@ export class SoakClient {
     const path = { container_id: id };
     const { response, error } = await this.#options.client.DELETE('/containers/{container_id}', { params: { path } });
     if (isRefusedForNow(response.status, error)) this.#giveUp(id);
-    else if (response.status !== 204) throw unexpected(`delete ${id}, which is there`, response.status, error);
+    else if (response.status !== 204) this.#complain(`delete ${id}, which is there`, response.status, error);
     else {
       this.#known.set(id, false);
       await this.#read(id);
@@ -103,14 +109,14 @@ export class SoakClient {
     const isRight = isThere
       ? response.status === 200
       : response.status === 404 || isRefusedForNow(response.status, error);
-    if (!isRight) throw unexpected(`read ${id}`, response.status, error);
+    if (!isRight) this.#complain(`read ${id}`, response.status, error);
     return response.status;
   }
 
   async #list(): Promise<string> {
     const listed = new Set(await listIds(this.#options.client, 7));
     for (const [id, isThere] of this.#known) {
-      if (listed.has(id) !== isThere) throw new Error(`${id} is ${isThere ? 'not ' : ''}in the list`);
+      if (listed.has(id) !== isThere) this.wrong.push(`${id} is ${isThere ? 'not ' : ''}in the list`);
     }
     return 'list: 200';
   }
@@ -148,8 +154,4 @@ export class SoakClient {
 /** An API server that has just started knows nobody's permissions for a moment, and says so as if there were none. */
 function isRefusedForNow(status: number, problem: { detail?: string } | undefined): boolean {
   return status === 503 || (status === 500 && problem?.detail === 'The provider lacks a permission in the cluster.');
-}
-
-function unexpected(what: string, status: number, problem: unknown): Error {
-  return new Error(`${what}: ${status} ${JSON.stringify(problem)}`);
 }

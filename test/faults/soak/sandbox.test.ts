@@ -1,17 +1,17 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import type { SandboxKubernetes } from '../../../scripts/sandbox/kubernetes/api.ts';
 import type { Fault } from '../../../scripts/sandbox/kubernetes/faults.ts';
 import { openEventStream } from '../../support/event-stream.ts';
 import { startRealNatsServer, withoutNatsServer } from '../../../scripts/sandbox/nats/nats-server.ts';
 import { startSystem } from '../../support/system.ts';
-import { createProbe, endSurely, natsFaults, soak, soakMs, soakSeed } from './soak.ts';
+import { createProbe, endSurely, grown, maxSocketsAtRest, natsFaults, soak, soakMs, soakSeed } from './soak.ts';
 import type { SoakFault } from './soak.ts';
 
 const options = { skip: withoutNatsServer };
 
-test('random work under random faults leaves every status told, and nothing behind', options, async (t) => {
-  t.after(endSurely);
+t.test('random work under random faults leaves every status told, and nothing behind', options, async (t) => {
+  t.teardown(endSurely);
   await using nats = await startRealNatsServer({ jetStream: true });
   await using stream = await openEventStream(nats.url);
   await using probe = await createProbe();
@@ -21,7 +21,7 @@ test('random work under random faults leaves every status told, and nothing behi
     bareEnvironment: true,
     env: { ...probe.env, SP_SERVER_REQUEST_TIMEOUT: '3s', SP_SERVER_IDLE_TIMEOUT: '5s' },
   });
-  await soak({
+  const { wrong, before, after } = await soak({
     system,
     stream,
     probe,
@@ -30,6 +30,10 @@ test('random work under random faults leaves every status told, and nothing behi
     faults: [sandboxFaults(system.cluster.sandbox!), natsFaults(nats)],
     tell: (line) => console.error(`soak, after ${Math.round(performance.now() / 1_000)} s: ${line}`),
   });
+  t.strictSame(wrong, []);
+  t.ok(after!.sockets <= maxSocketsAtRest, `${after!.sockets} sockets at rest`);
+  t.strictSame(grown(before, after!), [], 'no more is left behind than after warming up');
+  t.equal(system.provider.process.stderr(), '');
 });
 
 /** Those of the Kubernetes API of the sandbox. */

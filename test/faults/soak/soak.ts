@@ -34,7 +34,7 @@ const patienceMs = 120_000;
 const lastWordsMs = 200;
 
 /** What may be left at rest: three watches, NATS, those who listen, and some connections that idle for a moment. */
-const maxSocketsAtRest = 16;
+export const maxSocketsAtRest = 16;
 /** More than before, at rest. The heap tells of leaks; what is resident also of memory that malloc keeps. */
 const slack = { sockets: 3, resources: 3, heapBytes: 5e6, residentBytes: 200e6 };
 
@@ -99,46 +99,54 @@ export interface SoakOptions {
   tell: (line: string) => void;
 }
 
-/**
- * A quarter of the time to warm up, then the rest; after both all must be well, and the second must leave no more behind
- * than the first.
- *
- * @throws Error that says what was wrong
- */
-export async function soak(options: SoakOptions): Promise<void> {
+export interface Soaked {
+  /** Answers that were not what they must be; the first ends the soak. */
+  wrong: string[];
+  /** At rest after warming up, and at the end; absent where the soak ended before. */
+  before?: AtRest;
+  after?: AtRest;
+}
+
+/** A quarter of the time to warm up, then the rest. After both it waits until all is well, and at rest. */
+export async function soak(options: SoakOptions): Promise<Soaked> {
   const { seed, milliseconds, tell, system, stream } = options;
   // Before the caches are filled for the first time, less can be promised.
   await healed({ ...system, events: stream });
   tell(`seed ${seed}, ${milliseconds / 1_000} s: SP_TEST_SEED=${seed} draws the same again`);
   const chance = chanceOf(seed);
-  await runPhase(options, chance, milliseconds / 4, 'warm');
+  const wrongAtFirst = await runPhase(options, chance, milliseconds / 4, 'warm');
+  if (wrongAtFirst.length > 0) return { wrong: wrongAtFirst };
   const before = await rest(options);
   tell(`at rest after warming up: ${describe(before)}`);
-  await runPhase(options, chance, (milliseconds * 3) / 4, 'soaked');
+  const wrong = await runPhase(options, chance, (milliseconds * 3) / 4, 'soaked');
+  if (wrong.length > 0) return { wrong, before };
   const after = await rest(options, before);
   tell(`at rest at the end: ${describe(after)}`);
-  const { stderr } = system.provider.process;
-  if (stderr() !== '') throw new Error(`the provider wrote to standard error: ${stderr()}`);
+  return { wrong, before, after };
 }
 
+/** @returns answers that were not what they must be; the first of them ends the phase */
 async function runPhase(
   { system, stream, faults, tell }: SoakOptions,
   chance: Chance,
   milliseconds: number,
   name: string,
-): Promise<void> {
+): Promise<string[]> {
   const counts = new Map<string, number>();
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const end = AbortSignal.timeout(milliseconds);
   const stop = new AbortController();
   const signal = AbortSignal.any([end, stop.signal]);
+  const acting = Array.from({ length: clients }, (_, index) => {
+    const { client, workloads } = system;
+    const own = chance.fork();
+    return {
+      client: new SoakClient({ name: `${name}-${index}`, client, workloads, chance: own, onDone: count }),
+      chance: own,
+    };
+  });
   const runs = [
-    ...Array.from({ length: clients }, (_, index) => {
-      const { client, workloads } = system;
-      const own = chance.fork();
-      const soakClient = new SoakClient({ name: `${name}-${index}`, client, workloads, chance: own, onDone: count });
-      return actOn(soakClient, own, signal);
-    }),
+    ...acting.map(({ client, chance }) => actOn(client, chance, { signal, stop })),
     ...faults.map((group) => strikeOn(group, chance.fork(), signal, count)),
   ];
   try {
@@ -146,8 +154,11 @@ async function runPhase(
   } finally {
     tell(`${name}: ${JSON.stringify(Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1))))}`);
   }
+  const wrong = acting.flatMap(({ client }) => client.wrong);
+  if (wrong.length > 0) return wrong;
   await healed({ ...system, events: stream });
   tell(`${name}: all is well, ${stream.received.length} events so far`);
+  return wrong;
 }
 
 /** One that fails stops the others gracefully. */
@@ -156,9 +167,14 @@ function failed(error: unknown, others: AbortController): never {
   throw error;
 }
 
-async function actOn(client: SoakClient, chance: Chance, signal: AbortSignal): Promise<void> {
+async function actOn(
+  client: SoakClient,
+  chance: Chance,
+  { signal, stop }: { signal: AbortSignal; stop: AbortController },
+): Promise<void> {
   while (!signal.aborted) {
     await client.act();
+    if (client.wrong.length > 0) stop.abort();
     await delay(chance.between(0, maxPauseMs));
   }
 }
@@ -183,7 +199,7 @@ async function unlessAborted(milliseconds: number, signal: AbortSignal): Promise
   await delay(milliseconds, undefined, { signal }).catch(() => undefined);
 }
 
-interface AtRest {
+export interface AtRest {
   /** Open sockets of the process; 0 where the system does not tell. */
   sockets: number;
   /** Timers, sockets and whatever else keeps a process alive. */
@@ -192,7 +208,7 @@ interface AtRest {
   residentBytes: number;
 }
 
-/** With no container left and nobody who asks. @param before - what must not be exceeded by much */
+/** With no container left and nobody who asks, once it is calm and has not grown, else after two minutes. */
 async function rest({ system, stream, probe }: SoakOptions, before?: AtRest): Promise<AtRest> {
   const { client, provider } = system;
   for (const id of await listIds(client)) await deleteContainer(client, id);
@@ -206,15 +222,16 @@ async function rest({ system, stream, probe }: SoakOptions, before?: AtRest): Pr
       residentBytes: residentMemory,
     };
   };
-  const isCalm = (now: AtRest): boolean => now.sockets <= maxSocketsAtRest && !exceeds(now, before);
-  return await eventually(measure, isCalm, patienceMs);
+  const isCalm = (now: AtRest): boolean => now.sockets <= maxSocketsAtRest && grown(before, now).length === 0;
+  return await eventually(measure, isCalm, patienceMs).catch(measure);
 }
 
-function exceeds(now: AtRest, before: AtRest | undefined): boolean {
-  if (before === undefined) return false;
-  return (['sockets', 'resources', 'heapBytes', 'residentBytes'] as const).some(
-    (what) => now[what] > before[what] + slack[what],
-  );
+/** What there is more of than there may be. */
+export function grown(before: AtRest | undefined, now: AtRest): string[] {
+  const kinds = ['sockets', 'resources', 'heapBytes', 'residentBytes'] as const;
+  return kinds
+    .filter((what) => before !== undefined && now[what] > before[what] + slack[what])
+    .map((what) => `${what}: ${before![what]}, then ${now[what]}`);
 }
 
 async function countSockets(processId: number): Promise<number> {
