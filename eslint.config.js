@@ -44,6 +44,17 @@ export default tseslint.config(
     },
   },
   {
+    // One style of tap.
+    files: ['test/!(http|sandbox)/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ImportSpecifier[imported.name="test"]', message: "import t from 'tap', and use t.test" },
+        { selector: 'MemberExpression[object.name="t"][property.name="after"]', message: 'use t.teardown' },
+      ],
+    },
+  },
+  {
     // Answers of the Kubernetes API are JSON, whose shape is what these tests assert.
     files: ['test/conformance/**', 'test/sandbox/**'],
     rules: {

@@ -1,29 +1,29 @@
 /** Waits grow, within bounds that no failure, no chance and nobody else can move. */
-import { test } from 'tap';
+import t from 'tap';
 import { backoffMs, spreadMs } from '../src/backoff.ts';
 
 const backoff = { firstMs: 250, maxMs: 10_000 };
 
-test('doubles with every failure, up to a bound', (t) => {
+t.test('doubles with every failure, up to a bound', (t) => {
   const delays = [1, 2, 3, 6, 7, 100, 5_000].map((failures) => backoffMs(failures, backoff, 0, 1));
   t.strictSame(delays, [250, 500, 1_000, 8_000, 10_000, 10_000, 10_000]);
   t.end();
 });
 
-test('shortens a wait by up to half, by chance', (t) => {
+t.test('shortens a wait by up to half, by chance', (t) => {
   t.equal(backoffMs(1, backoff, 0, 0), 125);
   t.equal(backoffMs(100, backoff, 0, 0.5), 7_500);
   t.end();
 });
 
-test('waits as long as it is asked to, up to a minute', (t) => {
+t.test('waits as long as it is asked to, up to a minute', (t) => {
   t.equal(backoffMs(1, backoff, 7_000, 0), 7_000);
   t.equal(backoffMs(7, backoff, 7_000, 1), 10_000);
   t.equal(backoffMs(1, backoff, 3_600_000, 0), 60_000);
   t.end();
 });
 
-test('those who were asked to wait do not come back together, and within a bound', (t) => {
+t.test('those who were asked to wait do not come back together, and within a bound', (t) => {
   const waits = [0, 0.5, 1].map((chance) => spreadMs(1_000, 10_000, chance));
   t.strictSame(waits, [1_000, 1_250, 1_500]);
   t.equal(spreadMs(60_000, 10_000, 1), 10_000);

@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { startParts, stopParts, stopWithin } from '../src/lifecycle.ts';
 import type { Check, Part } from '../src/lifecycle.ts';
@@ -24,7 +24,7 @@ function telling(): Told {
 
 const never = () => new Promise<void>(() => undefined);
 
-test('starts in order, each when the one before it has started, and stops in reverse', async (t) => {
+t.test('starts in order, each when the one before it has started, and stops in reverse', async (t) => {
   const { steps, part } = telling();
   const { log, lines } = captureLog();
   const slow = part('slow', {
@@ -44,14 +44,14 @@ test('starts in order, each when the one before it has started, and stops in rev
   t.strictSame(lines, []);
 });
 
-test('starts nothing after a part that cannot start', async (t) => {
+t.test('starts nothing after a part that cannot start', async (t) => {
   const { steps, part } = telling();
   const failing = part('failing', { start: () => Promise.reject(new Error('taken')) });
   await t.rejects(startParts([part('first'), failing, part('last')]), { message: 'taken' });
   t.strictSame(steps, ['start first']);
 });
 
-test('stops the others when one fails, and logs which', async (t) => {
+t.test('stops the others when one fails, and logs which', async (t) => {
   const { steps, part } = telling();
   const { log, lines } = captureLog();
   const failing = part('failing', { stop: () => Promise.reject(new Error('stuck')) });
@@ -68,7 +68,7 @@ test('stops the others when one fails, and logs which', async (t) => {
   ]);
 });
 
-test('leaves behind what does not end, and keeps time for those after it', async (t) => {
+t.test('leaves behind what does not end, and keeps time for those after it', async (t) => {
   const { steps, part } = telling();
   const { log, lines } = captureLog();
   const aborted: string[] = [];
@@ -100,7 +100,7 @@ test('leaves behind what does not end, and keeps time for those after it', async
   ]);
 });
 
-test('a part that fails after it was left behind is nobody’s error', async (t) => {
+t.test('a part that fails after it was left behind is nobody’s error', async (t) => {
   const { part } = telling();
   const { log, lines } = captureLog();
   const held = Promise.withResolvers<never>();
@@ -110,7 +110,7 @@ test('a part that fails after it was left behind is nobody’s error', async (t)
   t.match(lines, [{ part: 'late', msg: 'a part did not stop in time' }]);
 });
 
-test('a part whose stop is bounded is the same part otherwise, also where it is a class', async (t) => {
+t.test('a part whose stop is bounded is the same part otherwise, also where it is a class', async (t) => {
   class Ticking implements Part {
     readonly name = 'ticking';
     readonly stopMs = 7;

@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { readRevision } from '../../scripts/build/revision.ts';
 
 const commit = '0123456789abcdef0123456789abcdef01234567';
 
-test('a build is of the commit that it is told, wherever the sources are', (t) => {
+t.test('a build is of the commit that it is told, wherever the sources are', (t) => {
   const folder = t.testdir({});
   t.equal(readRevision(folder, { REVISION: commit }), '0123456');
   t.equal(readRevision(folder, { REVISION: 'abcdef1' }), 'abcdef1');
@@ -17,7 +17,7 @@ test('a build is of the commit that it is told, wherever the sources are', (t) =
   t.end();
 });
 
-test('else of the commit that git has, with its changes; of none where there is no git', (t) => {
+t.test('else of the commit that git has, with its changes; of none where there is no git', (t) => {
   const folder = t.testdir({ file: 'one' });
   const outside = { GIT_CEILING_DIRECTORIES: join(folder, '..') };
   const git = (...commandLine: string[]): string =>

@@ -78,7 +78,7 @@ await t.test('a control plane', async (t) => {
   const startedAt = Date.now();
   const controlPlane = await startControlPlane({ own: true, nodeGraceSeconds: 6 });
   t.comment(`ready after ${Date.now() - startedAt} ms`);
-  t.after(() => controlPlane[Symbol.asyncDispose]());
+  t.teardown(() => controlPlane[Symbol.asyncDispose]());
   const namespace = await controlPlane.createNamespace();
   const { api, components } = controlPlane;
 
@@ -293,7 +293,7 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
         stdio: ['ignore', 'pipe', 'inherit'],
         env: { ...process.env, CONTROL_PLANE: new URL('../../scripts/cluster/control-plane.ts', import.meta.url).href },
       });
-      t.after(() => parent.kill('SIGKILL'));
+      t.teardown(() => parent.kill('SIGKILL'));
       const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
       const { pids, kubeconfig } = JSON.parse(line) as { pids: number[]; kubeconfig: string };
       t.equal(pids.filter(isAlive).length, 5);

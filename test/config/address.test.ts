@@ -1,8 +1,8 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { formatAddress, parseHost, parseListenAddress } from '../../src/config/address.ts';
 
-test('reads addresses as Go writes them', (t) => {
+t.test('reads addresses as Go writes them', (t) => {
   for (const [text, host, port] of [
     [':8080', '', 8080],
     [':0', '', 0],
@@ -18,7 +18,7 @@ test('reads addresses as Go writes them', (t) => {
   t.end();
 });
 
-test('takes nothing else for an address', (t) => {
+t.test('takes nothing else for an address', (t) => {
   for (const text of [
     '',
     '8080',
@@ -46,7 +46,7 @@ test('takes nothing else for an address', (t) => {
   t.end();
 });
 
-test('takes host names and IP addresses for other hosts, and keeps them as they are written', (t) => {
+t.test('takes host names and IP addresses for other hosts, and keeps them as they are written', (t) => {
   const label = 'a'.repeat(63);
   const hosts = ['localhost', 'Node-1.example.org', '1.example', 'xn--bcher-kva.example', `${label}.${label}`];
   const addresses = ['10.0.0.1', '2001:db8::7', '::1', '::ffff:10.0.0.1', '10.0.0.0', '1::'];
@@ -54,7 +54,7 @@ test('takes host names and IP addresses for other hosts, and keeps them as they 
   t.end();
 });
 
-test('takes nothing else for a host', (t) => {
+t.test('takes nothing else for a host', (t) => {
   for (const text of [
     '',
     'http://host',
@@ -87,7 +87,7 @@ test('takes nothing else for a host', (t) => {
   t.end();
 });
 
-test('writes an address as URLs have it', (t) => {
+t.test('writes an address as URLs have it', (t) => {
   t.equal(formatAddress({ address: '::1', port: 80 }), '[::1]:80');
   t.equal(formatAddress({ address: '127.0.0.1', port: 80 }), '127.0.0.1:80');
   t.end();

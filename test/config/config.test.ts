@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { defaultHintPolicy } from '../../src/containers/hints.ts';
 import { ConfigError, readConfig } from '../../src/config/config.ts';
@@ -22,7 +22,7 @@ function problems(env: Record<string, string | undefined>): string[] {
   }
 }
 
-test('needs no more than the required variables', (t) => {
+t.test('needs no more than the required variables', (t) => {
   t.strictSame(readConfig(required), {
     logLevel: 'info',
     logHealth: true,
@@ -97,7 +97,7 @@ const complete = {
   SP_LOG_HEALTH: 'false',
 };
 
-test('reads every variable', (t) => {
+t.test('reads every variable', (t) => {
   t.strictSame(readConfig(complete), {
     logLevel: 'debug',
     logHealth: false,
@@ -150,13 +150,13 @@ test('reads every variable', (t) => {
   t.end();
 });
 
-test('takes an empty optional variable for its default', (t) => {
+t.test('takes an empty optional variable for its default', (t) => {
   const empty = Object.fromEntries(Object.keys(complete).map((variable) => [variable, '']));
   t.strictSame(readConfig({ ...empty, ...required }), readConfig(required));
   t.end();
 });
 
-test('names every required variable that is missing or empty, in one go', (t) => {
+t.test('names every required variable that is missing or empty, in one go', (t) => {
   const expected = [
     'SP_NAME is required: it must be made of letters, digits, ".", "_" and "-"',
     'SP_ENDPOINT is required: it must be an http or https URL without user, password, query and fragment, such as http://host:8080/path',
@@ -169,7 +169,7 @@ test('names every required variable that is missing or empty, in one go', (t) =>
   t.end();
 });
 
-test('names every variable with a bad value, beside those that are missing', (t) => {
+t.test('names every variable with a bad value, beside those that are missing', (t) => {
   const lines = problems({
     ...Object.fromEntries(Object.keys(complete).map((variable) => [variable, '\u0000'])),
     SP_NAME: undefined,
@@ -178,7 +178,7 @@ test('names every variable with a bad value, beside those that are missing', (t)
   t.end();
 });
 
-test('says what a value is and what is allowed', (t) => {
+t.test('says what a value is and what is allowed', (t) => {
   t.strictSame(problems({ ...required, SP_SERVER_READ_TIMEOUT: '15' }), [
     'SP_SERVER_READ_TIMEOUT is "15": it must be a duration above 0 and up to 596h, such as 500ms, 15s or 1m30s',
   ]);
@@ -236,7 +236,7 @@ const bad: Record<string, string[]> = {
 };
 
 for (const [variable, values] of Object.entries(bad)) {
-  test(`refuses bad values of ${variable}`, (t) => {
+  t.test(`refuses bad values of ${variable}`, (t) => {
     for (const value of values) {
       const lines = problems({ ...required, [variable]: value });
       t.ok(lines.length > 0 && lines.every((line) => line.startsWith(`${variable} `)), JSON.stringify(value));
@@ -265,13 +265,13 @@ const good: Record<string, string[]> = {
 };
 
 for (const [variable, values] of Object.entries(good)) {
-  test(`takes good values of ${variable}`, (t) => {
+  t.test(`takes good values of ${variable}`, (t) => {
     for (const value of values) t.strictSame(problems({ ...required, [variable]: value }), [], value);
     t.end();
   });
 }
 
-test('elects no leader unless it is told to', (t) => {
+t.test('elects no leader unless it is told to', (t) => {
   t.equal(readConfig({ ...required, SP_LEASE_NAME: 'a' }).leaderElection, undefined);
   t.equal(readConfig({ ...required, SP_LEADER_ELECTION: 'false' }).leaderElection, undefined);
   t.strictSame(readConfig({ ...required, SP_LEADER_ELECTION: 'true' }).leaderElection, {
@@ -280,7 +280,7 @@ test('elects no leader unless it is told to', (t) => {
   t.end();
 });
 
-test('takes trailing slashes off URLs', (t) => {
+t.test('takes trailing slashes off URLs', (t) => {
   const { provider, registry } = readConfig({
     ...required,
     SP_ENDPOINT: 'http://provider:8080//',
@@ -297,12 +297,12 @@ const credentials = {
   DCM_AUTH_CLIENT_SECRET: 'p@ss word',
 };
 
-test('takes a token for the registry as it is', (t) => {
+t.test('takes a token for the registry as it is', (t) => {
   t.strictSame(readConfig({ ...required, DCM_AUTH_TOKEN: 'abc' }).registry.authentication, { token: 'abc' });
   t.end();
 });
 
-test('wants all of the client credentials or none', (t) => {
+t.test('wants all of the client credentials or none', (t) => {
   for (const missing of Object.keys(credentials)) {
     const others = Object.keys(credentials).filter((variable) => variable !== missing);
     const lines = problems({ ...required, ...credentials, [missing]: '' });
@@ -311,14 +311,14 @@ test('wants all of the client credentials or none', (t) => {
   t.end();
 });
 
-test('wants a token or the client credentials, not both', (t) => {
+t.test('wants a token or the client credentials, not both', (t) => {
   t.strictSame(problems({ ...required, ...credentials, DCM_AUTH_TOKEN: 'abc' }), [
     `DCM_AUTH_TOKEN must not be set together with ${Object.keys(credentials).join(', ')}`,
   ]);
   t.end();
 });
 
-test('refuses bad client credentials', (t) => {
+t.test('refuses bad client credentials', (t) => {
   for (const [variable, value] of [
     ['DCM_AUTH_TOKEN_ENDPOINT', 'sso/token'],
     ['DCM_AUTH_TOKEN_ENDPOINT', 'https://user:word@sso/token'],
@@ -332,7 +332,7 @@ test('refuses bad client credentials', (t) => {
   t.end();
 });
 
-test('sends the client secret over https, or on this machine, unless plain http is allowed', (t) => {
+t.test('sends the client secret over https, or on this machine, unless plain http is allowed', (t) => {
   const problem =
     'DCM_AUTH_TOKEN_ENDPOINT would have the client secret sent over plain http: it must be https, or on a loopback ' +
     'address, unless DCM_AUTH_ALLOW_HTTP is true';
@@ -361,7 +361,7 @@ test('sends the client secret over https, or on this machine, unless plain http 
   t.end();
 });
 
-test('says nothing of a credential, wherever it stands', (t) => {
+t.test('says nothing of a credential, wherever it stands', (t) => {
   const secret = 'hunter2';
   const lines = problems({
     ...required,
@@ -374,7 +374,7 @@ test('says nothing of a credential, wherever it stands', (t) => {
   t.end();
 });
 
-test('reads which hints callers may use', (t) => {
+t.test('reads which hints callers may use', (t) => {
   const policy = (env: Record<string, string>) => readConfig({ ...required, ...env }).kubernetes.hintPolicy;
   t.same([...policy({ SP_K8S_ALLOWED_HINTS: 'none' }).hints], []);
   t.same(
@@ -414,7 +414,7 @@ const together: Record<string, { env: Record<string, string>; missing: string[] 
 };
 
 for (const [name, { env, missing }] of Object.entries(together)) {
-  test(`refuses ${name}`, (t) => {
+  t.test(`refuses ${name}`, (t) => {
     const given = Object.keys(env).toSorted();
     for (const [index, line] of problems({ ...required, ...env }).entries()) {
       const [variable, rest = ''] = line.split(' is required together with ');
@@ -435,14 +435,14 @@ const badOfTokens: Record<string, string[]> = {
 };
 
 for (const [variable, values] of Object.entries(badOfTokens)) {
-  test(`refuses bad values of ${variable}`, (t) => {
+  t.test(`refuses bad values of ${variable}`, (t) => {
     for (const value of values)
       t.match(problems({ ...required, ...tokens, [variable]: value }), [RegExp(`^${variable} .* must be`)]);
     t.end();
   });
 }
 
-test('takes keys and issuers on this machine over plain HTTP', (t) => {
+t.test('takes keys and issuers on this machine over plain HTTP', (t) => {
   for (const url of ['http://localhost:1/a', 'http://127.0.0.1:1', 'http://[::1]:1']) {
     t.strictSame(problems({ ...required, ...tokens, SP_AUTH_ISSUER: url, SP_AUTH_JWKS_URL: url }), []);
   }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 
 import { parseDuration } from '../../src/config/duration.ts';
 
-test('reads durations as Go writes them', (t) => {
+t.test('reads durations as Go writes them', (t) => {
   for (const [text, ms] of [
     ['500ms', 500],
     ['15s', 15_000],
@@ -31,7 +31,7 @@ test('reads durations as Go writes them', (t) => {
   t.end();
 });
 
-test('takes nothing else for a duration', (t) => {
+t.test('takes nothing else for a duration', (t) => {
   for (const text of [
     '',
     ' ',
@@ -60,7 +60,7 @@ test('takes nothing else for a duration', (t) => {
   t.end();
 });
 
-test('adds up the parts of any duration', (t) => {
+t.test('adds up the parts of any duration', (t) => {
   const below = (max: number) => fc.integer({ min: 0, max: max - 1 });
   fc.assert(
     fc.property(below(500), below(60), below(60), below(1_000), (h, m, s, ms) => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 
 import { defaultLeaseName, isObjectName } from '../../src/config/lease-name.ts';
 
@@ -16,13 +16,13 @@ const names: [providerName: string, leaseName: string | RegExp][] = [
 ];
 
 for (const [providerName, leaseName] of names) {
-  test(`names the Lease of ${providerName.slice(0, 20)}`, (t) => {
+  t.test(`names the Lease of ${providerName.slice(0, 20)}`, (t) => {
     t.match(defaultLeaseName(providerName), leaseName);
     t.end();
   });
 }
 
-test('every provider has a Lease whose name Kubernetes takes, and no two share one', (t) => {
+t.test('every provider has a Lease whose name Kubernetes takes, and no two share one', (t) => {
   const providerName = fc.stringMatching(/^[A-Za-z0-9._-]{1,300}$/);
   fc.assert(fc.property(providerName, (name) => isObjectName(defaultLeaseName(name))));
   fc.assert(

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { formatKubeconfig } from '../../scripts/sandbox/kubernetes/kubeconfig.ts';
 import { findFreePort } from '../../scripts/free-port.ts';
@@ -21,7 +21,7 @@ import { buildImage, userOf } from './build.ts';
 
 const context = join(import.meta.dirname, '../..');
 
-test('the steps of the Containerfile make an image that runs', (t) => {
+t.test('the steps of the Containerfile make an image that runs', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'container-image-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   chmodSync(folder, 0o755);

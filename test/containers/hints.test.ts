@@ -1,6 +1,6 @@
 /** Which hints a client may use, beside their shapes. */
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 import {
   defaultHintPolicy,
   findHintViolations,
@@ -26,7 +26,7 @@ const violations = (kubernetes: object, policy = everything): Record<string, str
   );
 const notAllowed = 'is not allowed by the operator of this provider';
 
-test('a hint that the operator does not allow is refused by name', (t) => {
+t.test('a hint that the operator does not allow is refused by name', (t) => {
   const hints = {
     node_selector: { a: 'b' },
     tolerations: [{ operator: 'Exists' }],
@@ -58,7 +58,7 @@ test('a hint that the operator does not allow is refused by name', (t) => {
   t.end();
 });
 
-test('unknown hints and those of other platforms are ignored, and named for the log', (t) => {
+t.test('unknown hints and those of other platforms are ignored, and named for the log', (t) => {
   t.same(violations({ warp_drive: true }, defaultHintPolicy), {});
   t.same(findHintViolations({ provider_hints: { podman: { volumes: 5 } } }, defaultHintPolicy), []);
   t.same(unknownHints(specWith({ warp_drive: 'secret', volumes: [], readiness_probe: {} })), ['warp_drive']);
@@ -69,7 +69,7 @@ test('unknown hints and those of other platforms are ignored, and named for the 
   t.end();
 });
 
-test('a probe has one way to ask', (t) => {
+t.test('a probe has one way to ask', (t) => {
   const detail = 'must have exactly one of http_get, tcp_socket, grpc, exec';
   t.same(violations({ readiness_probe: {}, liveness_probe: { http_get: { port: 1 }, exec: { command: ['x'] } } }), {
     '/readiness_probe': detail,
@@ -82,7 +82,7 @@ test('a probe has one way to ask', (t) => {
   t.end();
 });
 
-test('tolerations are those of Kubernetes', (t) => {
+t.test('tolerations are those of Kubernetes', (t) => {
   t.same(
     violations({
       tolerations: [
@@ -104,7 +104,7 @@ test('tolerations are those of Kubernetes', (t) => {
   t.end();
 });
 
-test('Secrets and annotations are those that the operator named', (t) => {
+t.test('Secrets and annotations are those that the operator named', (t) => {
   t.same(violations({ image_pull_secrets: [{ name: 'registry' }, { name: 'other' }] }), {
     '/image_pull_secrets/1/name': notAllowed,
   });
@@ -135,7 +135,7 @@ test('Secrets and annotations are those that the operator named', (t) => {
   t.end();
 });
 
-test('volumes have one kind each, and names and places of their own', (t) => {
+t.test('volumes have one kind each, and names and places of their own', (t) => {
   const cache = { name: 'cache', mount_path: '/cache', empty_dir: { size_limit: '1MB' } };
   t.same(
     violations({ volumes: [cache, { name: 'x', mount_path: '/x' }, { ...cache, secret: { secret_name: 'x' } }] }),
@@ -156,7 +156,7 @@ test('volumes have one kind each, and names and places of their own', (t) => {
   t.end();
 });
 
-test('a place is the same however its path is written', (t) => {
+t.test('a place is the same however its path is written', (t) => {
   const at = (path: string, index: number) => ({
     name: `v${index}`,
     mount_path: path,
@@ -173,7 +173,7 @@ test('a place is the same however its path is written', (t) => {
   t.end();
 });
 
-test('what is named as parts of prototypes are is no hint, and gives none', (t) => {
+t.test('what is named as parts of prototypes are is no hint, and gives none', (t) => {
   const volumes = [{ name: 'keys', mount_path: '/keys', secret: { secret_name: 'keys' } }];
   for (const text of [
     JSON.stringify({ kubernetes: { constructor: { prototype: { volumes } } } }),
@@ -188,7 +188,7 @@ test('what is named as parts of prototypes are is no hint, and gives none', (t) 
   t.end();
 });
 
-test('no text has half of a surrogate pair', (t) => {
+t.test('no text has half of a surrogate pair', (t) => {
   const half = '\ud800';
   const detail = 'must not have half of a surrogate pair';
   t.same(
@@ -206,7 +206,7 @@ test('no text has half of a surrogate pair', (t) => {
   t.end();
 });
 
-test('a volume of its own has a size', (t) => {
+t.test('a volume of its own has a size', (t) => {
   const sized = (size: string) => ({ volumes: [{ name: 'a', mount_path: '/a', empty_dir: { size_limit: size } }] });
   for (const size of ['0MB', '000GB', '0TB']) {
     t.same(violations(sized(size)), { '/volumes/0/empty_dir/size_limit': 'must be more than zero' }, size);
@@ -215,7 +215,7 @@ test('a volume of its own has a size', (t) => {
   t.end();
 });
 
-test('the rules say nothing of what the schema refuses, and never throw', (t) => {
+t.test('the rules say nothing of what the schema refuses, and never throw', (t) => {
   const key = fc.constantFrom('kubernetes', 'provider_hints', 'name', 'key', ...hintNames, 'volumes', '__proto__');
   const anything = fc.oneof(fc.object({ key, maxDepth: 5 }), fc.anything());
   fc.assert(

@@ -1,6 +1,6 @@
 /** Keys as clients send them, and what is kept of them. */
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 import type { ContainerSpec } from '../../src/containers/container.ts';
 import {
   canonicalJson,
@@ -10,7 +10,7 @@ import {
   parseIdempotencyKey,
 } from '../../src/containers/idempotency.ts';
 
-test('a key is the same bare and quoted', (t) => {
+t.test('a key is the same bare and quoted', (t) => {
   const keys: Record<string, string> = {
     'a1b2-c3': 'a1b2-c3',
     '"a1b2-c3"': 'a1b2-c3',
@@ -28,7 +28,7 @@ test('a key is the same bare and quoted', (t) => {
   t.end();
 });
 
-test('what is no key is told', (t) => {
+t.test('what is no key is told', (t) => {
   for (const value of [
     '',
     ' ',
@@ -50,7 +50,7 @@ test('what is no key is told', (t) => {
   t.end();
 });
 
-test('every string of printable ASCII characters comes back from its quoted form', (t) => {
+t.test('every string of printable ASCII characters comes back from its quoted form', (t) => {
   const printable = fc.string({
     unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
     minLength: 1,
@@ -60,7 +60,7 @@ test('every string of printable ASCII characters comes back from its quoted form
   t.end();
 });
 
-test('the id of a key is a UUID, and always the same', (t) => {
+t.test('the id of a key is a UUID, and always the same', (t) => {
   const id = containerIdOfKey('order-7');
   t.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   t.equal(containerIdOfKey('order-7'), id);
@@ -76,7 +76,7 @@ const spec = (change: object = {}): ContainerSpec => ({
   ...change,
 });
 
-test('a request is the same in any order of its members, and no other', (t) => {
+t.test('a request is the same in any order of its members, and no other', (t) => {
   const kept = idempotencyRecord('key', 'web', spec());
   const reordered = Object.fromEntries(Object.entries(spec()).reverse()) as unknown as ContainerSpec;
   t.equal(matchIdempotency(kept, idempotencyRecord('key', 'web', reordered)), 'same-request');
@@ -90,7 +90,7 @@ test('a request is the same in any order of its members, and no other', (t) => {
   t.end();
 });
 
-test('what was edited by hand matches no request', (t) => {
+t.test('what was edited by hand matches no request', (t) => {
   const asked = idempotencyRecord('k', 'web', {} as ContainerSpec);
   for (const edited of ['', '\u00e9'.repeat(64), 'f'.repeat(64)]) {
     t.equal(matchIdempotency({ ...asked, keyDigest: edited }, asked), 'other-key', edited);
@@ -99,14 +99,14 @@ test('what was edited by hand matches no request', (t) => {
   t.end();
 });
 
-test('what is kept tells nothing of the request without the key', (t) => {
+t.test('what is kept tells nothing of the request without the key', (t) => {
   const [a, b] = [idempotencyRecord('one', 'web', spec()), idempotencyRecord('two', 'web', spec())];
   t.not(a.requestDigest, b.requestDigest);
   t.match(a, { keyDigest: /^[0-9a-f]{64}$/, requestDigest: /^[0-9a-f]{64}$/ });
   t.end();
 });
 
-test('canonical JSON keeps the order of lists and all members', (t) => {
+t.test('canonical JSON keeps the order of lists and all members', (t) => {
   t.equal(canonicalJson({ b: [2, 1, { d: null, c: 'x' }], a: true }), '{"a":true,"b":[2,1,{"c":"x","d":null}]}');
   t.equal(canonicalJson(JSON.parse('{"__proto__":1,"a":2}')), '{"__proto__":1,"a":2}');
   t.end();

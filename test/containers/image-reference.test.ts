@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 import { findSpecViolations } from '../../src/containers/rules.ts';
 
 const sha256 = '0123456789abcdef'.repeat(4);
@@ -7,7 +7,7 @@ function violations(reference: unknown): { detail: string; pointer?: string }[] 
   return findSpecViolations({ image: { reference } });
 }
 
-test('references of images are taken as kubelets take them', (t) => {
+t.test('references of images are taken as kubelets take them', (t) => {
   for (const reference of [
     'nginx',
     'nginx:1.29',
@@ -28,7 +28,7 @@ test('references of images are taken as kubelets take them', (t) => {
   t.end();
 });
 
-test('what can never be pulled is refused, and said where it is wrong', (t) => {
+t.test('what can never be pulled is refused, and said where it is wrong', (t) => {
   for (const [reference, detail] of [
     [' nginx', /white space/],
     ['nginx\n', /white space/],
@@ -67,7 +67,7 @@ test('what can never be pulled is refused, and said where it is wrong', (t) => {
   t.end();
 });
 
-test('what the schema tells is not told again', (t) => {
+t.test('what the schema tells is not told again', (t) => {
   for (const reference of ['', 5, null, undefined, {}, 'A'.repeat(4_097)]) t.same(violations(reference), []);
   t.end();
 });

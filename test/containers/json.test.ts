@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 import { writtenNumbers } from '../../scripts/fuzz/near-valid.ts';
 import { hasInexactNumbers, isObject, parseExactly } from '../../src/containers/json.ts';
 
@@ -13,7 +13,7 @@ for (const [name, numbers, expected] of [
   ['that are not what a double is written as', inexact, true],
   ['that are', exact, false],
 ] as const) {
-  test(`numbers ${name} are told from others`, (t) => {
+  t.test(`numbers ${name} are told from others`, (t) => {
     for (const number of numbers) {
       for (const text of [
         `[${number}]`,
@@ -29,14 +29,14 @@ for (const [name, numbers, expected] of [
   });
 }
 
-test('what stands in strings costs nothing: versions, amounts, times and digests', (t) => {
+t.test('what stands in strings costs nothing: versions, amounts, times and digests', (t) => {
   for (const text of ['nginx:1.0', 'a, 1.50 each', '2026-01-21T10:00:00.000Z', 'sha256:12e4567890', '[1.0', '-0']) {
     t.notOk(hasInexactNumbers(JSON.stringify({ text, list: [text, text] })), text);
   }
   t.end();
 });
 
-test('any number comes back as it was written, and is only looked for where it would not', (t) => {
+t.test('any number comes back as it was written, and is only looked for where it would not', (t) => {
   fc.assert(
     fc.property(fc.array(writtenNumbers), (numbers) => {
       const text = JSON.stringify({ numbers, other: { number: 1, text: '1.0' } });
@@ -51,7 +51,7 @@ test('any number comes back as it was written, and is only looked for where it w
   t.end();
 });
 
-test('numbers that a double gives back are numbers, and none is taken for an object', (t) => {
+t.test('numbers that a double gives back are numbers, and none is taken for an object', (t) => {
   const [one, huge, list] = parseExactly('[1.5, 1e400, []]') as unknown[];
   t.equal(one, 1.5);
   t.notOk(isObject(huge));
@@ -61,7 +61,7 @@ test('numbers that a double gives back are numbers, and none is taken for an obj
   t.end();
 });
 
-test('a text that is made to be looked at for long is not', (t) => {
+t.test('a text that is made to be looked at for long is not', (t) => {
   const texts = [
     ':'.repeat(200_000),
     ': '.repeat(100_000),

@@ -1,13 +1,13 @@
 /** The rules as such; what they say of whole requests is tested with the HTTP side. */
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 import { maxViolations } from '../../src/containers/errors.ts';
 import { escapePointer } from '../../src/containers/json.ts';
 import { findIdViolations, findSpecViolations } from '../../src/containers/rules.ts';
 
 const labelled = (labels: object) => findSpecViolations({ metadata: { labels } }).map(({ pointer }) => pointer);
 
-test('the rules say nothing of what the schema refuses, and never throw', (t) => {
+t.test('the rules say nothing of what the schema refuses, and never throw', (t) => {
   const members = [
     'metadata',
     'labels',
@@ -29,13 +29,13 @@ test('the rules say nothing of what the schema refuses, and never throw', (t) =>
   t.end();
 });
 
-test('only the path of the health is refused as an id', (t) => {
+t.test('only the path of the health is refused as an id', (t) => {
   t.match(findIdViolations('health'), [{ parameter: 'id' }]);
   for (const id of ['healthy', 'Health', '', undefined, ['health']]) t.same(findIdViolations(id), []);
   t.end();
 });
 
-test('keys of labels are those of Kubernetes', (t) => {
+t.test('keys of labels are those of Kubernetes', (t) => {
   const long = 'a'.repeat(63);
   const domain = `${`${'a'.repeat(49)}.`.repeat(5)}abc`;
   for (const key of ['a', 'A_b.c-d', long, 'example.com/x', `${domain}/${long}`, 'my-dcm.project/x', 'dcm.project']) {
@@ -47,14 +47,14 @@ test('keys of labels are those of Kubernetes', (t) => {
   t.end();
 });
 
-test('values of labels are those of Kubernetes', (t) => {
+t.test('values of labels are those of Kubernetes', (t) => {
   for (const value of ['', 'a', 'A_b.c-d', '1', 'a'.repeat(63)]) t.same(labelled({ x: value }), [], value);
   for (const value of [' ', '-a', 'a-', 'a/b', 'a'.repeat(64), 'a\n'])
     t.same(labelled({ x: value }), ['/spec/metadata/labels/x']);
   t.end();
 });
 
-test('equal amounts of memory in other units are no violation', (t) => {
+t.test('equal amounts of memory in other units are no violation', (t) => {
   const memory = (min: string, max: string) => findSpecViolations({ resources: { memory: { min, max } } });
   t.same(memory('1024MB', '1GB'), []);
   t.same(memory('1TB', '1024GB'), []);
@@ -63,7 +63,7 @@ test('equal amounts of memory in other units are no violation', (t) => {
   t.end();
 });
 
-test('every repetition of a port is told, with the first that it repeats', (t) => {
+t.test('every repetition of a port is told, with the first that it repeats', (t) => {
   const ports = [80, 81, 80, 80].map((port) => ({ container_port: port }));
   t.same(findSpecViolations({ network: { ports } }), [
     {
@@ -78,7 +78,7 @@ test('every repetition of a port is told, with the first that it repeats', (t) =
   t.end();
 });
 
-test('a port may stand once for each protocol', (t) => {
+t.test('a port may stand once for each protocol', (t) => {
   const violations = (...ports: object[]) =>
     findSpecViolations({ network: { ports: ports.map((port) => ({ container_port: 53, ...port })) } });
   t.same(violations({}, { protocol: 'UDP' }), []);
@@ -94,7 +94,7 @@ test('a port may stand once for each protocol', (t) => {
   t.end();
 });
 
-test('no more violations are looked for than are told', (t) => {
+t.test('no more violations are looked for than are told', (t) => {
   const many = <Item>(item: Item): Item[] => Array<Item>(3 * maxViolations).fill(item);
   const members = (value: unknown) => Object.fromEntries(many(value).map((each, index) => [`${index}/`, each]));
   const specs: Record<string, object> = {

@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 import {
   cpuFromQuantity,
   cpuMillicores,
@@ -8,7 +8,7 @@ import {
   parseInteger,
 } from '../../src/containers/units.ts';
 
-test('amounts of memory are powers of 1,024', (t) => {
+t.test('amounts of memory are powers of 1,024', (t) => {
   t.equal(memoryBytes('1MB'), 1_048_576n);
   t.equal(memoryBytes('2GB'), 2n << 30n);
   t.equal(memoryBytes('8388608TB'), 1n << 63n);
@@ -19,7 +19,7 @@ test('amounts of memory are powers of 1,024', (t) => {
   t.end();
 });
 
-test('an amount becomes a quantity in the unit that it has', (t) => {
+t.test('an amount becomes a quantity in the unit that it has', (t) => {
   t.equal(memoryToQuantity('1024MB'), '1024Mi');
   t.equal(memoryToQuantity('3GB'), '3Gi');
   t.equal(memoryToQuantity('001TB'), '1Ti');
@@ -27,7 +27,7 @@ test('an amount becomes a quantity in the unit that it has', (t) => {
   t.end();
 });
 
-test('a quantity becomes an amount in the largest unit that divides it, rounded up to whole MB', (t) => {
+t.test('a quantity becomes an amount in the largest unit that divides it, rounded up to whole MB', (t) => {
   const amounts = {
     '512Mi': '512MB',
     '1024Mi': '1GB',
@@ -51,7 +51,7 @@ test('a quantity becomes an amount in the largest unit that divides it, rounded 
   t.end();
 });
 
-test('CPU is whole cores where it can be, else millicores, rounded up', (t) => {
+t.test('CPU is whole cores where it can be, else millicores, rounded up', (t) => {
   const amounts = {
     '2': 2,
     '2000m': 2,
@@ -67,7 +67,7 @@ test('CPU is whole cores where it can be, else millicores, rounded up', (t) => {
   t.end();
 });
 
-test('millicores of an amount of CPU, whichever way it is written', (t) => {
+t.test('millicores of an amount of CPU, whichever way it is written', (t) => {
   for (const [amount, millicores] of [
     [2, 2_000],
     ['2', 2_000],
@@ -81,7 +81,7 @@ test('millicores of an amount of CPU, whichever way it is written', (t) => {
   t.end();
 });
 
-test('only plain digits are integers, and only those that a number holds exactly', (t) => {
+t.test('only plain digits are integers, and only those that a number holds exactly', (t) => {
   t.equal(parseInteger('0'), 0);
   t.equal(parseInteger('-12'), -12);
   t.equal(parseInteger('007'), 7);

@@ -1,5 +1,5 @@
 /** Waiters are answered by what memory says, at the moment that it says it. */
-import { test } from 'tap';
+import t from 'tap';
 import type { Container, ContainerStatus } from '../../src/containers/container.ts';
 import { NotFoundError, UnavailableError } from '../../src/containers/errors.ts';
 import { ContainerWaiting } from '../../src/containers/waiting.ts';
@@ -63,7 +63,7 @@ class Memory implements Pick<ContainerSource, 'isLive' | 'onChange' | 'view'> {
   }
 }
 
-test('a status that is there is answered at once, and so is a failure', async (t) => {
+t.test('a status that is there is answered at once, and so is a failure', async (t) => {
   const memory = new Memory();
   memory.set('RUNNING');
   const running = memory.start(['RUNNING']);
@@ -74,7 +74,7 @@ test('a status that is there is answered at once, and so is a failure', async (t
   t.equal(memory.clock.pending, 0);
 });
 
-test('a status that comes is answered when it comes', async (t) => {
+t.test('a status that comes is answered when it comes', async (t) => {
   const memory = new Memory();
   memory.set('PENDING');
   const waits = [memory.start(['RUNNING']), memory.start(['UNKNOWN', 'RUNNING']), memory.start(['UNKNOWN'])];
@@ -92,7 +92,7 @@ test('a status that comes is answered when it comes', async (t) => {
   t.equal(memory.clock.pending, 0, 'nothing is left behind');
 });
 
-test('when the time is up the container is given as it is', async (t) => {
+t.test('when the time is up the container is given as it is', async (t) => {
   const memory = new Memory();
   memory.set('PENDING');
   const wait = memory.start(['RUNNING'], { timeoutMs: 3_000 });
@@ -105,7 +105,7 @@ test('when the time is up the container is given as it is', async (t) => {
   t.equal(memory.clock.pending, 0);
 });
 
-test('a container that a finalizer keeps is deleted', async (t) => {
+t.test('a container that a finalizer keeps is deleted', async (t) => {
   const memory = new Memory();
   memory.set('RUNNING');
   const waits = [memory.start(['FAILED']), memory.start(['DELETED'])];
@@ -118,7 +118,7 @@ test('a container that a finalizer keeps is deleted', async (t) => {
   );
 });
 
-test('a container that is deleted is told so, and another one under its id is not taken for it', async (t) => {
+t.test('a container that is deleted is told so, and another one under its id is not taken for it', async (t) => {
   const memory = new Memory();
   memory.set('PENDING');
   const waits = [memory.start(['RUNNING']), memory.start(['DELETED'])];
@@ -142,7 +142,7 @@ test('a container that is deleted is told so, and another one under its id is no
   t.equal(missing.outcome, 'NotFoundError');
 });
 
-test('a container that another replica has made is waited for before memory has it', async (t) => {
+t.test('a container that another replica has made is waited for before memory has it', async (t) => {
   const memory = new Memory();
   memory.set('PENDING');
   const view = memory.containers.get('web')!;
@@ -155,7 +155,7 @@ test('a container that another replica has made is waited for before memory has 
   t.equal(wait.outcome, 'RUNNING');
 });
 
-test('a container that memory has not seen to the end is looked for once more', async (t) => {
+t.test('a container that memory has not seen to the end is looked for once more', async (t) => {
   const memory = new Memory();
   const become = (status: ContainerStatus) => memory.unseen.set('web', { id: 'web', status } as Container);
   become('PENDING');
@@ -174,7 +174,7 @@ test('a container that memory has not seen to the end is looked for once more', 
   t.equal(memory.clock.pending, 0);
 });
 
-test('memory that is cut off answers nobody, and nobody waits for it', async (t) => {
+t.test('memory that is cut off answers nobody, and nobody waits for it', async (t) => {
   const memory = new Memory();
   memory.set('PENDING');
   const wait = memory.start(['RUNNING']);
@@ -188,7 +188,7 @@ test('memory that is cut off answers nobody, and nobody waits for it', async (t)
   t.equal(memory.clock.pending, 0);
 });
 
-test('memory that is cut off is not what an answer is made of', async (t) => {
+t.test('memory that is cut off is not what an answer is made of', async (t) => {
   const memory = new Memory();
   memory.set('RUNNING');
   memory.isLive = false;
@@ -201,7 +201,7 @@ test('memory that is cut off is not what an answer is made of', async (t) => {
   );
 });
 
-test('everyone is answered at the end, and whoever comes later as well', async (t) => {
+t.test('everyone is answered at the end, and whoever comes later as well', async (t) => {
   const memory = new Memory();
   memory.set('PENDING');
   const waits = [memory.start(['RUNNING']), memory.start(['DELETED'])];
@@ -215,7 +215,7 @@ test('everyone is answered at the end, and whoever comes later as well', async (
   );
 });
 
-test('a client that leaves leaves nothing behind', async (t) => {
+t.test('a client that leaves leaves nothing behind', async (t) => {
   const memory = new Memory();
   memory.set('PENDING');
   const client = new AbortController();
@@ -227,7 +227,7 @@ test('a client that leaves leaves nothing behind', async (t) => {
   t.equal(memory.clock.pending, 0);
 });
 
-test('however many wait, there is one timer, and no signal is asked for', async (t) => {
+t.test('however many wait, there is one timer, and no signal is asked for', async (t) => {
   const memory = new Memory();
   memory.set('PENDING');
   const left: Abortable[] = [];
@@ -257,7 +257,7 @@ test('however many wait, there is one timer, and no signal is asked for', async 
   t.equal(memory.clock.pending, 0);
 });
 
-test('time-outs in a row do not have everyone looked at for each of them', async (t) => {
+t.test('time-outs in a row do not have everyone looked at for each of them', async (t) => {
   const memory = new Memory();
   memory.set('PENDING');
   const wait = memory.start(['RUNNING'], { timeoutMs: 15_000 });
@@ -274,7 +274,7 @@ test('time-outs in a row do not have everyone looked at for each of them', async
   t.equal(wait.outcome, 'waiting');
 });
 
-test('only so many wait', async (t) => {
+t.test('only so many wait', async (t) => {
   const memory = new Memory(2);
   memory.set('PENDING');
   const waits = [memory.start(['RUNNING']), memory.start(['RUNNING'])];

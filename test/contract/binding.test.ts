@@ -1,6 +1,6 @@
 /** What a handler may be is decided by the contract: the compiler refuses others, and so does the start. */
 import fastify from 'fastify';
-import { test } from 'tap';
+import t from 'tap';
 import ts from 'typescript';
 import { routes } from '../../generated/routes.ts';
 import type { Handlers } from '../../generated/routes.ts';
@@ -76,12 +76,12 @@ const cases: Record<string, { replace: [string, string]; error: RegExp }> = {
   },
 };
 
-test('the compiler accepts handlers that are as the contract says', (t) => {
+t.test('the compiler accepts handlers that are as the contract says', (t) => {
   t.same(compile([handlers]), [[]]);
   t.end();
 });
 
-test('the compiler refuses', (t) => {
+t.test('the compiler refuses', (t) => {
   const names = Object.keys(cases);
   const sources = names.map((name) => handlers.replace(...cases[name]!.replace));
   for (const [index, errors] of compile(sources).entries()) {
@@ -92,19 +92,22 @@ test('the compiler refuses', (t) => {
   t.end();
 });
 
-test('the start is refused, and names every operation without handler and every handler without operation', async (t) => {
-  const document = await loadContract();
-  const none = () => Promise.reject(new Error('not called'));
-  const { GetContainer: _read, DeleteContainer: _delete, ...others } = routes;
-  const wrong = Object.fromEntries([...Object.keys(others), 'PauseContainer'].map((name) => [name, none]));
-  const app = fastify();
-  t.teardown(() => app.close());
-  await t.rejects(bindOperations(app, document, wrong as unknown as Handlers, {}), {
-    message:
-      'The handlers are not those of the contract: operation GetContainer has no handler, ' +
-      'operation DeleteContainer has no handler, handler PauseContainer has no operation',
-  });
-});
+t.test(
+  'the start is refused, and names every operation without handler and every handler without operation',
+  async (t) => {
+    const document = await loadContract();
+    const none = () => Promise.reject(new Error('not called'));
+    const { GetContainer: _read, DeleteContainer: _delete, ...others } = routes;
+    const wrong = Object.fromEntries([...Object.keys(others), 'PauseContainer'].map((name) => [name, none]));
+    const app = fastify();
+    t.teardown(() => app.close());
+    await t.rejects(bindOperations(app, document, wrong as unknown as Handlers, {}), {
+      message:
+        'The handlers are not those of the contract: operation GetContainer has no handler, ' +
+        'operation DeleteContainer has no handler, handler PauseContainer has no operation',
+    });
+  },
+);
 
 /** The compiler's errors for each of the sources, with the compiler options of this package. */
 function compile(sources: readonly string[]): string[][] {

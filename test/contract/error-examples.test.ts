@@ -1,5 +1,5 @@
 /** The errors that the document shows are answers that the service gives, word for word. */
-import { test } from 'tap';
+import t from 'tap';
 import type { OpenApiDocument, Response as DeclaredResponse } from '../../src/http/document.ts';
 import { containerSpec } from '../support/http.ts';
 import { startOpenIdProvider } from '../support/openid-provider.ts';
@@ -76,7 +76,7 @@ async function readExamples({ url }: ProviderProcess): Promise<(readonly [name: 
   });
 }
 
-test('every example of an error is an answer of the service', async (t) => {
+t.test('every example of an error is an answer of the service', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using system = await startSystem({ on: 'sandbox' });
   const examples = await readExamples(system.provider);

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'tap';
+import t from 'tap';
 import { packageFile, parseDocument } from '../../src/http/document.ts';
 
 /** A document in which a break can reach anywhere. */
@@ -85,7 +85,7 @@ const breaks: Record<string, { rule: string; apply: (document: Json) => void }> 
   },
 };
 
-test('the linter finds what each local rule is for', async (t) => {
+t.test('the linter finds what each local rule is for', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'lint-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const text = await readFile(packageFile('openapi/openapi.yaml'), 'utf8');

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 
 import {
   callTimeoutMs,
@@ -154,7 +154,7 @@ const table: { what: string; given: Partial<Situation>; action: string; record?:
 ];
 
 for (const { what, given, action, record, sentLate } of table) {
-  test(what, (t) => {
+  t.test(what, (t) => {
     const decision = decide(situation(given));
     t.equal(decision.action, action);
     if (decision.action !== 'wait') {
@@ -165,14 +165,14 @@ for (const { what, given, action, record, sentLate } of table) {
   });
 }
 
-test('writes on top of what it saw, with the metadata that others made', (t) => {
+t.test('writes on top of what it saw, with the metadata that others made', (t) => {
   const metadata = { resourceVersion: '9', annotations: { 'example.com/note': 'kept' } };
   const decision = decide(situation({ observed: { lease: lease({ holder: '' }, { metadata }), since: 0 } }));
   t.match(decision, { action: 'claim', lease: { metadata } });
   t.end();
 });
 
-test('counts the time of a record from when it was first seen', (t) => {
+t.test('counts the time of a record from when it was first seen', (t) => {
   const first = observe(undefined, lease(), 1_000);
   const same = observe(first, lease({}, { metadata: { resourceVersion: '8' }, sentLate: 'x/1' }), 2_000);
   t.match(same, { since: 1_000, lease: { sentLate: 'x/1', metadata: { resourceVersion: '8' } } });
@@ -188,7 +188,7 @@ test('counts the time of a record from when it was first seen', (t) => {
   t.end();
 });
 
-test('no clock of another machine decides whether a Lease is held', (t) => {
+t.test('no clock of another machine decides whether a Lease is held', (t) => {
   fc.assert(
     fc.property(
       fc.date({ noInvalidDate: true }),
@@ -203,7 +203,7 @@ test('no clock of another machine decides whether a Lease is held', (t) => {
   t.end();
 });
 
-test('a leader stops well before others may take its Lease, and has the time to try more than once', (t) => {
+t.test('a leader stops well before others may take its Lease, and has the time to try more than once', (t) => {
   t.equal(leaseDurationMs - renewDeadlineMs, 5_000);
   t.equal(renewDeadlineMs - renewPeriodMs - callTimeoutMs, 3_000);
   t.equal(lookAgainAfterMs(0), 1_000);
@@ -211,7 +211,7 @@ test('a leader stops well before others may take its Lease, and has the time to 
   t.end();
 });
 
-test('a leader that knows nothing of the cluster says so, and who knows answers', (t) => {
+t.test('a leader that knows nothing of the cluster says so, and who knows answers', (t) => {
   const own = { lease: lease({ holder: 'self' }), since: 99_000 };
   t.match(decide(situation({ observed: own, blindMs: 15_001 })), { action: 'claim', lease: { isBlind: true } });
   const { lease: seeing } = decide(situation({ observed: own, blindMs: 15_000 })) as { lease: Lease };
@@ -230,30 +230,33 @@ test('a leader that knows nothing of the cluster says so, and who knows answers'
   t.end();
 });
 
-test('what ended while the holder missed it is told in the Lease, a bounded number at a time, and goes as it is taken', (t) => {
-  const missed = { after: '7', to: '9' };
-  t.match(decide(situation({ observed: { lease: lease({ holder: 'self' }), since: 99_000 }, missed })), {
-    action: 'claim',
-    lease: { missed },
-  });
-  const observed = { lease: lease({}, { missed, ended: { known: 'uid-0' } }), since: 99_000 };
-  const ended = new Map(Array.from({ length: 600 }, (_, index) => [`c${index}`, `uid-${index}`]));
-  const { action, lease: told } = decide(situation({ observed, ended })) as { action: string; lease: Lease };
-  t.equal(action, 'tell');
-  t.strictSame(told.missed, missed);
-  t.equal(Object.keys(told.ended!).length, 500);
-  t.equal(told.ended!['known'], 'uid-0');
-  t.match(decide(situation({ observed: { lease: told, since: 99_000 }, ended })), { action: 'wait' });
-  const claimed = decide(
-    situation({ observed: { lease: { ...told, record: { ...base, holder: 'self' } }, since: 99_000 } }),
-  );
-  t.notOk('ended' in (claimed as { lease: Lease }).lease);
-  const { lease: left } = decide(
-    situation({
-      observed: { lease: { ...told, record: { ...base, holder: 'self' } }, since: 99_000 },
-      standsBackUntil: Infinity,
-    }),
-  ) as { lease: Lease };
-  t.equal(Object.keys(left.ended!).length, 500, 'a release leaves it to the next holder');
-  t.end();
-});
+t.test(
+  'what ended while the holder missed it is told in the Lease, a bounded number at a time, and goes as it is taken',
+  (t) => {
+    const missed = { after: '7', to: '9' };
+    t.match(decide(situation({ observed: { lease: lease({ holder: 'self' }), since: 99_000 }, missed })), {
+      action: 'claim',
+      lease: { missed },
+    });
+    const observed = { lease: lease({}, { missed, ended: { known: 'uid-0' } }), since: 99_000 };
+    const ended = new Map(Array.from({ length: 600 }, (_, index) => [`c${index}`, `uid-${index}`]));
+    const { action, lease: told } = decide(situation({ observed, ended })) as { action: string; lease: Lease };
+    t.equal(action, 'tell');
+    t.strictSame(told.missed, missed);
+    t.equal(Object.keys(told.ended!).length, 500);
+    t.equal(told.ended!['known'], 'uid-0');
+    t.match(decide(situation({ observed: { lease: told, since: 99_000 }, ended })), { action: 'wait' });
+    const claimed = decide(
+      situation({ observed: { lease: { ...told, record: { ...base, holder: 'self' } }, since: 99_000 } }),
+    );
+    t.notOk('ended' in (claimed as { lease: Lease }).lease);
+    const { lease: left } = decide(
+      situation({
+        observed: { lease: { ...told, record: { ...base, holder: 'self' } }, since: 99_000 },
+        standsBackUntil: Infinity,
+      }),
+    ) as { lease: Lease };
+    t.equal(Object.keys(left.ended!).length, 500, 'a release leaves it to the next holder');
+    t.end();
+  },
+);

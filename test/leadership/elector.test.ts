@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 
 import { Elector } from '../../src/leadership/elector.ts';
 import { leaseDurationMs, renewDeadlineMs } from '../../src/leadership/election.ts';
@@ -46,7 +46,7 @@ async function startPair(): Promise<{ server: LeaseServer; leader: Replica; stan
   return { server, leader, standby };
 }
 
-test('one of two leads, renews every two seconds, and the other writes nothing', async (t) => {
+t.test('one of two leads, renews every two seconds, and the other writes nothing', async (t) => {
   const { server, leader, standby } = await startPair();
   t.ok(leader.elector.leads);
   t.notOk(standby.elector.leads);
@@ -59,7 +59,7 @@ test('one of two leads, renews every two seconds, and the other writes nothing',
   t.strictSame(standby.changes, []);
 });
 
-test('a standby leads within its look after a release, with one more transition', async (t) => {
+t.test('a standby leads within its look after a release, with one more transition', async (t) => {
   const { server, leader, standby } = await startPair();
   await leader.elector.stop(never);
   t.match(server.lease?.record, { holder: '', durationSeconds: 1, transitions: 0 });
@@ -70,14 +70,14 @@ test('a standby leads within its look after a release, with one more transition'
   t.strictSame(leader.changes, [true, false]);
 });
 
-test('a standby that stops leaves the Lease alone', async (t) => {
+t.test('a standby that stops leaves the Lease alone', async (t) => {
   const { server, standby } = await startPair();
   const before = server.writes.length;
   await standby.elector.stop(never);
   t.equal(server.writes.length, before);
 });
 
-test('takes over from a leader that is gone, but not before its Lease is over', async (t) => {
+t.test('takes over from a leader that is gone, but not before its Lease is over', async (t) => {
   const { leader, standby } = await startPair();
   leader.client.line = 'silent';
   await pass(leaseDurationMs - 2_200, standby);
@@ -87,7 +87,7 @@ test('takes over from a leader that is gone, but not before its Lease is over', 
 });
 
 for (const line of ['refused', 'silent', 'deaf'] as const) {
-  test(`a leader whose line is ${line} leads no more when it could not renew within the deadline`, async (t) => {
+  t.test(`a leader whose line is ${line} leads no more when it could not renew within the deadline`, async (t) => {
     const { leader, standby } = await startPair();
     leader.client.line = line;
     await pass(renewDeadlineMs - 2_200, leader, standby);
@@ -103,7 +103,7 @@ for (const line of ['refused', 'silent', 'deaf'] as const) {
   });
 }
 
-test('a leader whose time is over says so before any timer has told it', async (t) => {
+t.test('a leader whose time is over says so before any timer has told it', async (t) => {
   const server = new LeaseServer();
   const clock = new ManualClock();
   let skipped = 0;
@@ -117,7 +117,7 @@ test('a leader whose time is over says so before any timer has told it', async (
   t.strictSame(leader.changes, [true]);
 });
 
-test('a leader that was frozen learns that another leads, and says when it did not', async (t) => {
+t.test('a leader that was frozen learns that another leads, and says when it did not', async (t) => {
   const { server, leader, standby } = await startPair();
   await pass(20_000, standby);
   t.ok(standby.elector.leads);
@@ -127,7 +127,7 @@ test('a leader that was frozen learns that another leads, and says when it did n
   t.equal(server.lease?.record.holder, 'b');
 });
 
-test('a leader that comes back before others took its Lease is deposed and leads anew', async (t) => {
+t.test('a leader that comes back before others took its Lease is deposed and leads anew', async (t) => {
   const server = new LeaseServer();
   const leader = startReplica(server, 'a');
   await pass(1_000, leader);
@@ -140,7 +140,7 @@ test('a leader that comes back before others took its Lease is deposed and leads
   t.equal(server.lease?.record.transitions, 0);
 });
 
-test('an answer that comes after the deadline does not make the leadership go on unnoticed', async (t) => {
+t.test('an answer that comes after the deadline does not make the leadership go on unnoticed', async (t) => {
   const server = new LeaseServer();
   const clock = new ManualClock();
   const leader = startReplica(server, 'a', { clock });
@@ -158,7 +158,7 @@ test('an answer that comes after the deadline does not make the leadership go on
   t.strictSame(leader.changes, [true, false, true], 'deposed first, as its time had passed, and then leading anew');
 });
 
-test('a deposed replica tells the leader that it may have sent late', async (t) => {
+t.test('a deposed replica tells the leader that it may have sent late', async (t) => {
   const { server, leader, standby } = await startPair();
   await pass(20_000, standby);
   await pass(2_000, leader, standby);
@@ -176,7 +176,7 @@ test('a deposed replica tells the leader that it may have sent late', async (t) 
   t.equal(server.writes.filter(({ by }) => by === 'a').length, before, 'said once');
 });
 
-test('what was sent late before it led does not concern a new leader', async (t) => {
+t.test('what was sent late before it led does not concern a new leader', async (t) => {
   const { server, leader, standby } = await startPair();
   standby.elector.reportSentLate();
   await pass(4_000, leader, standby);
@@ -188,7 +188,7 @@ test('what was sent late before it led does not concern a new leader', async (t)
   t.equal(server.lease?.sentLate, 'b/1');
 });
 
-test('a leader that stands back lets another lead, and takes part again after one lease duration', async (t) => {
+t.test('a leader that stands back lets another lead, and takes part again after one lease duration', async (t) => {
   const { leader, standby } = await startPair();
   leader.elector.standBack();
   t.notOk(leader.elector.leads);
@@ -201,7 +201,7 @@ test('a leader that stands back lets another lead, and takes part again after on
   t.ok(leader.elector.leads);
 });
 
-test('a Lease that is deleted has the same leader again', async (t) => {
+t.test('a Lease that is deleted has the same leader again', async (t) => {
   const { server, leader, standby } = await startPair();
   server.remove();
   await pass(10_000, leader, standby);
@@ -209,7 +209,7 @@ test('a Lease that is deleted has the same leader again', async (t) => {
   t.strictSame(leader.changes, [true]);
 });
 
-test('a Lease that others changed under the leader is renewed on top of it', async (t) => {
+t.test('a Lease that others changed under the leader is renewed on top of it', async (t) => {
   const { server, leader, standby } = await startPair();
   server.lease = { ...server.lease!, metadata: { resourceVersion: 'changed' } };
   const before = server.writes.length;
@@ -218,7 +218,7 @@ test('a Lease that others changed under the leader is renewed on top of it', asy
   t.strictSame(leader.changes, [true]);
 });
 
-test('a leader whose Lease another took stops at its next look', async (t) => {
+t.test('a leader whose Lease another took stops at its next look', async (t) => {
   const { server, leader } = await startPair();
   server.lease = { record: { ...server.lease!.record, holder: 'c' }, metadata: { resourceVersion: 'changed' } };
   await pass(2_000, leader);
@@ -226,7 +226,7 @@ test('a leader whose Lease another took stops at its next look', async (t) => {
   t.strictSame(leader.changes, [true, false]);
 });
 
-test('a missing permission is an ERROR with verb, resource and namespace, said once, and tried again', async (t) => {
+t.test('a missing permission is an ERROR with verb, resource and namespace, said once, and tried again', async (t) => {
   const server = new LeaseServer();
   const replica = startReplica(server, 'a');
   replica.client.fails = new LeasePermissionError('get', 'containers');
@@ -241,7 +241,7 @@ test('a missing permission is an ERROR with verb, resource and namespace, said o
   t.ok(replica.elector.leads);
 });
 
-test('stops at once in the middle of a call, and releases what it may have taken', async (t) => {
+t.test('stops at once in the middle of a call, and releases what it may have taken', async (t) => {
   const { server, leader } = await startPair();
   leader.client.line = 'deaf';
   await pass(2_200, leader);
@@ -251,7 +251,7 @@ test('stops at once in the middle of a call, and releases what it may have taken
   t.equal(server.lease?.record.holder, '');
 });
 
-test('gives the release up at the deadline', async (t) => {
+t.test('gives the release up at the deadline', async (t) => {
   const { leader } = await startPair();
   leader.client.line = 'silent';
   const deadline = new AbortController();
@@ -260,7 +260,7 @@ test('gives the release up at the deadline', async (t) => {
   t.match(leader.lines.at(-1), { level: 'warn', msg: 'the Lease was not released' });
 });
 
-test('never do two lead at once, whatever becomes of their lines, their processes and their Lease', async (t) => {
+t.test('never do two lead at once, whatever becomes of their lines, their processes and their Lease', async (t) => {
   const step = fc.record({
     replica: fc.integer({ min: 0, max: 2 }),
     line: fc.constantFrom<Line>('up', 'up', 'refused', 'silent', 'deaf'),
@@ -308,7 +308,7 @@ test('never do two lead at once, whatever becomes of their lines, their processe
   t.end();
 });
 
-test('a process whose timers stand still while it leads is not alive, and a standby is', async (t) => {
+t.test('a process whose timers stand still while it leads is not alive, and a standby is', async (t) => {
   const timersStand = { stand: false };
   class StoppedClock extends ManualClock {
     override after(ms: number, callback: () => void): () => void {
@@ -330,7 +330,7 @@ test('a process whose timers stand still while it leads is not alive, and a stan
   t.strictSame(standby.elector.health().livez, { ok: true });
 });
 
-test('says who leads, and that nobody does, to who asks whether it is ready', async (t) => {
+t.test('says who leads, and that nobody does, to who asks whether it is ready', async (t) => {
   const server = new LeaseServer();
   const leader = startReplica(server, 'a');
   t.strictSame(leader.elector.health().readyz, { ok: true, note: 'nobody leads' });
@@ -341,7 +341,7 @@ test('says who leads, and that nobody does, to who asks whether it is ready', as
   t.strictSame(standby.elector.health().readyz, { ok: true, note: 'another replica leads' });
 });
 
-test('a leader that has long known nothing of the cluster hands over to a replica that does', async (t) => {
+t.test('a leader that has long known nothing of the cluster hands over to a replica that does', async (t) => {
   const { server, leader, standby } = await startPair();
   leader.setBlind(leaseDurationMs);
   await pass(6_000, leader, standby);
@@ -360,36 +360,39 @@ test('a leader that has long known nothing of the cluster hands over to a replic
   t.notOk('isBlind' in server.lease! || 'seer' in server.lease!);
 });
 
-test('what ended while the leader missed it is told it once by each replica, and each next leader anew', async (t) => {
-  const { server, leader, standby } = await startPair();
-  let ended = new Map([['web', 'uid-1']]);
-  standby.elector.answerMissed(({ after }) => (after === '7' ? ended : new Map()));
-  await pass(6_000, leader, standby);
-  t.strictSame(leader.ended, []);
-  leader.elector.reportMissed({ after: '8', to: '9' });
-  leader.elector.reportMissed({ after: '7', to: '8' });
-  await pass(6_000, leader, standby);
-  t.match(server.lease, { missed: { after: '7', to: '9' } });
-  t.strictSame(leader.ended, ['web uid-1']);
-  t.notOk('ended' in server.lease!);
-  ended = new Map([...ended, ['late', 'uid-2']]);
-  await pass(6_000, leader, standby);
-  t.strictSame(leader.ended, ['web uid-1', 'late uid-2'], 'also what is learnt later');
-  const third = startReplica(server, 'c');
-  third.elector.reportMissed({ after: '7', to: '9' });
-  await pass(1_000, leader, standby, third);
-  standby.client.line = 'refused';
-  await leader.elector.stop(never);
-  await pass(4_000, third);
-  t.ok(third.elector.leads);
-  standby.client.line = 'up';
-  await pass(6_000, standby, third);
-  t.strictSame(third.ended, ['web uid-1', 'late uid-2']);
-  await pass(10 * 60_000, standby, third);
-  t.notOk('missed' in server.lease!, 'after some minutes nobody is asked any more');
-});
+t.test(
+  'what ended while the leader missed it is told it once by each replica, and each next leader anew',
+  async (t) => {
+    const { server, leader, standby } = await startPair();
+    let ended = new Map([['web', 'uid-1']]);
+    standby.elector.answerMissed(({ after }) => (after === '7' ? ended : new Map()));
+    await pass(6_000, leader, standby);
+    t.strictSame(leader.ended, []);
+    leader.elector.reportMissed({ after: '8', to: '9' });
+    leader.elector.reportMissed({ after: '7', to: '8' });
+    await pass(6_000, leader, standby);
+    t.match(server.lease, { missed: { after: '7', to: '9' } });
+    t.strictSame(leader.ended, ['web uid-1']);
+    t.notOk('ended' in server.lease!);
+    ended = new Map([...ended, ['late', 'uid-2']]);
+    await pass(6_000, leader, standby);
+    t.strictSame(leader.ended, ['web uid-1', 'late uid-2'], 'also what is learnt later');
+    const third = startReplica(server, 'c');
+    third.elector.reportMissed({ after: '7', to: '9' });
+    await pass(1_000, leader, standby, third);
+    standby.client.line = 'refused';
+    await leader.elector.stop(never);
+    await pass(4_000, third);
+    t.ok(third.elector.leads);
+    standby.client.line = 'up';
+    await pass(6_000, standby, third);
+    t.strictSame(third.ended, ['web uid-1', 'late uid-2']);
+    await pass(10 * 60_000, standby, third);
+    t.notOk('missed' in server.lease!, 'after some minutes nobody is asked any more');
+  },
+);
 
-test('what is told a leader that is deposed is taken by the next', async (t) => {
+t.test('what is told a leader that is deposed is taken by the next', async (t) => {
   const { server, leader, standby } = await startPair();
   leader.elector.reportMissed({ after: '7', to: '9' });
   await pass(4_000, leader, standby);

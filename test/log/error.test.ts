@@ -1,8 +1,8 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { describeError } from '../../src/log/error.ts';
 
-test('shows type, message, code, causes and where it was', (t) => {
+t.test('shows type, message, code, causes and where it was', (t) => {
   const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   const shown = describeError(new TypeError('fetch failed', { cause }));
   t.match(shown, { type: 'TypeError', message: 'fetch failed', cause: { code: 'ECONNREFUSED' } });
@@ -11,7 +11,7 @@ test('shows type, message, code, causes and where it was', (t) => {
   t.end();
 });
 
-test('leaves out bodies and headers, and the message that repeats them', (t) => {
+t.test('leaves out bodies and headers, and the message that repeats them', (t) => {
   const error = Object.assign(new Error('HTTP-Code: 404\nBody: secret\nHeaders: {"authorization":"secret"}'), {
     code: 404,
     body: 'secret',
@@ -23,19 +23,19 @@ test('leaves out bodies and headers, and the message that repeats them', (t) => 
   t.end();
 });
 
-test('leaves out the credentials of URLs', (t) => {
+t.test('leaves out the credentials of URLs', (t) => {
   t.equal(describeError(new Error('cannot reach nats://user:pass@host:4222')).message, 'cannot reach nats://host:4222');
   t.end();
 });
 
-test('is bounded, in length and in depth', (t) => {
+t.test('is bounded, in length and in depth', (t) => {
   const loop = new Error('x'.repeat(1_000_000));
   loop.cause = loop;
   t.ok(JSON.stringify(describeError(loop)).length < 30_000);
   t.end();
 });
 
-test('shows what is no error at all', (t) => {
+t.test('shows what is no error at all', (t) => {
   t.strictSame(describeError('oops'), { type: 'string', message: 'oops' });
   t.strictSame(describeError(undefined), { type: 'undefined', message: 'undefined' });
   t.end();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { LineOutput, openNonBlocking } from '../../src/log/output.ts';
 
@@ -46,7 +46,7 @@ function readWhatIsThere(fd: number): string {
   }
 }
 
-test('writes lines in order', async (t) => {
+t.test('writes lines in order', async (t) => {
   const path = join(t.testdir({}), 'lines');
   const fd = openSync(path, 'w');
   t.teardown(() => closeSync(fd));
@@ -58,7 +58,7 @@ test('writes lines in order', async (t) => {
   t.equal(readFileSync(path, 'utf8'), [...Array(100).keys(), 'last', ''].join('\n'));
 });
 
-test('a full disk loses lines and nothing else', async (t) => {
+t.test('a full disk loses lines and nothing else', async (t) => {
   const fd = openSync('/dev/full', 'w');
   t.teardown(() => closeSync(fd));
   const output = new LineOutput({ fd, maxBufferedBytes: 10_000, onLost: () => t.fail('no line gets through') });
@@ -68,7 +68,7 @@ test('a full disk loses lines and nothing else', async (t) => {
   await output.flush();
 });
 
-test('a closed pipe loses lines and nothing else', async () => {
+t.test('a closed pipe loses lines and nothing else', async () => {
   using pipe = makePipe();
   closeSync(pipe.readEnd);
   const output = new LineOutput({ fd: pipe.writeEnd, maxBufferedBytes: 10_000, onLost: () => undefined });
@@ -76,29 +76,32 @@ test('a closed pipe loses lines and nothing else', async () => {
   await output.flush();
 });
 
-test('keeps a bounded number of lines while nobody reads, and says how many were lost once somebody does', async (t) => {
-  using pipe = makePipe();
-  const fd = openNonBlocking(pipe.writeEnd);
-  t.teardown(() => closeSync(fd));
-  const reports: number[] = [];
-  const output = new LineOutput({ fd, maxBufferedBytes: 500_000, onLost: (lines) => reports.push(lines) });
-  const line = `${'x'.repeat(999)}\n`;
-  for (let n = 0; n < 2_000; n += 1) output.write(line);
+t.test(
+  'keeps a bounded number of lines while nobody reads, and says how many were lost once somebody does',
+  async (t) => {
+    using pipe = makePipe();
+    const fd = openNonBlocking(pipe.writeEnd);
+    t.teardown(() => closeSync(fd));
+    const reports: number[] = [];
+    const output = new LineOutput({ fd, maxBufferedBytes: 500_000, onLost: (lines) => reports.push(lines) });
+    const line = `${'x'.repeat(999)}\n`;
+    for (let n = 0; n < 2_000; n += 1) output.write(line);
 
-  const progress = { flushed: false };
-  void output.flush().then(() => (progress.flushed = true));
-  let text = '';
-  while (!progress.flushed) {
+    const progress = { flushed: false };
+    void output.flush().then(() => (progress.flushed = true));
+    let text = '';
+    while (!progress.flushed) {
+      text += readWhatIsThere(pipe.readEnd);
+      await setImmediate();
+    }
     text += readWhatIsThere(pipe.readEnd);
-    await setImmediate();
-  }
-  text += readWhatIsThere(pipe.readEnd);
-  const kept = text.length / line.length;
-  t.equal(kept, 500);
-  t.strictSame(reports, [1_500]);
-});
+    const kept = text.length / line.length;
+    t.equal(kept, 500);
+    t.strictSame(reports, [1_500]);
+  },
+);
 
-test('leaves a descriptor that is no pipe as it is', (t) => {
+t.test('leaves a descriptor that is no pipe as it is', (t) => {
   const fd = openSync('/dev/null', 'w');
   t.teardown(() => closeSync(fd));
   t.equal(openNonBlocking(fd), fd);

@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import type { Check, Part, Probe } from '../../src/lifecycle.ts';
 import { answerProbe, answerSingleCheck, Probes } from '../../src/management/probes.ts';
@@ -11,7 +11,7 @@ function part(name: string, health?: Partial<Record<Probe, Check>>): Part {
   return { name, start: nothing, stop: nothing, ...(health && { health: () => health }) };
 }
 
-test('a probe has the checks of the parts that join it, and those of the process itself', (t) => {
+t.test('a probe has the checks of the parts that join it, and those of the process itself', (t) => {
   const probes = new Probes([
     part('cluster', { readyz: away }),
     part('leadership', { livez: ok }),
@@ -24,7 +24,7 @@ test('a probe has the checks of the parts that join it, and those of the process
   t.end();
 });
 
-test('a part may be an object with a state of its own', (t) => {
+t.test('a part may be an object with a state of its own', (t) => {
   class Leader implements Part {
     readonly name = 'leadership';
     #leads = true;
@@ -44,7 +44,7 @@ test('a part may be an object with a state of its own', (t) => {
   t.end();
 });
 
-test('who stops is alive and not ready', (t) => {
+t.test('who stops is alive and not ready', (t) => {
   const probes = new Probes([part('http', { readyz: ok, livez: ok })]);
   t.equal(answerProbe('readyz', probes.checks('readyz'), false).status, 200);
   probes.stop();
@@ -56,7 +56,7 @@ test('who stops is alive and not ready', (t) => {
   t.end();
 });
 
-test('names the checks when it is asked to, or when one fails', (t) => {
+t.test('names the checks when it is asked to, or when one fails', (t) => {
   const passing = [{ name: 'ping', check: ok }];
   const failing = [...passing, { name: 'cluster', check: away }];
   t.strictSame(answerProbe('readyz', passing, false), { status: 200, text: 'ok' });
@@ -68,7 +68,7 @@ test('names the checks when it is asked to, or when one fails', (t) => {
   t.end();
 });
 
-test('answers single checks', (t) => {
+t.test('answers single checks', (t) => {
   const checks = [
     { name: 'ping', check: ok },
     { name: 'cluster', check: away },

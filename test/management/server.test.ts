@@ -1,12 +1,12 @@
 /** The management listener under clients that ask for more than there is to tell. */
 import { connect } from 'node:net';
 import { pino } from 'pino';
-import { test } from 'tap';
+import t from 'tap';
 import { createManagementServer } from '../../src/management/server.ts';
 import { Probes } from '../../src/management/probes.ts';
 import { until } from '../support/until.ts';
 
-test('scrapes that are asked for at once are one', async (t) => {
+t.test('scrapes that are asked for at once are one', async (t) => {
   let scrapes = 0;
   let address = '';
   const server = createManagementServer({

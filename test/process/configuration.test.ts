@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { mainFile } from '../support/main-file.ts';
 import { required, startService } from './service.ts';
 import { startProcess } from '../support/process.ts';
 
-test('names every fault of the environment on standard error and exits with 1', async (t) => {
+t.test('names every fault of the environment on standard error and exits with 1', async (t) => {
   await using service = startProcess(process.execPath, [mainFile], {
     env: { SP_NAME: 'not a name', SP_SERVER_READ_TIMEOUT: '15', SP_ENDPOINT: 'http://user:hunter2@host' },
   });
@@ -30,7 +30,7 @@ test('names every fault of the environment on standard error and exits with 1', 
   t.notMatch(service.stderr(), 'hunter2');
 });
 
-test('opens nothing when one value of the environment is bad', async (t) => {
+t.test('opens nothing when one value of the environment is bad', async (t) => {
   let connections = 0;
   const server = createServer((socket) => {
     connections += 1;
@@ -54,13 +54,13 @@ test('opens nothing when one value of the environment is bad', async (t) => {
   t.equal(connections, 0);
 });
 
-test('exits with 1 when the kubeconfig is not there', async (t) => {
+t.test('exits with 1 when the kubeconfig is not there', async (t) => {
   await using service = startService({ SP_K8S_KUBECONFIG: '/nowhere/kubeconfig' });
   t.strictSame(await service.ended, { code: 1, signal: null });
   t.match(service.log(), [{ msg: 'starting' }, { level: 'error', msg: 'cannot start' }]);
 });
 
-test('exits with 1 when it is neither in a cluster nor told of one', async (t) => {
+t.test('exits with 1 when it is neither in a cluster nor told of one', async (t) => {
   await using service = startService({});
   t.strictSame(await service.ended, { code: 1, signal: null });
   t.match(service.log(), [

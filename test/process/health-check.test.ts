@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { test } from 'tap';
+import t from 'tap';
 import { makeCertificate } from '../support/certificate.ts';
 import { startHttpServer } from '../support/http.ts';
 
@@ -19,14 +19,14 @@ async function check(env: Record<string, string>): Promise<number> {
 
 const at = (port: number) => `127.0.0.1:${port}`;
 
-test('asks for the health over plain HTTP', async (t) => {
+t.test('asks for the health over plain HTTP', async (t) => {
   await using server = await startHttpServer();
   t.equal(await check({ SP_SERVER_ADDRESS: at(server.port) }), 0);
   await server.app.close();
   t.equal(await check({ SP_SERVER_ADDRESS: at(server.port) }), 1);
 });
 
-test('asks over TLS, whoever has signed the certificate', async (t) => {
+t.test('asks over TLS, whoever has signed the certificate', async (t) => {
   await using certificate = await makeCertificate();
   await using server = await startHttpServer({ tls: certificate });
   const env = { SP_SERVER_ADDRESS: at(server.port), SP_SERVER_TLS_CERT: certificate.certFile };
@@ -34,21 +34,24 @@ test('asks over TLS, whoever has signed the certificate', async (t) => {
   t.equal(await check({ SP_SERVER_ADDRESS: at(server.port) }), 1, 'nothing is served over plain HTTP');
 });
 
-test('where clients need certificates, which it has none of, it is content with the certificate of the server', async (t) => {
-  await using certificate = await makeCertificate();
-  await using authorities = await makeCertificate();
-  await using server = await startHttpServer({ tls: { ...certificate, clientCaFile: authorities.certFile } });
-  const env = {
-    SP_SERVER_ADDRESS: at(server.port),
-    SP_SERVER_TLS_CERT: certificate.certFile,
-    SP_SERVER_TLS_CLIENT_CA: authorities.certFile,
-  };
-  t.equal(await check(env), 0);
-  await server.app.close();
-  t.equal(await check(env), 1);
-});
+t.test(
+  'where clients need certificates, which it has none of, it is content with the certificate of the server',
+  async (t) => {
+    await using certificate = await makeCertificate();
+    await using authorities = await makeCertificate();
+    await using server = await startHttpServer({ tls: { ...certificate, clientCaFile: authorities.certFile } });
+    const env = {
+      SP_SERVER_ADDRESS: at(server.port),
+      SP_SERVER_TLS_CERT: certificate.certFile,
+      SP_SERVER_TLS_CLIENT_CA: authorities.certFile,
+    };
+    t.equal(await check(env), 0);
+    await server.app.close();
+    t.equal(await check(env), 1);
+  },
+);
 
-test('asks the management address where there is one, over plain HTTP', async (t) => {
+t.test('asks the management address where there is one, over plain HTTP', async (t) => {
   await using certificate = await makeCertificate();
   let status = 200;
   const asked: (string | undefined)[] = [];

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { startRegistry } from '../../scripts/registry.ts';
 import { startKubernetesApi } from '../../scripts/sandbox/kubernetes/api.ts';
@@ -29,7 +29,7 @@ function sample(metrics: string, name: string): number | undefined {
   return line === undefined ? undefined : Number(line.slice(name.length + 1));
 }
 
-test('tells which version runs, in health, in the log and as a metric', async (t) => {
+t.test('tells which version runs, in health, in the log and as a metric', async (t) => {
   await using cluster = await startKubernetesApi();
   await using service = startService({
     SP_K8S_KUBECONFIG: await cluster.writeKubeconfig(),
@@ -43,7 +43,7 @@ test('tells which version runs, in health, in the log and as a metric', async (t
   t.equal(sample((await ask('/metrics')).text, `dcm_build_info{version="${version}",revision="${revision}"}`), 1);
 });
 
-test('serves metrics of every part', async (t) => {
+t.test('serves metrics of every part', async (t) => {
   await using cluster = await startKubernetesApi();
   await using nats = await startNatsServer();
   await using registry = await startRegistry();
@@ -98,7 +98,7 @@ test('serves metrics of every part', async (t) => {
   t.notMatch(text, 'leader_election_master_status', 'there is no election');
 });
 
-test('says that nobody leads while the Lease may not be written, and tries again', async (t) => {
+t.test('says that nobody leads while the Lease may not be written, and tries again', async (t) => {
   await using cluster = await startKubernetesApi();
   const message = 'leases.coordination.k8s.io is forbidden: User "provider" cannot create resource "leases"';
   const refusal = cluster.faults.refuse({ code: 403, message }, { verb: 'create', resource: 'leases' });
@@ -118,7 +118,7 @@ test('says that nobody leads while the Lease may not be written, and tries again
   t.equal(await known(), 1);
 });
 
-test('is ready when its caches are filled, and alive before', async (t) => {
+t.test('is ready when its caches are filled, and alive before', async (t) => {
   const clusterPort = await findFreePort();
   const kubeconfig = formatKubeconfig({ url: `http://127.0.0.1:${clusterPort}` });
   await using service = startService({
@@ -148,7 +148,7 @@ test('is ready when its caches are filled, and alive before', async (t) => {
   t.ok(cluster.url);
 });
 
-test('fails readiness first when it is asked to stop, and serves on for the drain delay', async (t) => {
+t.test('fails readiness first when it is asked to stop, and serves on for the drain delay', async (t) => {
   await using cluster = await startKubernetesApi();
   await using service = startService({
     SP_K8S_KUBECONFIG: await cluster.writeKubeconfig(),
@@ -170,7 +170,7 @@ test('fails readiness first when it is asked to stop, and serves on for the drai
   t.strictSame(await service.ended, { code: 0, signal: null });
 });
 
-test('a second signal ends the drain delay', async (t) => {
+t.test('a second signal ends the drain delay', async (t) => {
   await using cluster = await startKubernetesApi();
   await using service = startService({
     SP_K8S_KUBECONFIG: await cluster.writeKubeconfig(),
@@ -183,7 +183,7 @@ test('a second signal ends the drain delay', async (t) => {
   t.strictSame(await service.ended, { code: 143, signal: null });
 });
 
-test('exits with 1 when the management address is taken', async (t) => {
+t.test('exits with 1 when the management address is taken', async (t) => {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -197,7 +197,7 @@ test('exits with 1 when the management address is taken', async (t) => {
   t.match(service.log().slice(1), [{ level: 'error', msg: 'cannot start', err: { code: 'EADDRINUSE' } }]);
 });
 
-test('shows the trace that a request is part of', async (t) => {
+t.test('shows the trace that a request is part of', async (t) => {
   await using cluster = await startKubernetesApi();
   await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig() });
   const url = await service.listening();

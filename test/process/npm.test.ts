@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { startKubernetesApi } from '../../scripts/sandbox/kubernetes/api.ts';
 import { startProcess } from '../support/process.ts';
@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '../..');
 /** npm runs on the same Node as the scripts that it starts. */
 const pathOfNode = `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
 
-test('npm run dev shows a readable log, and Ctrl-C stops it gracefully', async (t) => {
+t.test('npm run dev shows a readable log, and Ctrl-C stops it gracefully', async (t) => {
   await using cluster = await startKubernetesApi();
   const kubeconfig = await cluster.writeKubeconfig();
   await using dev = startProcess('npm', ['run', 'dev'], {
@@ -28,7 +28,7 @@ test('npm run dev shows a readable log, and Ctrl-C stops it gracefully', async (
 });
 
 for (const signal of ['SIGTERM', 'SIGHUP', 'SIGKILL'] as const) {
-  test(`${signal} to npm alone leaves nothing of the sandbox behind`, async (t) => {
+  t.test(`${signal} to npm alone leaves nothing of the sandbox behind`, async (t) => {
     await using npm = startProcess('npm', ['run', 'sandbox'], {
       cwd: root,
       env: { PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },

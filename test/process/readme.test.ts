@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { test } from 'tap';
+import t from 'tap';
 import { describePlayedImages } from '../../scripts/kubelet/images.ts';
 import { packageFile } from '../../src/http/document.ts';
 import { startProcess } from '../support/process.ts';
@@ -31,12 +31,12 @@ function missingProgram(): string | false {
   }
 }
 
-test('shows what the sandbox plays', (t) => {
+t.test('shows what the sandbox plays', (t) => {
   t.match(readme, describePlayedImages().join('\n'));
   t.end();
 });
 
-test('gives one container the address of another', { skip: missingProgram() }, async (t) => {
+t.test('gives one container the address of another', { skip: missingProgram() }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'readme-'));
   t.teardown(() => rm(folder, { recursive: true }));
   await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {

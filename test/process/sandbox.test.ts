@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { chooseAddress } from '../../scripts/sandbox/address.ts';
 import { formatEvent, formatLogLine } from '../../scripts/sandbox/banner.ts';
@@ -26,7 +26,7 @@ async function reachable(url: string): Promise<boolean> {
   );
 }
 
-test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it within two seconds', async (t) => {
+t.test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it within two seconds', async (t) => {
   await using sandbox = startProcess('npm', ['run', 'sandbox'], {
     cwd: root,
     env: { PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
@@ -57,7 +57,7 @@ test('npm run sandbox shows what becomes of a container, and Ctrl-C ends it with
   t.notMatch(sandbox.stdout(), / (error|fatal) /);
 });
 
-test('with --agent, shows what an environment agent sees and does', async (t) => {
+t.test('with --agent, shows what an environment agent sees and does', async (t) => {
   await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts', '--agent'], {
     cwd: root,
     env: { PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
@@ -77,7 +77,7 @@ test('with --agent, shows what an environment agent sees and does', async (t) =>
   t.strictSame(await sandbox.ended, { code: 0, signal: null });
 });
 
-test('exits with 0 when it is asked to end', async (t) => {
+t.test('exits with 0 when it is asked to end', async (t) => {
   await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {
     cwd: root,
     env: { PATH: pathOfNode, SP_SERVER_ADDRESS: '127.0.0.1:0', SP_MANAGEMENT_ADDRESS: '127.0.0.1:0' },
@@ -87,7 +87,7 @@ test('exits with 0 when it is asked to end', async (t) => {
   t.strictSame(await sandbox.ended, { code: 0, signal: null });
 });
 
-test('says what is wrong when a variable of the environment is', async (t) => {
+t.test('says what is wrong when a variable of the environment is', async (t) => {
   await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {
     cwd: root,
     env: { SP_SERVER_ADDRESS: '127.0.0.1:0', SP_K8S_EXTERNAL_SVC_TYPE: 'Ingress' },
@@ -96,7 +96,7 @@ test('says what is wrong when a variable of the environment is', async (t) => {
   t.match(sandbox.stdout(), 'SP_K8S_EXTERNAL_SVC_TYPE is "Ingress"');
 });
 
-test('takes another port when the usual one is taken, and no other when one is asked for', async (t) => {
+t.test('takes another port when the usual one is taken, and no other when one is asked for', async (t) => {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -116,7 +116,7 @@ test('takes another port when the usual one is taken, and no other when one is a
   t.match(await chooseAddress('localhost:0'), { listen: /^localhost:[1-9]/, url: /^http:\/\/localhost:[1-9]/ });
 });
 
-test('shows of the log what needs attention, or everything', (t) => {
+t.test('shows of the log what needs attention, or everything', (t) => {
   const line = (level: string) => JSON.stringify({ level, msg: 'it happened', attempt: 2 });
   t.equal(formatLogLine(line('info'), false), undefined);
   t.match(formatLogLine(line('info'), true), /info +it happened {2}\{"attempt":2\}$/);
@@ -125,7 +125,7 @@ test('shows of the log what needs attention, or everything', (t) => {
   t.end();
 });
 
-test('shows where a container can be reached, as its event tells', (t) => {
+t.test('shows where a container can be reached, as its event tells', (t) => {
   const shown = (endpoints: unknown) => {
     const data = { id: 'web', status: 'RUNNING', message: 'Container is running.', output_spec: { endpoints } };
     const event = parseEvent(JSON.stringify({ time: '2026-01-21T10:00:00.000Z', data }));
@@ -140,7 +140,7 @@ test('shows where a container can be reached, as its event tells', (t) => {
   t.end();
 });
 
-test('shows nothing of a message that is no status event', (t) => {
+t.test('shows nothing of a message that is no status event', (t) => {
   for (const text of ['', 'hello', 'null', '{}', '[]']) t.equal(parseEvent(text), undefined, text);
   t.end();
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { startKubernetesApi } from '../../scripts/sandbox/kubernetes/api.ts';
 import { containerSpec } from '../support/base-spec.ts';
@@ -28,7 +28,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-test('serves on, and stops gracefully, when nobody reads its log any more', async (t) => {
+t.test('serves on, and stops gracefully, when nobody reads its log any more', async (t) => {
   await using cluster = await startKubernetesApi();
   await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig() });
   const url = await service.listening();
@@ -39,7 +39,7 @@ test('serves on, and stops gracefully, when nobody reads its log any more', asyn
   t.equal(service.stderr(), '');
 });
 
-test('serves on, and stops gracefully, when the disk that its log goes to is full', async (t) => {
+t.test('serves on, and stops gracefully, when the disk that its log goes to is full', async (t) => {
   await using cluster = await startKubernetesApi();
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
@@ -51,7 +51,7 @@ test('serves on, and stops gracefully, when the disk that its log goes to is ful
   t.equal(service.stderr(), '');
 });
 
-test('stops gracefully when the reader of its log has stopped reading', async (t) => {
+t.test('stops gracefully when the reader of its log has stopped reading', async (t) => {
   const pipe = join(t.testdir({}), 'pipe');
   execFileSync('mkfifo', [pipe]);
   const readEnd = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -67,7 +67,7 @@ test('stops gracefully when the reader of its log has stopped reading', async (t
 });
 
 for (const signals of [1, 2]) {
-  test(`ends after ${signals} of SIGTERM when its standard output is a socket that nobody reads`, async (t) => {
+  t.test(`ends after ${signals} of SIGTERM when its standard output is a socket that nobody reads`, async (t) => {
     await using cluster = await startKubernetesApi();
     // What Node gives to a child is no pipe but a pair of sockets, as journald does.
     await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig() });
@@ -90,7 +90,7 @@ for (const signals of [1, 2]) {
   });
 }
 
-test('stops gracefully when its standard output is a terminal that is paused', async (t) => {
+t.test('stops gracefully when its standard output is a terminal that is paused', async (t) => {
   await using cluster = await startKubernetesApi();
   const port = await findFreePort();
   const folder = t.testdir({});

@@ -5,7 +5,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { startKubernetesApi } from '../../scripts/sandbox/kubernetes/api.ts';
 import { formatKubeconfig } from '../../scripts/sandbox/kubernetes/kubeconfig.ts';
@@ -37,7 +37,7 @@ async function startWitness(
   return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, sawListening, server };
 }
 
-test('listens before it registers', async (t) => {
+t.test('listens before it registers', async (t) => {
   const port = await findFreePort();
   const registry = await startWitness(port);
   t.teardown(() => registry.server.close());
@@ -51,7 +51,7 @@ test('listens before it registers', async (t) => {
   t.equal(await registry.sawListening, true);
 });
 
-test('serves while cluster, NATS and registry are missing, and takes up work with each that arrives', async (t) => {
+t.test('serves while cluster, NATS and registry are missing, and takes up work with each that arrives', async (t) => {
   const [clusterPort, natsPort, registryPort] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const kubeconfig = join(
     t.testdir({ kubeconfig: formatKubeconfig({ url: `http://127.0.0.1:${clusterPort}` }) }),
@@ -95,7 +95,7 @@ test('serves while cluster, NATS and registry are missing, and takes up work wit
   t.ok(cluster.url);
 });
 
-test('answers with the version of the package', async (t) => {
+t.test('answers with the version of the package', async (t) => {
   await using cluster = await startKubernetesApi();
   await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig() });
   const client = await service.client();
@@ -104,7 +104,7 @@ test('answers with the version of the package', async (t) => {
   t.equal(data?.version.split('+')[0], (JSON.parse(text) as { version: string }).version);
 });
 
-test('says in one line that the port is taken, and exits with 1', async (t) => {
+t.test('says in one line that the port is taken, and exits with 1', async (t) => {
   await using cluster = await startKubernetesApi();
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -124,7 +124,7 @@ for (const [address, expected] of [
   ['[::1]:0', /^\[::1\]:\d+$/],
   ['localhost:0', /^127\.0\.0\.1:\d+$/],
 ] as const) {
-  test(`listens on ${address}`, { skip: address.includes('::') && withoutIpv6 }, async (t) => {
+  t.test(`listens on ${address}`, { skip: address.includes('::') && withoutIpv6 }, async (t) => {
     await using cluster = await startKubernetesApi();
     await using service = startService({
       SP_K8S_KUBECONFIG: await cluster.writeKubeconfig(),

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { startKubernetesApi } from '../../scripts/sandbox/kubernetes/api.ts';
 import { containerSpec } from '../support/base-spec.ts';
@@ -12,7 +12,7 @@ import { until } from '../support/until.ts';
 import { startService } from './service.ts';
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`exits with 0 on ${signal}`, async (t) => {
+  t.test(`exits with 0 on ${signal}`, async (t) => {
     await using cluster = await startKubernetesApi();
     await using nats = await startNatsServer();
     await using registry = await startRegistry();
@@ -32,7 +32,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-test('answers the requests in flight on SIGTERM, and publishes what came of them', async (t) => {
+t.test('answers the requests in flight on SIGTERM, and publishes what came of them', async (t) => {
   await using cluster = await startKubernetesApi();
   await using nats = await startNatsServer();
   await using events = await subscribeEvents(nats.url);
@@ -60,7 +60,7 @@ for (const [signal, code] of [
   ['SIGTERM', 143],
   ['SIGINT', 130],
 ] as const) {
-  test(`a second signal, ${signal}, ends it at once`, async (t) => {
+  t.test(`a second signal, ${signal}, ends it at once`, async (t) => {
     await using cluster = await startKubernetesApi();
     await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig() });
     const client = await service.client();
@@ -76,7 +76,7 @@ for (const [signal, code] of [
   });
 }
 
-test('two SIGINTs of which npm has passed on one are one', async (t) => {
+t.test('two SIGINTs of which npm has passed on one are one', async (t) => {
   await using cluster = await startKubernetesApi();
   // Without it, the status of the container would be waited with to the end.
   await using nats = await startNatsServer();
@@ -92,7 +92,7 @@ test('two SIGINTs of which npm has passed on one are one', async (t) => {
   t.strictSame(await service.ended, { code: 0, signal: null });
 });
 
-test('publishes what is waiting although a client keeps a refused tunnel half open', async (t) => {
+t.test('publishes what is waiting although a client keeps a refused tunnel half open', async (t) => {
   await using cluster = await startKubernetesApi();
   await using nats = await startNatsServer();
   await using events = await subscribeEvents(nats.url);
@@ -123,7 +123,7 @@ test('publishes what is waiting although a client keeps a refused tunnel half op
   );
 });
 
-test('exits with 0 within the shutdown timeout, whatever does not end', async (t) => {
+t.test('exits with 0 within the shutdown timeout, whatever does not end', async (t) => {
   await using cluster = await startKubernetesApi();
   await using service = startService({
     SP_K8S_KUBECONFIG: await cluster.writeKubeconfig(),
@@ -148,7 +148,7 @@ test('exits with 0 within the shutdown timeout, whatever does not end', async (t
   await cut;
 });
 
-test('a signal that comes while it starts is not lost', async (t) => {
+t.test('a signal that comes while it starts is not lost', async (t) => {
   await using cluster = await startKubernetesApi();
   await using service = startService({ SP_K8S_KUBECONFIG: await cluster.writeKubeconfig() });
   await service.printed(/"msg":"listening"/);
@@ -156,7 +156,7 @@ test('a signal that comes while it starts is not lost', async (t) => {
   t.strictSame(await service.ended, { code: 0, signal: null });
 });
 
-test('logs an error that nobody expected, and exits with 1', async (t) => {
+t.test('logs an error that nobody expected, and exits with 1', async (t) => {
   await using cluster = await startKubernetesApi();
   const fail = `process.on('SIGUSR2', () => void Promise.reject(new Error('nobody handles this')))`;
   await using service = startService(

@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 
 import { buildRegistration } from '../../src/registration/payload.ts';
 
@@ -11,12 +11,12 @@ const base = {
 };
 const identity = { name: 'provider-1', endpoint: 'http://provider:8080' };
 
-test('leaves out what is not configured', (t) => {
+t.test('leaves out what is not configured', (t) => {
   t.strictSame(buildRegistration(identity), base);
   t.end();
 });
 
-test('sends everything that is configured', (t) => {
+t.test('sends everything that is configured', (t) => {
   const registration = buildRegistration({ ...identity, displayName: 'Containers', region: 'eu', zone: 'eu-1' });
   t.strictSame(registration, {
     ...base,
@@ -26,7 +26,7 @@ test('sends everything that is configured', (t) => {
   t.end();
 });
 
-test('sends the one member of metadata that is configured', (t) => {
+t.test('sends the one member of metadata that is configured', (t) => {
   t.strictSame(buildRegistration({ ...identity, zone: 'eu-1' }), { ...base, metadata: { zone: 'eu-1' } });
   t.strictSame(buildRegistration({ ...identity, region: 'eu' }), { ...base, metadata: { region_code: 'eu' } });
   t.end();

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { buildRegistration } from '../../src/registration/payload.ts';
 import { keepRegistered, tryTimeoutMs } from '../../src/registration/registrar.ts';
@@ -86,7 +86,7 @@ const pairOf = async ({ certFile, keyFile }: { certFile: string; keyFile: string
 const levels = (lines: { level: string }[]) => lines.map(({ level }) => level);
 
 for (const status of [200, 201]) {
-  test(`is registered once the registry answers ${status}`, async (t) => {
+  t.test(`is registered once the registry answers ${status}`, async (t) => {
     await using registry = await startRegistry();
     registry.behave(answer(status));
     const { time, stop, lines } = start(registry.url);
@@ -98,27 +98,30 @@ for (const status of [200, 201]) {
   });
 }
 
-test('registers again after each refresh period, and says so aloud only where the registry had forgotten', async (t) => {
-  await using registry = await startRegistry();
-  registry.behave(answer(201), answer(200), answer(201));
-  const { time, stop, lines } = start(registry.url);
-  for (const count of [1, 2, 3]) {
+t.test(
+  'registers again after each refresh period, and says so aloud only where the registry had forgotten',
+  async (t) => {
+    await using registry = await startRegistry();
+    registry.behave(answer(201), answer(200), answer(201));
+    const { time, stop, lines } = start(registry.url);
+    for (const count of [1, 2, 3]) {
+      await time.idle();
+      t.equal(registry.requests.length, count);
+      time.goOn();
+    }
     await time.idle();
-    t.equal(registry.requests.length, count);
-    time.goOn();
-  }
-  await time.idle();
-  await stop();
-  t.strictSame(time.delays, [refreshMs, refreshMs, refreshMs, refreshMs]);
-  t.match(lines, [
-    { level: 'info', msg: 'registered', status: 201 },
-    { level: 'debug', msg: 'registration refreshed', status: 200 },
-    { level: 'info', msg: 'registered', status: 201 },
-    { level: 'info', msg: 'registered', status: 201 },
-  ]);
-});
+    await stop();
+    t.strictSame(time.delays, [refreshMs, refreshMs, refreshMs, refreshMs]);
+    t.match(lines, [
+      { level: 'info', msg: 'registered', status: 201 },
+      { level: 'debug', msg: 'registration refreshed', status: 200 },
+      { level: 'info', msg: 'registered', status: 201 },
+      { level: 'info', msg: 'registered', status: 201 },
+    ]);
+  },
+);
 
-test('registers once where no refresh is wanted', async (t) => {
+t.test('registers once where no refresh is wanted', async (t) => {
   await using registry = await startRegistry();
   const { ended, time } = start(registry.url, { registry: { url: registry.url, refreshMs: 0 } });
   await ended;
@@ -126,7 +129,7 @@ test('registers once where no refresh is wanted', async (t) => {
   t.strictSame(time.delays, []);
 });
 
-test('a refresh that fails is retried as the first registration is', async (t) => {
+t.test('a refresh that fails is retried as the first registration is', async (t) => {
   await using registry = await startRegistry();
   registry.behave(answer(201), answer(503), answer(503), answer(200));
   const { time, stop, lines } = start(registry.url);
@@ -140,7 +143,7 @@ test('a refresh that fails is retried as the first registration is', async (t) =
 });
 
 for (const status of [202, 204, 401, 403, 404, 408, 429, 500, 502, 503, 504]) {
-  test(`tries again after ${status}, with a longer delay each time`, async (t) => {
+  t.test(`tries again after ${status}, with a longer delay each time`, async (t) => {
     await using registry = await startRegistry();
     registry.behave(answer(status), answer(status), answer(status));
     const { time, stop, lines } = start(registry.url);
@@ -154,7 +157,7 @@ for (const status of [202, 204, 401, 403, 404, 408, 429, 500, 502, 503, 504]) {
 }
 
 for (const status of [400, 409, 422]) {
-  test(`tries a refusal (${status}) again each minute, and says the same answer once`, async (t) => {
+  t.test(`tries a refusal (${status}) again each minute, and says the same answer once`, async (t) => {
     await using registry = await startRegistry();
     const refusal = answer(status, {}, '{"detail":"database is locked"}');
     registry.behave(refusal, refusal, refusal, answer(status, {}, '{"detail":"no such operation"}'));
@@ -174,7 +177,7 @@ for (const status of [400, 409, 422]) {
 }
 
 for (const status of [307, 308]) {
-  test(`follows a redirect (${status}) on the same host with all that it sends`, async (t) => {
+  t.test(`follows a redirect (${status}) on the same host with all that it sends`, async (t) => {
     await using registry = await startRegistry();
     await using moved = await startRegistry();
     registry.behave(answer(status, { location: '/v2/providers?from=v1' }), answer(status, { location: moved.url }));
@@ -197,7 +200,7 @@ for (const status of [307, 308]) {
   });
 }
 
-test('follows a redirect to https on the same host, and not one from there to http', async (t) => {
+t.test('follows a redirect to https on the same host, and not one from there to http', async (t) => {
   await using registry = await startRegistry();
   await using certificate = await makeCertificate();
   const paths: string[] = [];
@@ -230,7 +233,7 @@ test('follows a redirect to https on the same host, and not one from there to ht
   ]);
 });
 
-test('follows five redirects of a try and no more, and says where the next one led', async (t) => {
+t.test('follows five redirects of a try and no more, and says where the next one led', async (t) => {
   await using registry = await startRegistry();
   registry.behave(...Array.from({ length: 6 }, (_, turn) => answer(307, { location: `/turn-${turn}` })));
   const { time, stop, lines } = start(registry.url);
@@ -250,7 +253,7 @@ for (const [what, status, location] of [
   ['that makes a GET of it', 302, '/moved'],
   ['that makes a GET of it', 303, '/moved'],
 ] as const) {
-  test(`takes a redirect (${status}) ${what} for a refusal, and says once where it leads`, async (t) => {
+  t.test(`takes a redirect (${status}) ${what} for a refusal, and says once where it leads`, async (t) => {
     await using registry = await startRegistry();
     const redirect = answer(status, location === undefined ? {} : { location });
     registry.behave(redirect, redirect, answer(status, { location: 'https://secret.example' }));
@@ -269,7 +272,7 @@ for (const [what, status, location] of [
   });
 }
 
-test('says a refusal again that comes after a success', async (t) => {
+t.test('says a refusal again that comes after a success', async (t) => {
   await using registry = await startRegistry();
   registry.behave(answer(400), answer(201), answer(400));
   const { time, stop, lines } = start(registry.url);
@@ -281,7 +284,7 @@ test('says a refusal again that comes after a success', async (t) => {
   t.strictSame(levels(lines), ['error', 'info', 'error', 'info']);
 });
 
-test('shows no more than the beginning of what the registry answered', async (t) => {
+t.test('shows no more than the beginning of what the registry answered', async (t) => {
   await using registry = await startRegistry();
   registry.behave(answer(400, {}, 'no '.repeat(100_000)));
   const { time, stop, lines } = start(registry.url);
@@ -291,7 +294,7 @@ test('shows no more than the beginning of what the registry answered', async (t)
 });
 
 for (const status of [429, 503]) {
-  test(`waits as long as Retry-After of a ${status} asks`, async (t) => {
+  t.test(`waits as long as Retry-After of a ${status} asks`, async (t) => {
     await using registry = await startRegistry();
     const date = new Date(Date.now() + 90_000).toUTCString();
     registry.behave(answer(status, { 'retry-after': '7' }), answer(status, { 'retry-after': date }), answer(status));
@@ -305,7 +308,7 @@ for (const status of [429, 503]) {
   });
 }
 
-test('registers when a registry that was down comes up', async (t) => {
+t.test('registers when a registry that was down comes up', async (t) => {
   const { url, port } = await absentRegistry();
   const { time, stop, lines } = start(url);
   t.teardown(stop);
@@ -317,7 +320,7 @@ test('registers when a registry that was down comes up', async (t) => {
   t.equal(lines.at(-1)?.msg, 'registered');
 });
 
-test('gives up a try that the registry does not answer, and makes another', async (t) => {
+t.test('gives up a try that the registry does not answer, and makes another', async (t) => {
   await using registry = await startRegistry();
   registry.behave(silence);
   const { time, stop, lines } = start(registry.url);
@@ -330,7 +333,7 @@ test('gives up a try that the registry does not answer, and makes another', asyn
   t.match(lines[0], { level: 'warn', err: { message: 'the registry did not answer in time' } });
 });
 
-test('gives up a try whose answer never ends', async (t) => {
+t.test('gives up a try whose answer never ends', async (t) => {
   await using registry = await startRegistry();
   registry.behave(endlessBody(503));
   const { time, stop, lines } = start(registry.url);
@@ -344,7 +347,7 @@ test('gives up a try whose answer never ends', async (t) => {
   t.strictSame(levels(lines), ['warn', 'info']);
 });
 
-test('is registered as soon as the status says so, whatever the body does', async (t) => {
+t.test('is registered as soon as the status says so, whatever the body does', async (t) => {
   await using registry = await startRegistry();
   registry.behave(endlessBody(201));
   const { time, stop, lines } = start(registry.url);
@@ -353,7 +356,7 @@ test('is registered as soon as the status says so, whatever the body does', asyn
   t.strictSame(levels(lines), ['info']);
 });
 
-test('tries again when the connection breaks', async (t) => {
+t.test('tries again when the connection breaks', async (t) => {
   await using registry = await startRegistry();
   registry.behave(hangUp, hangUp);
   const { time, stop } = start(registry.url);
@@ -362,7 +365,7 @@ test('tries again when the connection breaks', async (t) => {
   t.strictSame(time.delays, [1_000, 2_000, refreshMs]);
 });
 
-test('tries again when what answers does not speak HTTP', async (t) => {
+t.test('tries again when what answers does not speak HTTP', async (t) => {
   const server = createServer((socket) => socket.on('error', () => undefined).end('-ERR unknown command\r\n'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -378,7 +381,7 @@ for (const [state, status, delayMs] of [
   ['for the next try after a refusal', 400, 60_000],
   ['for the next refresh', 201, refreshMs],
 ] as const) {
-  test(`ends at once while it waits ${state}`, async (t) => {
+  t.test(`ends at once while it waits ${state}`, async (t) => {
     await using registry = await startRegistry();
     registry.behave(answer(status));
     const { time, stop, lines } = start(registry.url);
@@ -390,7 +393,7 @@ for (const [state, status, delayMs] of [
   });
 }
 
-test('ends at once while the registry keeps it waiting', async (t) => {
+t.test('ends at once while the registry keeps it waiting', async (t) => {
   await using registry = await startRegistry();
   registry.behave(silence);
   const { stop, lines } = start(registry.url);
@@ -399,7 +402,7 @@ test('ends at once while the registry keeps it waiting', async (t) => {
   t.strictSame(lines, []);
 });
 
-test('sends its access token, gets another after a 401, and shows it in no log', async (t) => {
+t.test('sends its access token, gets another after a 401, and shows it in no log', async (t) => {
   await using registry = await startRegistry();
   registry.behave(answer(401), answer(400, {}, 'not with Bearer secret-2'));
   const forgotten: string[] = [];
@@ -419,7 +422,7 @@ test('sends its access token, gets another after a 401, and shows it in no log',
   t.notMatch(JSON.stringify(lines), 'secret-');
 });
 
-test('retries a try for which there is no access token', async (t) => {
+t.test('retries a try for which there is no access token', async (t) => {
   await using registry = await startRegistry();
   const answers = [Promise.reject(new Error('the token endpoint is away')), Promise.resolve('abc')];
   const tokens = { get: () => answers.shift()!, forget: () => undefined };

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { systemClock } from '../../src/clock.ts';
 import { buildRegistration } from '../../src/registration/payload.ts';
@@ -22,7 +22,7 @@ function create(url: string, { leadership = new ManualLeadership(), refreshMs = 
   return { registration, leadership, lines };
 }
 
-test('registers from its start to its end', async (t) => {
+t.test('registers from its start to its end', async (t) => {
   await using registry = await startRegistry();
   const { registration, lines } = create(registry.url);
   await turn();
@@ -36,7 +36,7 @@ test('registers from its start to its end', async (t) => {
   t.match(lines[0], { msg: 'registered' });
 });
 
-test('only registers while it leads, and again each time it becomes the leader', async (t) => {
+t.test('only registers while it leads, and again each time it becomes the leader', async (t) => {
   await using registry = await startRegistry();
   const leadership = new ManualLeadership(false);
   const { registration, lines } = create(registry.url, { leadership, refreshMs: 0 });
@@ -54,7 +54,7 @@ test('only registers while it leads, and again each time it becomes the leader',
   }
 });
 
-test('a registry that never answers does not keep it from stopping', async (t) => {
+t.test('a registry that never answers does not keep it from stopping', async (t) => {
   await using registry = await startRegistry();
   registry.behave(silence);
   const { registration, lines } = create(registry.url);
@@ -65,7 +65,7 @@ test('a registry that never answers does not keep it from stopping', async (t) =
   t.strictSame(lines, []);
 });
 
-test('makes no more tries once it is stopped', async (t) => {
+t.test('makes no more tries once it is stopped', async (t) => {
   await using registry = await startRegistry();
   registry.behave(answer(500));
   const { registration, lines } = create(registry.url);

@@ -1,21 +1,21 @@
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 
 import { parseRetryAfter, retryDelay } from '../../src/registration/retry.ts';
 
-test('waits a second first, then twice as long each time, up to a minute', (t) => {
+t.test('waits a second first, then twice as long each time, up to a minute', (t) => {
   const delays = [1, 2, 3, 4, 5, 6, 7, 8, 100, 5_000].map((failures) => retryDelay(failures, undefined, 0));
   t.strictSame(delays, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000]);
   t.end();
 });
 
-test('shortens a delay by up to a fifth, by chance', (t) => {
+t.test('shortens a delay by up to a fifth, by chance', (t) => {
   t.equal(retryDelay(1, undefined, 1), 800);
   t.equal(retryDelay(7, undefined, 0.5), 54_000);
   t.end();
 });
 
-test('never tries sooner than the registry asked for, within ten minutes', (t) => {
+t.test('never tries sooner than the registry asked for, within ten minutes', (t) => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 2_000 }),
@@ -30,7 +30,7 @@ test('never tries sooner than the registry asked for, within ten minutes', (t) =
   t.end();
 });
 
-test('reads Retry-After as seconds or as a date, and nothing else', (t) => {
+t.test('reads Retry-After as seconds or as a date, and nothing else', (t) => {
   const now = Date.parse('2026-01-21T10:00:00Z');
   for (const [header, expected] of [
     ['0', 0],

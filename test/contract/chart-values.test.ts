@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { Ajv } from 'ajv';
-import { test } from 'tap';
+import t from 'tap';
 
 import { ConfigError, readConfig } from '../../src/config/config.ts';
 
@@ -138,7 +138,7 @@ const cases: Case[] = [
 ];
 
 for (const { path, variable, texts, beside = { values: {}, env: {} } } of cases) {
-  test(`${path} is refused where ${variable} is, beside ${JSON.stringify(beside.env)}`, (t) => {
+  t.test(`${path} is refused where ${variable} is, beside ${JSON.stringify(beside.env)}`, (t) => {
     const verdicts = texts.map((text) => [
       text,
       isValid(valuesWith({ ...beside.values, [path]: text })),

@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import { appendFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'tap';
-import { packageFile } from '../../src/http/document.ts';
+import t from 'tap';
+import { packageFile } from '../src/http/document.ts';
 
 async function copyOfPackage(): Promise<AsyncDisposable & { root: string }> {
   const root = await mkdtemp(join(tmpdir(), 'generate-'));
@@ -20,27 +20,30 @@ function generate(...options: string[]): Promise<{ code: number; output: string 
   });
 }
 
-test('what is committed is what the documents make', async (t) => {
+t.test('what is committed is what the documents make', async (t) => {
   t.same(await generate('--check'), { code: 0, output: '' });
 });
 
-test('the check names a file that was edited, one that is missing and one too many, and changes nothing', async (t) => {
-  await using copy = await copyOfPackage();
-  const folder = join(copy.root, 'generated');
-  await appendFile(join(folder, 'api.ts'), 'export const edited = true;\n');
-  await rm(join(folder, 'routes.ts'));
-  await writeFile(join(folder, 'extra.ts'), '');
+t.test(
+  'the check names a file that was edited, one that is missing and one too many, and changes nothing',
+  async (t) => {
+    await using copy = await copyOfPackage();
+    const folder = join(copy.root, 'generated');
+    await appendFile(join(folder, 'api.ts'), 'export const edited = true;\n');
+    await rm(join(folder, 'routes.ts'));
+    await writeFile(join(folder, 'extra.ts'), '');
 
-  const { code, output } = await generate('--check', copy.root);
-  t.equal(code, 1);
-  t.match(output, /^generated\/api\.ts is not/m);
-  t.match(output, /^generated\/routes\.ts is not/m);
-  t.match(output, /^generated\/extra\.ts is not/m);
-  t.notMatch(output, /client\.ts|dcm-registry\.ts/);
-  t.same((await readdir(folder)).sort(), ['api.ts', 'client.ts', 'dcm-registry.ts', 'extra.ts']);
-});
+    const { code, output } = await generate('--check', copy.root);
+    t.equal(code, 1);
+    t.match(output, /^generated\/api\.ts is not/m);
+    t.match(output, /^generated\/routes\.ts is not/m);
+    t.match(output, /^generated\/extra\.ts is not/m);
+    t.notMatch(output, /client\.ts|dcm-registry\.ts/);
+    t.same((await readdir(folder)).sort(), ['api.ts', 'client.ts', 'dcm-registry.ts', 'extra.ts']);
+  },
+);
 
-test('the check names the files that a changed document would change', async (t) => {
+t.test('the check names the files that a changed document would change', async (t) => {
   await using copy = await copyOfPackage();
   const path = join(copy.root, 'openapi/openapi.yaml');
   await writeFile(
@@ -53,7 +56,7 @@ test('the check names the files that a changed document would change', async (t)
   t.match(output, /generated\/routes\.ts/);
 });
 
-test('generating makes the same files from nothing, and removes those that are none of its own', async (t) => {
+t.test('generating makes the same files from nothing, and removes those that are none of its own', async (t) => {
   await using copy = await copyOfPackage();
   const folder = join(copy.root, 'generated');
   await rm(folder, { recursive: true });

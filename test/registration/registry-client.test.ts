@@ -1,0 +1,32 @@
+/** No try outlasts its signal, whatever the registry does not do, and leaves no connection behind. */
+import t from 'tap';
+
+import { postRegistration } from '../../src/registration/registry-client.ts';
+import { failureOf } from '../support/cluster.ts';
+import { stalls, startStalledServer } from '../support/stalled-server.ts';
+import { until } from '../support/until.ts';
+
+const limitMs = 300;
+/** What a busy machine may add, in milliseconds. */
+const slackMs = 450;
+
+const registration = {
+  name: 'k8s',
+  service_type: 'container',
+  schema_version: 'v1alpha1',
+  endpoint: 'http://provider/api/v1alpha1/containers',
+  operations: ['CREATE', 'DELETE', 'READ'],
+} satisfies Parameters<typeof postRegistration>[1];
+
+for (const stall of stalls) {
+  t.test(`where the ${stall} is waited for in vain, no try takes longer than until its signal`, async (t) => {
+    await using server = await startStalledServer(stall);
+    const startedAt = performance.now();
+    const attempt = postRegistration(server.url, registration, { signal: AbortSignal.timeout(limitMs) });
+    // Its status decides, and the rest of the answer is not waited for.
+    if (stall === 'body') t.match(await attempt, { outcome: 'registered' });
+    else t.match(await failureOf(attempt), { name: 'TimeoutError' });
+    t.ok(performance.now() - startedAt < limitMs + slackMs);
+    if (server.connections) await until('all connections are closed', () => server.connections!() === 0);
+  });
+}
