@@ -22,7 +22,7 @@ import { externalServiceName, serviceName } from './identity.ts';
 import type { ProviderNames } from './identity.ts';
 import { mergeServices } from './service.ts';
 import type { ServiceRecord } from './service.ts';
-import { decodeSpec, rebuildPorts, rebuildSpec } from './spec.ts';
+import { decodeSpec, rebuildPorts, rebuildSpec, withValues } from './spec.ts';
 
 /** What the caches keep, by the resource name of the kind. */
 export interface Records extends Record<CachedKind, ObjectRecord> {
@@ -236,7 +236,8 @@ const noEndpoints: ContainerEndpoint[] = [];
 
 /** The spec as it was sent, or as near to it as the objects tell. */
 export function specOf(deployment: DeploymentRecord, reaching: ReachingServices = {}): ContainerSpec {
-  const { spec, environment } = deployment;
+  const { spec, writtenSpec, environment } = deployment;
+  if (writtenSpec !== undefined) return withValues(writtenSpec, environment);
   if (typeof spec === 'string') return decodeSpec(spec, environment)!;
   return rebuildSpec(spec, environment, allOf(reaching));
 }

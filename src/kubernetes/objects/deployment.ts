@@ -177,6 +177,8 @@ export interface DeploymentRecord extends ObservedDeployment {
   isolated?: true;
   /** The spec as it was sent, encoded so that `decodeSpec` takes it; else what it is rebuilt from. */
   spec: string | Workload;
+  /** The same in its decoded form, as of `keptSpec`, where this process has just written it. */
+  writtenSpec?: ContainerSpec;
   /** Of the spec as it was sent, those ports that are to be reached; absent where there are none. */
   ports?: readonly ContainerPort[];
   /** Values of the environment variables by name. */

@@ -9,6 +9,11 @@ import { hasInexactNumbers, isObject, parseExactly } from '../../containers/json
 import { cpuFromQuantity, memoryFromQuantity } from '../../containers/units.ts';
 
 export function encodeSpec(spec: ContainerSpec): string {
+  return JSON.stringify(keptSpec(spec));
+}
+
+/** What is kept of a spec as it was sent, in the order in which reads give it. */
+export function keptSpec(spec: ContainerSpec): ContainerSpec {
   const { metadata, network, process, ...rest } = spec;
   const { namespace: _namespace, ...sentMetadata } = metadata;
   const kept: Record<string, unknown> = { ...rest, metadata: sentMetadata };
@@ -19,7 +24,7 @@ export function encodeSpec(spec: ContainerSpec): string {
   if (process !== undefined) {
     kept.process = process.env === undefined ? process : { ...process, env: process.env.map(withoutValue) };
   }
-  return JSON.stringify(kept);
+  return kept as unknown as ContainerSpec;
 }
 
 type EnvironmentVariable = NonNullable<NonNullable<ContainerSpec['process']>['env']>[number];
@@ -29,16 +34,22 @@ function withoutValue({ value: _value, ...rest }: EnvironmentVariable): Omit<Env
 }
 
 /**
- * The spec with the values put back, for the caller to change; absent where the annotation is not what `encodeSpec` made,
+ * The spec with the values put back; absent where the annotation is not what `encodeSpec` made,
  * as after an edit by hand.
  *
  * @param values - values of the environment variables by name, of the Pod template
  */
 export function decodeSpec(annotation: string, values: ReadonlyMap<string, string>): ContainerSpec | undefined {
   const spec = parse(annotation, (text) => (hasInexactNumbers(text) ? parseExactly(text) : JSON.parse(text)));
-  if (!isSpec(spec)) return undefined;
-  for (const variable of spec.process?.env ?? []) variable.value = values.get(variable.name) ?? '';
-  return spec;
+  return isSpec(spec) ? withValues(spec, values) : undefined;
+}
+
+/** What was kept of a spec with the values put back, which is what `decodeSpec` makes of it. */
+export function withValues(kept: ContainerSpec, values: ReadonlyMap<string, string>): ContainerSpec {
+  const { process } = kept;
+  if (process?.env === undefined) return kept;
+  const env = process.env.map((variable) => ({ ...variable, value: values.get(variable.name) ?? '' }));
+  return { ...kept, process: { ...process, env } };
 }
 
 /**

@@ -10,10 +10,11 @@ import type { Deployment } from '../api/resources.ts';
 import { currentDeployments, podsOf, viewObjects } from '../objects/container.ts';
 import { buildDeployment, projectDeployment } from '../objects/deployment.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
-import { deploymentName, oneIncarnation, randomIncarnation } from '../objects/identity.ts';
+import { deploymentName, oneIncarnation, randomIncarnation, specAnnotation } from '../objects/identity.ts';
 import type { ContainerIdentity } from '../objects/identity.ts';
 import { buildServices, mixesPorts } from '../objects/service.ts';
 import type { ServiceRecord } from '../objects/service.ts';
+import { keptSpec } from '../objects/spec.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { deleteObjects } from './delete-container.ts';
 import { ensureService } from './ensure-service.ts';
@@ -78,7 +79,9 @@ export async function createContainer(
     provider: context.view.providerNames?.[0],
     ...(idempotency && { idempotency }),
   });
-  const deployment = await createDeployment(context, identity, manifest, until);
+  const made = await createDeployment(context, identity, manifest, until);
+  const isAsSent = made.spec === manifest.metadata?.annotations?.[specAnnotation];
+  const deployment = isAsSent ? { ...made, writtenSpec: keptSpec(spec) } : made;
   const services: ServiceRecord[] = [];
   try {
     for (const service of buildServices(identity, spec, deployment, { externalServiceType, isolated })) {
@@ -90,10 +93,10 @@ export async function createContainer(
   }
   forgetFormer(context, deployment);
   caches.write('deployments', deployment);
-  const made = { deployments: [deployment], services, pods: [] };
+  const objects = { deployments: [deployment], services, pods: [] };
   return (
     rememberedAs(context, deployment) ??
-    viewObjects(made, { ...context.view, moment: momentOf(context.clock) })!.container
+    viewObjects(objects, { ...context.view, moment: momentOf(context.clock) })!.container
   );
 }
 

@@ -45,6 +45,18 @@ t.test('creating', async (t) => {
     faults.resetWatches();
   });
 
+  await t.test('answers in the words of reads, without reading its numbers a second time', async (t) => {
+    const env = [{ value: 'v', note: JSON.rawJSON('2.50'), name: 'A' }];
+    const spec = { precise: [JSON.rawJSON('1.0')], ...containerSpec({ process: { env, args: ['a'] } }) };
+    const rawJSON = t.capture(JSON, 'rawJSON', JSON.rawJSON);
+    const created = await repository.create({ id: 'precise', spec }, unhurried());
+    t.equal(rawJSON().length, 0);
+    await using other = await connect(cluster);
+    const read = await other.repository.get('precise', unhurried());
+    t.equal(JSON.stringify(created.spec), JSON.stringify(read.spec));
+    t.match(JSON.stringify(read.spec), '"env":[{"note":2.50,"name":"A","value":"v"}]');
+  });
+
   await t.test('makes up an id where the client gives none', async (t) => {
     const { id } = await repository.create({ spec: containerSpec() }, unhurried());
     t.match(id, /^[0-9a-f-]{36}$/);
