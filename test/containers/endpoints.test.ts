@@ -141,6 +141,18 @@ const cases: [
     ['internal 10.96.45.12 80'],
   ],
   [
+    'a port of both protocols, TCP first',
+    service('NodePort', [], {
+      ports: [
+        { port: 53, target_port: 53, protocol: 'UDP', node_port: 30_001 },
+        { port: 53, target_port: 53, protocol: 'TCP', node_port: 30_002 },
+      ],
+    }),
+    [{ container_port: 53, visibility: 'external', protocol: 'UDP' }, ...ports({ 53: 'external' })],
+    'node',
+    ['external node 30002', 'external node 30001'],
+  ],
+  [
     'no port that the Service does not have',
     service('LoadBalancer', [81], withAddress),
     ports({ 80: 'internal', 81: 'external' }),

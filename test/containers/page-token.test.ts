@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 
 import { InvalidArgumentError } from '../../src/containers/errors.ts';
-import { decodePageToken, encodePageToken } from '../../src/containers/page-token.ts';
+import { decodePageToken, encodePageToken, findPageTokenViolations } from '../../src/containers/page-token.ts';
 
 const id = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
@@ -55,5 +55,12 @@ t.test('any text either parses to what makes it again or is refused', (t) => {
       }
     }),
   );
+  t.end();
+});
+
+t.test('the parameter is judged as it was sent', (t) => {
+  for (const fine of [undefined, encodePageToken('web'), ['web'], 5]) t.same(findPageTokenViolations(fine), []);
+  const detail = 'must be a next_page_token of an earlier page';
+  t.same(findPageTokenViolations('web'), [{ detail, parameter: 'page_token' }]);
   t.end();
 });

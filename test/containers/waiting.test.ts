@@ -286,3 +286,99 @@ t.test('only so many wait', async (t) => {
     ['waiting', 'waiting', UnavailableError.name],
   );
 });
+
+t.test('20,000 wait at most, and who leaves makes room', async (t) => {
+  const memory = new Memory();
+  memory.set('PENDING');
+  const client = new AbortController();
+  memory.start(['RUNNING'], { signal: client.signal });
+  for (let number = 1; number < 20_000; number++) memory.start(['RUNNING']);
+  await memory.clock.advance(0);
+  const refused = memory.waiting.wait(
+    'web',
+    { statuses: ['RUNNING'], timeoutMs: 1_000 },
+    { signal: client.signal, onAbort: () => undefined },
+  );
+  await t.rejects(refused, { message: 'Too many requests are waiting already.', retryAfterSeconds: 5 });
+  client.abort(new Error('left'));
+  const waits = [memory.start(['RUNNING']), memory.start(['RUNNING'])];
+  await memory.clock.advance(0);
+  t.same(
+    waits.map(({ outcome }) => outcome),
+    ['waiting', UnavailableError.name],
+  );
+});
+
+t.test('a wait that is over first is answered first, whichever began first', async (t) => {
+  const memory = new Memory();
+  memory.set('PENDING');
+  const waits = [900, 500, 700].map((timeoutMs) => memory.start(['RUNNING'], { timeoutMs }));
+  const outcomes = () => waits.map(({ outcome }) => outcome);
+  await memory.clock.advance(500);
+  t.same(outcomes(), ['waiting', 'PENDING', 'waiting']);
+  await memory.clock.advance(200);
+  t.same(outcomes(), ['waiting', 'PENDING', 'PENDING']);
+  await memory.clock.advance(200);
+  t.same(outcomes(), ['PENDING', 'PENDING', 'PENDING']);
+});
+
+t.test('whoever leaves leaves the others where they are', async (t) => {
+  const memory = new Memory();
+  memory.set('PENDING');
+  const clients = Array.from({ length: 4 }, () => new AbortController());
+  const waits = clients.map(({ signal }) => memory.start(['RUNNING'], { signal, timeoutMs: 3_000 }));
+  await memory.clock.advance(0);
+  for (const index of [1, 3]) clients[index]!.abort(new Error('left'));
+  await memory.clock.advance(2_000);
+  t.equal(memory.clock.pending, 1);
+  memory.set('RUNNING');
+  await memory.clock.advance(0);
+  t.same(
+    waits.map(({ outcome }) => outcome),
+    ['RUNNING', 'Error', 'RUNNING', 'Error'],
+  );
+  t.equal(memory.clock.pending, 0);
+});
+
+t.test('a container that memory came to see is deleted as soon as memory says so', async (t) => {
+  const memory = new Memory();
+  memory.unseen.set('web', { id: 'web', status: 'PENDING' } as Container);
+  const waits = [memory.start(['RUNNING']), memory.start(['DELETED'])];
+  await memory.clock.advance(0);
+  memory.set('PENDING');
+  memory.delete();
+  await memory.clock.advance(0);
+  t.same(
+    waits.map(({ outcome }) => outcome),
+    ['NotFoundError', 'DELETED'],
+  );
+  t.equal(memory.clock.pending, 0);
+});
+
+t.test('one that memory has not seen is answered with what the cluster had, when nobody waits any more', async (t) => {
+  const memory = new Memory();
+  memory.unseen.set('web', { id: 'web', status: 'PENDING' } as Container);
+  const wait = memory.start(['RUNNING']);
+  await memory.clock.advance(0);
+  memory.waiting.release();
+  await memory.clock.advance(0);
+  t.equal(wait.outcome, 'PENDING');
+});
+
+t.test('the last look at the cluster is by the options of the request, and its failure is told', async (t) => {
+  const clock = new ManualClock();
+  const asked: unknown[] = [];
+  const found: Promise<Container>[] = [Promise.resolve({ id: 'web', status: 'PENDING' } as Container)];
+  const waiting = new ContainerWaiting({
+    repository: { get: (_id, options) => (asked.push(options), found.shift() ?? Promise.reject(new Error('away'))) },
+    source: { isLive: true, onChange: () => () => undefined, view: () => undefined },
+    clock,
+  });
+  const options = { signal: new AbortController().signal, onAbort: () => undefined };
+  const failed = t.rejects(waiting.wait('web', { statuses: ['RUNNING'], timeoutMs: 3_000 }, options), {
+    message: 'away',
+  });
+  await clock.advance(3_000);
+  await failed;
+  t.strictSame(asked, [options, options]);
+});
