@@ -112,6 +112,37 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/containers/{container_id}:logs': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /**
+         * @description The `id` of the container.
+         * @example web-1
+         */
+        container_id: components['parameters']['ContainerId'];
+      };
+      cookie?: never;
+    };
+    /**
+     * Read the log
+     * @description What the container has written to its standard output and error, byte for byte, as the kubelet of its Pod has it; of
+     *     several Pods the one that the status is told of. Whoever may call the API may read all logs. A container that has
+     *     written nothing (yet) has an empty log. The answer comes as it is read: a client that reads slowly slows down only
+     *     itself. Only so many logs are read at once, by each replica; further requests are answered 503.
+     *
+     *     404 too where the operator has not turned logs on (`SP_LOGS`).
+     */
+    get: operations['LogsContainer'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -839,6 +870,44 @@ export interface components {
         'application/problem+json': components['schemas']['Problem'];
       };
     };
+    /** @description There is no such container, or the provider serves no logs. */
+    NoLog: {
+      headers: {
+        [name: string]: unknown;
+      };
+      content: {
+        /**
+         * @example {
+         *       "type": "NOT_FOUND",
+         *       "title": "Not found",
+         *       "status": 404,
+         *       "detail": "This provider does not serve logs: SP_LOGS is not true.",
+         *       "instance": "/api/v1alpha1/containers/web-1:logs"
+         *     }
+         */
+        'application/problem+json': components['schemas']['Problem'];
+      };
+    };
+    /** @description The log cannot be had now: in the words of the kubelet where it is at fault; or too many logs are being read. */
+    NoLogNow: {
+      headers: {
+        /** @description Whole seconds after which another try makes sense. */
+        'Retry-After': number;
+        [name: string]: unknown;
+      };
+      content: {
+        /**
+         * @example {
+         *       "type": "INTERNAL",
+         *       "title": "Internal error",
+         *       "status": 503,
+         *       "detail": "The log cannot be had: connection refused.",
+         *       "instance": "/api/v1alpha1/containers/web-1:logs"
+         *     }
+         */
+        'application/problem+json': components['schemas']['Problem'];
+      };
+    };
     /** @description The id is taken, or more than one Deployment carries it. Nothing was changed. */
     Conflict: {
       headers: {
@@ -992,6 +1061,22 @@ export interface components {
      *     to that.
      */
     WaitTimeout: string;
+    /** @description How many of the last lines to begin with. */
+    LogTailLines: number;
+    /**
+     * @description How old lines may be, such as `30s`, `10m` or `1h30m`; rounded up to whole seconds. However old where it is not given.
+     * @example 10m
+     */
+    LogSince: string;
+    /** @description The log of the run before the present one, where the container was started again. */
+    LogPrevious: boolean;
+    /** @description Begins each line with the time at which it was written (RFC 3339), and a space. */
+    LogTimestamps: boolean;
+    /**
+     * @description Goes on with what the container writes from now on, until its end, until another Pod takes its place, or until the
+     *     provider stops. It may take as long as it does: no time limit ends it.
+     */
+    LogFollow: boolean;
     /**
      * @description The `id` of the container.
      * @example web-1
@@ -1638,6 +1723,57 @@ export interface operations {
       409: components['responses']['Conflict'];
       500: components['responses']['InternalError'];
       503: components['responses']['Unavailable'];
+      default: components['responses']['Problem'];
+    };
+  };
+  LogsContainer: {
+    parameters: {
+      query?: {
+        /** @description How many of the last lines to begin with. */
+        tail_lines?: components['parameters']['LogTailLines'];
+        /**
+         * @description How old lines may be, such as `30s`, `10m` or `1h30m`; rounded up to whole seconds. However old where it is not given.
+         * @example 10m
+         */
+        since?: components['parameters']['LogSince'];
+        /** @description The log of the run before the present one, where the container was started again. */
+        previous?: components['parameters']['LogPrevious'];
+        /** @description Begins each line with the time at which it was written (RFC 3339), and a space. */
+        timestamps?: components['parameters']['LogTimestamps'];
+        /**
+         * @description Goes on with what the container writes from now on, until its end, until another Pod takes its place, or until the
+         *     provider stops. It may take as long as it does: no time limit ends it.
+         */
+        follow?: components['parameters']['LogFollow'];
+      };
+      header?: never;
+      path: {
+        /**
+         * @description The `id` of the container.
+         * @example web-1
+         */
+        container_id: components['parameters']['ContainerId'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The log. A connection that is cut before the end of the answer says that something is missing. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'text/plain': string;
+        };
+      };
+      400: components['responses']['BadRequest'];
+      401: components['responses']['Unauthorized'];
+      403: components['responses']['Forbidden'];
+      404: components['responses']['NoLog'];
+      409: components['responses']['Conflict'];
+      500: components['responses']['InternalError'];
+      503: components['responses']['NoLogNow'];
       default: components['responses']['Problem'];
     };
   };

@@ -1,5 +1,6 @@
 /** Made from openapi/openapi.yaml by `npm run generate`. Not to be edited. */
 
+import type { Readable } from 'node:stream';
 import type { operations } from './api.ts';
 
 /** Path that all routes are under. */
@@ -13,11 +14,17 @@ export const routes = {
   GetContainer: { method: 'GET', url: '/containers/:container_id' },
   DeleteContainer: { method: 'DELETE', url: '/containers/:container_id' },
   WaitContainer: { method: 'GET', url: '/containers/:container_id(^[a-z0-9-]+)::wait' },
+  LogsContainer: { method: 'GET', url: '/containers/:container_id(^[a-z0-9-]+)::logs' },
 } as const;
 
 export type OperationId = keyof typeof routes;
 
-type Content<Response> = Response extends { content: infer Media } ? Media[keyof Media] : undefined;
+/** Text is a stream of it. */
+type Content<Response> = Response extends { content: infer Media }
+  ? 'text/plain' extends keyof Media
+    ? Readable
+    : Media[keyof Media]
+  : undefined;
 
 /** One answer of an operation: a status that the document declares, with the body that it has there, and headers. */
 type Answer<Responses> = {
@@ -43,6 +50,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
     /** Names the container of a request whose client does not, for the log. */
     chose(containerId: string): void;
   }) => Promise<Answer<operations['ListContainers']['responses']>>;
@@ -62,6 +71,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
     /** Names the container of a request whose client does not, for the log. */
     chose(containerId: string): void;
   }) => Promise<Answer<operations['CreateContainer']['responses']>>;
@@ -74,6 +85,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
     /** Names the container of a request whose client does not, for the log. */
     chose(containerId: string): void;
   }) => Promise<Answer<operations['GetHealth']['responses']>>;
@@ -88,6 +101,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
     /** Names the container of a request whose client does not, for the log. */
     chose(containerId: string): void;
   }) => Promise<Answer<operations['GetContainer']['responses']>>;
@@ -106,6 +121,8 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
     /** Names the container of a request whose client does not, for the log. */
     chose(containerId: string): void;
   }) => Promise<Answer<operations['DeleteContainer']['responses']>>;
@@ -123,7 +140,31 @@ export interface Handlers {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
     /** Names the container of a request whose client does not, for the log. */
     chose(containerId: string): void;
   }) => Promise<Answer<operations['WaitContainer']['responses']>>;
+  LogsContainer: (call: {
+    params: {
+      container_id: NonNullable<NonNullable<operations['LogsContainer']['parameters']['path']>['container_id']>;
+    };
+    query: {
+      tail_lines: NonNullable<NonNullable<operations['LogsContainer']['parameters']['query']>['tail_lines']>;
+      since?: NonNullable<NonNullable<operations['LogsContainer']['parameters']['query']>['since']>;
+      previous: NonNullable<NonNullable<operations['LogsContainer']['parameters']['query']>['previous']>;
+      timestamps: NonNullable<NonNullable<operations['LogsContainer']['parameters']['query']>['timestamps']>;
+      follow: NonNullable<NonNullable<operations['LogsContainer']['parameters']['query']>['follow']>;
+    };
+    headers: Record<never, never>;
+    body: undefined;
+    /** Aborted when the client leaves or the time for the request is up. */
+    signal: AbortSignal;
+    /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
+    onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
+  }) => Promise<Answer<operations['LogsContainer']['responses']>>;
 }

@@ -137,6 +137,7 @@ async function build(config: Config, version: string, log: Logger): Promise<Serv
   });
   const app = await buildApp({
     repository: cluster.repository,
+    ...(cluster.logs && { logs: cluster.logs }),
     source: cluster.source,
     health: cluster.health,
     version,

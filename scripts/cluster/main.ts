@@ -15,7 +15,7 @@ import type { ControlPlane } from './control-plane.ts';
 import { nodeName } from './node/node.ts';
 import type { RealNode } from './node/node.ts';
 import { record } from './node/record.ts';
-import { providerRules } from './provider-rules.ts';
+import { logRule, providerRules } from './provider-rules.ts';
 
 const options = readOptions();
 const stop = new AbortController();
@@ -90,7 +90,7 @@ their own addresses. Its registry is ${registry.host}, by plain HTTP; the image 
 
 async function startSandbox(controlPlane: ControlPlane): Promise<ChildProcess> {
   const namespace = 'default';
-  const { kubeconfig } = await controlPlane.createAccess(namespace, providerRules);
+  const { kubeconfig } = await controlPlane.createAccess(namespace, [...providerRules, logRule]);
   return spawn(process.execPath, [join(import.meta.dirname, '../sandbox/main.ts')], {
     stdio: 'inherit',
     env: {

@@ -7,6 +7,9 @@ export const providerRules: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
 ];
 
+/** What it takes to read logs, which the Role has only where they are turned on. */
+export const logRule: PolicyRule = { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] };
+
 export function isAllowed(rules: readonly PolicyRule[], verb: string, resource: string): boolean {
   return rules.some(({ resources, verbs }) => resources.includes(resource) && verbs.includes(verb));
 }

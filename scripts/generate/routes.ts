@@ -5,6 +5,7 @@ import type { OpenApiDocument, Parameter, ResolvedOperation } from '../../src/ht
 export function generateRoutes(document: OpenApiDocument): string {
   const operations = operationsOf(document);
   return `
+    import type { Readable } from 'node:stream';
     import type { operations } from './api.ts';
 
     /** Path that all routes are under. */
@@ -17,7 +18,12 @@ export function generateRoutes(document: OpenApiDocument): string {
 
     export type OperationId = keyof typeof routes;
 
-    type Content<Response> = Response extends { content: infer Media } ? Media[keyof Media] : undefined;
+    /** Text is a stream of it. */
+    type Content<Response> = Response extends { content: infer Media }
+      ? 'text/plain' extends keyof Media
+        ? Readable
+        : Media[keyof Media]
+      : undefined;
 
     /** One answer of an operation: a status that the document declares, with the body that it has there, and headers. */
     type Answer<Responses> = {
@@ -46,6 +52,8 @@ function callType(operation: ResolvedOperation): string {
     signal: AbortSignal;
     /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
     onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
     /** Names the container of a request whose client does not, for the log. */
     chose(containerId: string): void;
   }`;

@@ -135,6 +135,7 @@ function defaults(url: string): Record<string, string> {
     SP_REGION: 'local',
     SP_ZONE: 'local-1',
     SP_K8S_EXTERNAL_SVC_TYPE: 'LoadBalancer',
+    SP_LOGS: 'true',
     SP_SERVER_SHUTDOWN_TIMEOUT: '1s',
     ...(replicas > 1 && { SP_LEADER_ELECTION: 'true' }),
     ...(options.agent && { SP_PROBLEM_TYPES: 'uris' }),

@@ -65,6 +65,8 @@ export interface Config {
     progressDeadlineSeconds: number;
     /** The hints of `provider_hints.kubernetes` that callers may use. */
     hintPolicy: HintPolicy;
+    /** Whether callers may read logs of containers. */
+    logs: boolean;
   };
   nats: NatsServers;
   /** JetStream bucket that remembers which containers were reported; absent: none does. */
@@ -395,6 +397,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       serviceAnnotations:
         optional('SP_K8S_ALLOWED_SERVICE_ANNOTATIONS', annotationKeys) ?? defaultHintPolicy.serviceAnnotations,
     },
+    logs: optional('SP_LOGS', flag) ?? false,
   };
   const nats = required('SP_NATS_URL', natsUrls);
   const keyValueBucket = optional('SP_NATS_KV_BUCKET', bucketName);

@@ -6,6 +6,7 @@ import { systemClock } from '../clock.ts';
 import { ContainerWaiting } from '../containers/waiting.ts';
 import type { ContainerWaitingOptions } from '../containers/waiting.ts';
 import type { Clock } from '../clock.ts';
+import type { ContainerLogs } from '../containers/logs.ts';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { tokenAuthentication } from './authentication.ts';
@@ -44,6 +45,8 @@ export interface Timeouts {
 
 export interface AppOptions extends Telemetry {
   repository: ContainerRepository;
+  /** Absent: callers may not read logs. */
+  logs?: ContainerLogs;
   /** The same containers as they are seen. */
   source: ContainerWaitingOptions['source'];
   health: ClusterHealth;
@@ -84,9 +87,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   if (tls && credentials) renewTlsCredentials(app, tls, { current: credentials, log, clock });
 
   const waiting = new ContainerWaiting({ clock: systemClock, ...options });
-  // Whoever waits is answered before anything else ends.
+  // Whoever waits is answered before anything else ends, and whoever follows a log has all of it that there is.
   app.addHook('preClose', (done) => {
     waiting.release();
+    options.logs?.release();
     done();
   });
   const draining = drainOnClose(app, exchanges, timeouts.shutdownMs);

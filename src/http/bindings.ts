@@ -1,4 +1,5 @@
 /** Binds each operation of the contract to its handler. */
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { fastifyOpenapiGlue } from 'fastify-openapi-glue';
 import { basePath, routes } from '../../generated/routes.ts';
@@ -120,6 +121,10 @@ class Call implements RequestParts {
     this.#exchange.onAbort(abortable);
   }
 
+  outlast(): void {
+    this.#exchange.outlast();
+  }
+
   chose(containerId: string): void {
     this.#exchange.chosenId = containerId;
   }
@@ -179,6 +184,13 @@ function sendAnswer(
 ): void {
   if (body === undefined) {
     reply.code(status).headers(headers).send();
+    return;
+  }
+  if (body instanceof Readable) {
+    if (reply.request.method === 'HEAD') body.destroy();
+    // The first line may be long in coming.
+    reply.raw.once('pipe', () => reply.raw.flushHeaders());
+    reply.code(status).headers(headers).header('content-type', contentTypes.get(status)!).send(body);
     return;
   }
   let payload: object = body;

@@ -28,6 +28,9 @@ const maxCheckingIntervalMs = 250;
 /** How many requests of a connection may wait for those before them: clients that send several at once send few. */
 const maxWaiting = 32;
 
+/** Silence after which TCP asks whether the other side is still there, in milliseconds. */
+const keepAliveMs = 30_000;
+
 /** One request and its answer. */
 export class Exchange {
   readonly request: FastifyRequest;
@@ -44,6 +47,8 @@ export class Exchange {
   answeredAt: number | undefined;
   /** Whether the answer is out or the client gone. */
   isOver = false;
+  /** Whether the answer may take as long as it does. */
+  outlasts = false;
   /** The handler at work, where it goes on when the answer is out or the client gone; absent: it does not. */
   handling: Promise<unknown> | undefined;
   readonly #bodies: HeldBodies;
@@ -69,6 +74,12 @@ export class Exchange {
     if (this.isOver) return;
     this.#bodies.take(bytes - this.#heldBytes);
     this.#heldBytes = bytes;
+  }
+
+  /** A client that is gone without a word is noticed by TCP's keep-alive, since no time limit ends the answer. */
+  outlast(): void {
+    this.outlasts = true;
+    this.request.raw.socket.setKeepAlive(true, keepAliveMs);
   }
 
   /** Called once, when the answer is out or the client gone. */
@@ -260,7 +271,7 @@ export class Exchanges {
       if (answeredAt !== undefined) {
         const waitsForItsTurn = reply.raw.socket === null && !request.raw.socket.destroyed;
         if (waitsForItsTurn) exchange.answeredAt = now;
-        else if (now - answeredAt >= this.#limits.writeMs) reply.raw.destroy();
+        else if (!exchange.outlasts && now - answeredAt >= this.#limits.writeMs) reply.raw.destroy();
       } else if (now - arrivedAt >= this.#limits.requestMs && !reply.sent) {
         const timeIsUp = new UnavailableError('The time for the request is up.', retryAfterSeconds);
         exchange.abort(timeIsUp);

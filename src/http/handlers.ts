@@ -3,11 +3,13 @@ import type { Logger } from 'pino';
 import type { Handlers, OperationId } from '../../generated/routes.ts';
 import type { Container } from '../containers/container.ts';
 import { parseDuration } from '../config/duration.ts';
+import type { ContainerLogs } from '../containers/logs.ts';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import type { ContainerWaiting } from '../containers/waiting.ts';
 import { entityTagOf } from '../containers/entity-tag.ts';
 import { randomContainerId } from '../containers/container-id.ts';
 import { containerIdOfKey, idempotencyKeyRule, parseIdempotencyKey } from '../containers/idempotency.ts';
+import { NotFoundError } from '../containers/errors.ts';
 import type { Violation } from '../containers/errors.ts';
 import { findPageTokenViolations } from '../containers/page-token.ts';
 import { unknownHints } from '../containers/hints.ts';
@@ -18,6 +20,8 @@ import type { Rules } from './request-validation.ts';
 
 export interface HandlerOptions {
   repository: ContainerRepository;
+  /** Absent: callers may not read them. */
+  logs?: ContainerLogs;
   waiting: ContainerWaiting;
   health: ClusterHealth;
   hintPolicy: HintPolicy;
@@ -39,7 +43,8 @@ function tagged(container: Container): { etag: string } {
 /** What is kept of the time for a request to answer when a wait ends, in milliseconds. */
 const answerMs = 1_000;
 
-export function createHandlers({ repository, waiting, health, version, log, timeouts }: HandlerOptions): Handlers {
+export function createHandlers(options: HandlerOptions): Handlers {
+  const { repository, logs, waiting, health, version, log, timeouts } = options;
   const startedAt = performance.now();
   return {
     async ListContainers(call) {
@@ -99,6 +104,17 @@ export function createHandlers({ repository, waiting, health, version, log, time
       return waiting.wait(call.params.container_id, { statuses: [...new Set(status)], timeoutMs }, call).then(found);
     },
 
+    async LogsContainer(call) {
+      if (logs === undefined) throw new NotFoundError('This provider does not serve logs: SP_LOGS is not true.');
+      const { tail_lines: tailLines, since, previous, timestamps, follow } = call.query;
+      const sinceMs = since !== undefined && { sinceMs: parseDuration(since)! };
+      const request = { tailLines, previous, timestamps, follow, ...sinceMs };
+      const body = await logs.read(call.params.container_id, request, call);
+      if (follow) call.outlast();
+      // What a container writes is not to be taken for a page.
+      return { status: 200, body, headers: { 'x-content-type-options': 'nosniff' } };
+    },
+
     async DeleteContainer({ params, headers, signal }) {
       const header = headers['Idempotency-Key'];
       const keyed = header !== undefined && { key: parseIdempotencyKey(header)! };
@@ -111,7 +127,8 @@ export function createHandlers({ repository, waiting, health, version, log, time
 /** Rules of single operations that their schemas cannot say. */
 export function createRules({ hintPolicy }: Pick<HandlerOptions, 'hintPolicy'>): Partial<Record<OperationId, Rules>> {
   return {
-    WaitContainer: ({ query }) => findTimeoutViolations(member(query, 'timeout')),
+    WaitContainer: ({ query }) => findDurationViolations('timeout', member(query, 'timeout')),
+    LogsContainer: ({ query }) => findDurationViolations('since', member(query, 'since'), 1),
     ListContainers: ({ query }) => findPageTokenViolations(member(query, 'page_token')),
     DeleteContainer: ({ raw }) => findKeyViolations(raw.headersDistinct['idempotency-key']),
     CreateContainer: ({ query, body, raw }) => [
@@ -129,9 +146,10 @@ function findKeyViolations(values: readonly string[] = []): Violation[] {
   return [{ detail: idempotencyKeyRule, parameter: 'Idempotency-Key' }];
 }
 
-function findTimeoutViolations(timeout: unknown): Violation[] {
-  if (typeof timeout !== 'string' || parseDuration(timeout) !== undefined) return [];
-  return [{ detail: 'must be a duration such as 500ms, 20s or 1m30s', parameter: 'timeout' }];
+function findDurationViolations(parameter: string, value: unknown, leastMs = 0): Violation[] {
+  if (typeof value !== 'string' || (parseDuration(value) ?? -1) >= leastMs) return [];
+  const detail = `must be a duration${leastMs > 0 ? ' above 0' : ''} such as 500ms, 20s or 1m30s`;
+  return [{ detail, parameter }];
 }
 
 function member(value: unknown, name: string): unknown {

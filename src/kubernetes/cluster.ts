@@ -1,6 +1,7 @@
 /** One namespace of one cluster, put together: what the rest of the service sees of Kubernetes. */
 import type { Logger } from 'pino';
 
+import type { ContainerLogs } from '../containers/logs.ts';
 import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
 import type { ContainerSource } from '../containers/source.ts';
 import { systemClock } from '../clock.ts';
@@ -18,6 +19,7 @@ import { longestCreateMs } from './operations/cluster-context.ts';
 import type { ClusterContext, WriteBounds } from './operations/cluster-context.ts';
 import { clusterHealth } from './cluster-health.ts';
 import { openConnection } from './api/connection.ts';
+import { ClusterContainerLogs } from './container-logs.ts';
 import { ClusterContainerRepository } from './container-repository.ts';
 import { containerSource } from './container-source.ts';
 import { defaultReflectorBounds } from './cache/reflector.ts';
@@ -51,6 +53,8 @@ export interface ClusterOptions {
   statusSettings?: StatusSettings;
   /** How long a container may take to come up, in seconds; absent: Kubernetes' own 600. */
   progressDeadlineSeconds?: number;
+  /** Whether logs of containers are read; absent: they are not. */
+  logs?: boolean;
   log: Logger;
   /** Told of each call to the cluster; absent: nothing is counted. */
   metrics?: Metrics;
@@ -63,6 +67,8 @@ export interface ClusterOptions {
 
 export interface Cluster {
   repository: ContainerRepository;
+  /** Absent where logs are not read. */
+  logs?: ContainerLogs;
   health: ClusterHealth;
   source: ContainerSource;
   /** What each cache has, by resource, and how long ago its watch last showed a sign of life. */
@@ -99,6 +105,7 @@ export function connectCluster({
   isolateInternalPorts = false,
   statusSettings,
   progressDeadlineSeconds,
+  logs = false,
   log,
   metrics,
   leadership = alwaysLeads,
@@ -142,6 +149,9 @@ export function connectCluster({
   };
   const repairer = new Repairer(context, { minAgeMs: longestCreateMs(writes), leadership });
   const repository = new ClusterContainerRepository(context, firstListMs);
+  // Each stream keeps a connection, which writes and watches are not to wait for.
+  const logConnection = logs ? openConnection(kubeconfig) : undefined;
+  const logApi = logConnection && new KubernetesClient(logConnection, namespace, metrics, rouse);
   let startedAt = performance.now();
   const readiness = (): Check =>
     caches.isFilled || performance.now() - startedAt >= fillMs
@@ -154,10 +164,11 @@ export function connectCluster({
   };
   const stop = async () => {
     await Promise.all([caches.stop(), repairer.stop(), repository.idle()]);
-    await Promise.all([connection.close(), ownConnection.close()]);
+    await Promise.all([connection.close(), ownConnection.close(), logConnection?.close()]);
   };
   return {
     repository,
+    ...(logApi && { logs: new ClusterContainerLogs(context, logApi) }),
     health: clusterHealth({ api: ownApi, caches, log }),
     source: containerSource({
       api,

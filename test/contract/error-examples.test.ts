@@ -18,10 +18,11 @@ interface Sent {
   headers?: Record<string, string>;
 }
 
-/** A provider, and one that asks for tokens. */
+/** A provider, one that asks for tokens, and one that serves logs. */
 interface Stage {
   system: System;
   secured: ProviderProcess;
+  logging: ProviderProcess;
   issuer: OpenIdProvider;
 }
 
@@ -35,6 +36,14 @@ const provocations: Record<string, (stage: Stage) => Promise<unknown>> = {
     const spec = containerSpec({ image: {} as never });
     spec.resources.cpu.min = 0;
     return problemOf(system.provider, { ...create, body: JSON.stringify({ spec }) });
+  },
+  NoLog: ({ system }) => problemOf(system.provider, { method: 'GET', path: '/web-1:logs' }),
+  NoLogNow: async ({ system, logging }) => {
+    await problemOf(system.provider, { ...create, path: '?id=web-1' });
+    await system.workloads.until('pods', 'web-1', (pods) => pods[0]?.spec.nodeName !== undefined);
+    const message = 'Get "https://192.0.2.10:10250/": dial tcp 192.0.2.10:10250: connect: connection refused';
+    using _ = system.cluster.sandbox!.faults.refuse({ code: 500, message }, { resource: 'pods/log' });
+    return await problemOf(logging, { method: 'GET', path: '/web-1:logs' });
   },
   NotFound: ({ system }) => problemOf(system.provider, { method: 'GET', path: '/web-1' }),
   Conflict: async ({ system }) => {
@@ -86,5 +95,7 @@ t.test('every example of an error is an answer of the service', async (t) => {
     SP_AUTH_AUDIENCE: 'containers',
     SP_AUTH_SCOPE: 'containers',
   });
-  for (const [name, example] of examples) t.same(await provocations[name]!({ system, secured, issuer }), example, name);
+  const logging = await system.addProvider({ SP_LOGS: 'true' });
+  const stage = { system, secured, logging, issuer };
+  for (const [name, example] of examples) t.same(await provocations[name]!(stage), example, name);
 });

@@ -11,7 +11,7 @@ import type { Test } from 'tap';
 import { findBinaries } from '../../scripts/cluster/binaries.ts';
 import { startControlPlane } from '../../scripts/cluster/control-plane.ts';
 import type { PolicyRule } from '../../scripts/cluster/control-plane.ts';
-import { providerRules } from '../../scripts/cluster/provider-rules.ts';
+import { logRule, providerRules } from '../../scripts/cluster/provider-rules.ts';
 import { chartFolder, helmVersions, parseManifest, renderChart, runHelm, settings } from '../../scripts/helm/helm.ts';
 import type { ManifestObject } from '../../scripts/helm/helm.ts';
 import { readConfig } from '../../src/config/config.ts';
@@ -112,6 +112,18 @@ for (const file of valueFiles) {
     });
   });
 }
+
+await t.test('the chart lets the provider read logs only where they are turned on', async (t) => {
+  const values = { ...chartValues('containers'), 'containers.logs': true };
+  const objects = parseManifest<ManifestObject & { rules?: PolicyRule[] }>(
+    await renderChart({ release: 'provider', namespace: 'dcm', values }),
+  );
+  const { rules = [] } = objects.find(({ kind }) => kind === 'Role')!;
+  t.same(
+    rules.filter(({ resources }) => resources.includes('pods/log')),
+    [logRule],
+  );
+});
 
 await t.test('the chart gives the provider the permissions that it needs, and no others', async (t) => {
   const objects = parseManifest<ManifestObject & { rules?: PolicyRule[] }>(

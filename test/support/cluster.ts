@@ -19,6 +19,7 @@ export interface ConnectOptions {
   externalServiceType?: 'LoadBalancer' | 'NodePort';
   isolateInternalPorts?: boolean;
   crashTolerance?: number;
+  logs?: boolean;
   bounds?: Partial<ClusterBounds>;
   leadership?: Leadership;
   /** Whether the watches are begun and the caches filled before it is given back; they are where this is absent. */
@@ -48,6 +49,7 @@ export async function connect(
     externalServiceType: options.externalServiceType ?? 'LoadBalancer',
     log,
     ...(options.isolateInternalPorts !== undefined && { isolateInternalPorts: options.isolateInternalPorts }),
+    ...(options.logs !== undefined && { logs: options.logs }),
     statusSettings: { crashTolerance: options.crashTolerance },
     ...(options.leadership && { leadership: options.leadership }),
     bounds: { reflector: quickReflector, ...options.bounds },

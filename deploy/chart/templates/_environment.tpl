@@ -20,6 +20,7 @@
 {{- include "provider.variable" (list "SP_K8S_EXTERNAL_SVC_TYPE" $values.containers.externalServiceType) }}
 {{- include "provider.variable" (list "SP_K8S_EXTERNAL_ADDRESS" $values.containers.externalAddress) }}
 {{- include "provider.variable" (list "SP_K8S_ISOLATE_INTERNAL_PORTS" $values.containers.isolateInternalPorts) }}
+{{- include "provider.variable" (list "SP_LOGS" $values.containers.logs) }}
 {{- include "provider.variable" (list "SP_K8S_ALLOWED_HINTS" (join "," $values.containers.allowedHints | default "none")) }}
 {{- include "provider.variable" (list "SP_K8S_ALLOWED_PULL_SECRETS" (join "," $values.containers.allowedPullSecrets)) }}
 {{- include "provider.variable" (list "SP_K8S_ALLOWED_SERVICE_ANNOTATIONS" (join "," $values.containers.allowedServiceAnnotations)) }}

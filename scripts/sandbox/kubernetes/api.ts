@@ -10,6 +10,7 @@ import { Faults } from './faults.ts';
 import { defaultNodePorts, type NodePortRange } from './kinds/service.ts';
 import { Kubeconfigs } from './kubeconfig.ts';
 import { Lists } from './list.ts';
+import { PlayedLogs } from './logs.ts';
 import { SandboxObjects } from './direct.ts';
 import { Registry } from './registry.ts';
 import { RequestLog } from './requests.ts';
@@ -39,6 +40,7 @@ export interface SandboxKubernetes extends AsyncDisposable {
   readonly certificateAuthority?: string;
   readonly faults: Faults;
   readonly requests: RequestLog;
+  readonly logs: PlayedLogs;
   /** The objects themselves, past HTTP and faults. */
   readonly objects: SandboxObjects;
   /** Writes a kubeconfig, into a folder of its own unless told where, and returns its path. */
@@ -55,6 +57,7 @@ export async function startKubernetesApi(options: KubernetesApiOptions = {}): Pr
   const lists = new Lists(store);
   const faults = new Faults();
   const requests = new RequestLog();
+  const logs = new PlayedLogs(store);
   const closing = new AbortController();
   const log = options.log ?? (() => undefined);
   const controllers = startControllers(registry, faults, {
@@ -70,6 +73,7 @@ export async function startKubernetesApi(options: KubernetesApiOptions = {}): Pr
     lists,
     faults,
     requests,
+    logs,
     bookmarkMilliseconds: options.bookmarkMilliseconds ?? 10_000,
     log,
     closing: closing.signal,
@@ -99,6 +103,7 @@ export async function startKubernetesApi(options: KubernetesApiOptions = {}): Pr
     ...trust,
     faults,
     requests,
+    logs,
     objects: new SandboxObjects(registry),
     writeKubeconfig: (path) => kubeconfigs.write(path),
     compact: () => {

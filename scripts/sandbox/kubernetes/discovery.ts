@@ -25,7 +25,7 @@ function describe(resource: Resource): unknown[] {
         singularName: '',
         namespaced,
         ...scale,
-        verbs: ['get', 'patch', 'update'],
+        verbs: subresource === 'log' ? ['get'] : ['get', 'patch', 'update'],
       };
     }),
   ];

@@ -14,7 +14,7 @@ export interface Resource {
   namespaced: boolean;
   /** The class of client-node that describes the kind's fields. */
   model: string;
-  subresources: ('status' | 'scale' | 'finalize')[];
+  subresources: ('status' | 'scale' | 'finalize' | 'log')[];
 }
 
 const core = { group: '', version: 'v1', namespaced: true, shortNames: [], categories: [], subresources: [] };
@@ -38,7 +38,7 @@ export const pods: Resource = {
   shortNames: ['po'],
   categories: ['all'],
   model: 'V1Pod',
-  subresources: ['status'],
+  subresources: ['status', 'log'],
 };
 export const services: Resource = {
   ...core,

@@ -7,6 +7,7 @@ import { cut } from './cut.ts';
 import { unrecognized } from './decode.ts';
 import { discoveryDocument, healthPaths } from './discovery.ts';
 import { refusalError, type FaultAction, type Faults } from './faults.ts';
+import { readLogOptions, streamLog, type PlayedLogs } from './logs.ts';
 import { handle, isTrue, type ApiRequest, type HandlerParts } from './handlers.ts';
 import { openApiDocument } from './openapi.ts';
 import { parseResourcePath, type ResourcePath } from './paths.ts';
@@ -16,6 +17,7 @@ import { startWatch } from './watch-stream.ts';
 export interface ServerParts extends HandlerParts {
   faults: Faults;
   requests: RequestLog;
+  logs: PlayedLogs;
   bookmarkMilliseconds: number;
   log: (message: string, fields: Record<string, unknown>) => void;
   /** Aborted when the server closes: nothing waits longer. */
@@ -130,6 +132,12 @@ async function answerResource(
     contentType,
     ...(body !== undefined && { body }),
   };
+  if (path.subresource === 'log') {
+    const options = readLogOptions(url.searchParams, path.name);
+    const run = parts.logs.find(path, url.searchParams.get('container') ?? '', options);
+    await streamLog(response, { run, place: path, options }, parts);
+    return;
+  }
   const result = handle(apiRequest, parts);
   if (result.kind === 'json') {
     for (const warning of result.warnings ?? []) {
@@ -152,7 +160,8 @@ async function answerResource(
 function checkMethod(method: string, { name, namespace, resource, subresource }: ResourcePath): void {
   const collection = ['GET', ...(resource.namespaced && namespace === '' ? [] : ['POST', 'DELETE'])];
   const one = ['GET', 'PUT', 'PATCH', 'DELETE'];
-  const allowed = name === '' ? collection : subresource === '' ? one : ['GET', 'PUT', 'PATCH'];
+  const other = subresource === 'log' ? ['GET'] : ['GET', 'PUT', 'PATCH'];
+  const allowed = name === '' ? collection : subresource === '' ? one : other;
   if (!allowed.includes(method)) throw methodNotAllowed();
 }
 

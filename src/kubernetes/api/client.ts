@@ -1,4 +1,5 @@
 /** Calls to the Kubernetes API: JSON in and out over the pooled connections, each with a deadline. */
+import type { Readable } from 'node:stream';
 import { request } from 'undici';
 import type { Dispatcher } from 'undici';
 
@@ -41,6 +42,16 @@ export interface ListQuery extends Selectors {
   continueToken?: string;
 }
 
+/** As of PodLogOptions. */
+export interface LogQuery {
+  container: string;
+  tailLines: number;
+  sinceSeconds?: number;
+  previous: boolean;
+  timestamps: boolean;
+  follow: boolean;
+}
+
 /** What is asked of the API server; `KubernetesClient` asks it over HTTP. */
 export type KubernetesApi = Pick<KubernetesClient, keyof KubernetesClient>;
 
@@ -59,7 +70,7 @@ const strict = { fieldValidation: 'Strict' };
 const timeIsUp = 'the time for the call is up';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-type Query = Record<string, string | number | undefined>;
+type Query = Record<string, string | number | boolean | undefined>;
 
 /** What a request says beside its path. */
 interface Content {
@@ -209,6 +220,26 @@ export class KubernetesClient {
       const response = await this.#send(call, 'GET', this.#path(resource), { ...content, signal: bounded });
       if (response.statusCode >= 300) throw await readRefusal(call, response);
       return readLines(response.body, maxLineLength);
+    });
+  }
+
+  /**
+   * Opens the log of a Pod's container and resolves once the API server has answered. The text is taken from the connection
+   * as it is read from the stream, which has the connection for itself until it is at its end.
+   *
+   * @param until - bounds only the time until the answer begins
+   */
+  async log(
+    pod: string,
+    query: LogQuery,
+    { signal, until = performance.now() + defaultCallMs }: CallLimits,
+  ): Promise<Readable> {
+    const call: CallDescription = { verb: 'get', resource: 'pods/log' };
+    return withinLimits(call, { signal, until }, async (bounded) => {
+      const path = `${this.#pathOf('pods', pod)}/log`;
+      const response = await this.#send(call, 'GET', path, { query: { ...query }, signal: bounded });
+      if (response.statusCode >= 300) throw await readRefusal(call, response);
+      return response.body;
     });
   }
 

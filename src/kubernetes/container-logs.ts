@@ -1,0 +1,177 @@
+/** Logs of containers: from the kubelet by way of the API server, no faster than the client takes them. */
+import { PassThrough } from 'node:stream';
+import type { Readable } from 'node:stream';
+
+import { maxTimerMs, momentOf, systemClock } from '../clock.ts';
+import { kubeletCause } from '../containers/causes.ts';
+import { UnavailableError } from '../containers/errors.ts';
+import type { ContainerLogs, LogRequest } from '../containers/logs.ts';
+import type { CallOptions } from '../containers/repository.ts';
+import { containerStatus } from '../containers/status.ts';
+import { sleep } from '../time.ts';
+import { KubernetesApiError } from './api/api-error.ts';
+import type { KubernetesApi } from './api/client.ts';
+import { maxConnections } from './api/connection.ts';
+import { currentDeployments, observeObjects } from './objects/container.ts';
+import type { ContainerObjects } from './objects/container.ts';
+import type { ClusterContext } from './operations/cluster-context.ts';
+import { cachedObjects, lookUpObjects, requireSingleDeployment } from './operations/look-up.ts';
+import { translateError } from './translate-error.ts';
+
+/** Streams at once: each has a connection of those for logs for itself. */
+export const maxOpen = maxConnections;
+/** Of them those that follow: a quarter of the connections that everything else may take. */
+export const maxFollowing = maxConnections / 2;
+const retryAfterSeconds = 5;
+
+/**
+ * How long the answer to a request that follows waits for the kubelet's, in milliseconds. Not every version of it begins its
+ * answer before there is a line, and that may be hours.
+ */
+const firstLineMs = 2_000;
+/** How often it is looked whether the cluster is still heard of, in milliseconds. */
+const livenessCheckMs = 1_000;
+
+/** Whose log it is. */
+interface Source {
+  pod: string;
+  uid: string;
+  container: string;
+}
+
+export class ClusterContainerLogs implements ContainerLogs {
+  readonly #context: ClusterContext;
+  readonly #api: Pick<KubernetesApi, 'log'>;
+  /** What ends each stream that is open, with what it was asked for. */
+  readonly #open = new Map<AbortController, LogRequest>();
+
+  /** @param api - with connections of its own, since a stream keeps the one that it has */
+  constructor(context: ClusterContext, api: Pick<KubernetesApi, 'log'>) {
+    this.#context = context;
+    this.#api = api;
+  }
+
+  async read(id: string, request: LogRequest, { signal }: CallOptions): Promise<Readable> {
+    const end = this.#enter(request);
+    signal.addEventListener('abort', () => end.abort(signal.reason), { signal: end.signal });
+    try {
+      const source = this.#sourceIn(await this.#objects(id, signal));
+      signal.throwIfAborted();
+      return source === undefined ? empty(end) : await this.#stream(id, source, request, end);
+    } catch (error) {
+      end.abort();
+      throw this.#translate(id, error);
+    }
+  }
+
+  release(): void {
+    for (const [end, { follow }] of this.#open) if (follow) end.abort();
+  }
+
+  /** @throws UnavailableError where too many are open */
+  #enter(request: LogRequest): AbortController {
+    const following = [...this.#open.values()].filter(({ follow }) => follow).length;
+    if (this.#open.size >= maxOpen || (request.follow && following >= maxFollowing)) {
+      const what = request.follow ? 'followed' : 'read';
+      throw new UnavailableError(`Too many logs are being ${what} already.`, retryAfterSeconds);
+    }
+    const end = new AbortController();
+    this.#open.set(end, request);
+    end.signal.addEventListener('abort', () => this.#open.delete(end));
+    return end;
+  }
+
+  async #objects(id: string, signal: AbortSignal): Promise<ContainerObjects> {
+    const objects = cachedObjects(this.#context, id) ?? (await lookUpObjects(this.#context, id, { signal }));
+    requireSingleDeployment(id, objects);
+    return objects;
+  }
+
+  /** Absent where there is no Pod whose log it could be. */
+  #sourceIn(objects: ContainerObjects): Source | undefined {
+    const [deployment] = currentDeployments(objects);
+    if (deployment === undefined) return undefined;
+    const { pod } = containerStatus(observeObjects(objects), momentOf(systemClock), this.#context.view);
+    return pod && { pod: pod.name, uid: pod.uid, container: deployment.containerName };
+  }
+
+  /** What is read from it comes from the kubelet until `end` is aborted, which it is when nobody reads it any more. */
+  async #stream(id: string, source: Source, request: LogRequest, end: AbortController): Promise<Readable> {
+    const text = new PassThrough();
+    text.on('error', () => undefined);
+    text.once('close', () => end.abort());
+    const fail = (error: Error) => (end.signal.aborted ? text.end() : text.destroy(error));
+    const opened = this.#openLog(source, request, end.signal).then((log) => void log.on('error', fail).pipe(text));
+    opened.catch(fail);
+    if (!request.follow) {
+      await opened;
+      return text;
+    }
+    this.#endWithSource(id, source, end, text);
+    const patience = new AbortController();
+    await Promise.race([opened, sleep(firstLineMs, patience.signal)]).finally(() => patience.abort());
+    return text;
+  }
+
+  async #openLog({ pod, uid, container }: Source, request: LogRequest, signal: AbortSignal): Promise<Readable> {
+    const { sinceMs, ...query } = request;
+    const sinceSeconds = sinceMs !== undefined && { sinceSeconds: Math.ceil(sinceMs / 1_000) };
+    const until = request.follow && { until: performance.now() + maxTimerMs };
+    try {
+      return await this.#api.log(pod, { ...query, ...sinceSeconds, container }, { signal, ...until });
+    } catch (error) {
+      const words = wordsOf(error, [pod, uid]);
+      if (words === undefined) throw error;
+      if (noLogYet.test(words)) return new PassThrough().end();
+      throw new UnavailableError(`The log cannot be had: ${words}.`, retryAfterSeconds, { cause: error });
+    }
+  }
+
+  /**
+   * The log ends with the container; what followed it ends where another Pod decides, which may serve beside this one. Where
+   * nobody knows that any more it is broken off: a log may be quiet for hours, while the cluster's watches never are.
+   */
+  #endWithSource(id: string, { uid }: Source, end: AbortController, text: PassThrough): void {
+    const { caches } = this.#context;
+    let wasSeen = false;
+    const look = () => {
+      const now = this.#sourceIn(caches.index.objects(id));
+      // Memory may lag behind the look at the cluster that found the Pod.
+      if (now?.uid === uid) wasSeen = true;
+      else if (wasSeen) end.abort();
+    };
+    look();
+    const stopListening = caches.onChange((changed) => {
+      if (changed === id) look();
+    });
+    const timer = setInterval(() => {
+      if (caches.isCutOff) text.destroy(new Error('the cluster has not been heard of for too long'));
+    }, livenessCheckMs).unref();
+    end.signal.addEventListener('abort', () => {
+      stopListening();
+      clearInterval(timer);
+    });
+  }
+
+  #translate(containerId: string, error: unknown): unknown {
+    const { namespace, caches, log } = this.#context;
+    const mayBeLoading = caches.blindMs > 0 && caches.forbidden === undefined;
+    return translateError(error, { log: log.child({ containerId }), namespace, mayBeLoading });
+  }
+}
+
+function empty(end: AbortController): Readable {
+  end.abort();
+  return new PassThrough().end();
+}
+
+/** What a kubelet says of a container that has not run, or not before; a Pod that it has not heard of yet is not found. */
+const noLogYet =
+  /is waiting to start|^previous terminated container|is not available$|is terminated$|no logs available$|could not find the requested resource/;
+
+/** Why a kubelet, or the API server on the way to it, does not give a log; absent for all that other calls end in too. */
+function wordsOf(error: unknown, names: readonly string[]): string | undefined {
+  if (!(error instanceof KubernetesApiError) || !error.isStatus) return undefined;
+  const { status, statusMessage } = error;
+  return status === 400 || status === 404 || status >= 500 ? kubeletCause(statusMessage, names) : undefined;
+}
