@@ -139,7 +139,7 @@ async function lookAtCluster({ request, namespace }: System['cluster']): Promise
   const all = {
     deployments: deployments.map((object) => projectDeployment(object)).filter((record) => record !== undefined),
     services: services.map(projectService).filter((record) => record !== undefined),
-    pods: pods.map((pod) => projectPod(pod, undefined, moment)).filter((record) => record !== undefined),
+    pods: pods.map((pod) => projectPod(pod, { moment })).filter((record) => record !== undefined),
   };
   const actual = new Map<string, ActualContainer>();
   for (const id of new Set(all.deployments.map(({ containerId }) => containerId))) {

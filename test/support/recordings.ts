@@ -131,7 +131,7 @@ function record(
     },
     status: waitsInBackOff ? withOlderBackOff(status) : status,
   } as Pod;
-  return projectPod(object, known, momentOf(clock))!;
+  return projectPod(object, { moment: momentOf(clock), known, isWatched: known !== undefined })!;
 }
 
 function withOlderBackOff(status: RecordedStatus['status']): RecordedStatus['status'] {

@@ -51,8 +51,13 @@ export interface ReflectorOptions<Kind extends CachedKind> {
   api: KubernetesApi;
   resource: Kind;
   namespace: string;
-  /** What is kept of an object; `known` is what the store has of it. Absent: nothing is kept. */
-  project: (object: Resources[Kind], known: Records[Kind] | undefined) => Records[Kind] | undefined;
+  /**
+   * What is kept of an object; absent: nothing is.
+   *
+   * @param known - what the store has of it
+   * @param isWatched - a watch tells of it as it happens; else it is of a list
+   */
+  project: (object: Resources[Kind], known: Records[Kind] | undefined, isWatched: boolean) => Records[Kind] | undefined;
   store: ObjectStore<Records[Kind]>;
   bounds: ReflectorBounds;
   log: Logger;
@@ -220,7 +225,7 @@ export class Reflector<Kind extends CachedKind> {
       for (const object of page.items) {
         const known = this.#known(object);
         const isSame = known?.resourceVersion === object.metadata?.resourceVersion;
-        const item = isSame ? known : this.#project(object, known);
+        const item = isSame ? known : this.#project(object, known, false);
         if (item !== undefined) items.push(item);
       }
       resourceVersion ??= page.resourceVersion;
@@ -270,13 +275,13 @@ export class Reflector<Kind extends CachedKind> {
     this.#version = event.resourceVersion;
     if (event.type === 'BOOKMARK') store.advance(event.resourceVersion);
     else if (event.type === 'DELETED') {
-      store.delete(event.uid, event.resourceVersion, () => this.#project(event.object, undefined));
+      store.delete(event.uid, event.resourceVersion, () => this.#project(event.object, undefined, true));
     } else this.#keep(event);
   }
 
   /** What is no container's object any more, or can no longer be read, goes, as it would with the next list. */
   #keep({ object, uid, resourceVersion }: { object: Resources[Kind]; uid: string; resourceVersion: string }): void {
-    const item = this.#project(object, this.#known(object));
+    const item = this.#project(object, this.#known(object), true);
     if (item === undefined) this.#options.store.delete(uid, resourceVersion);
     else this.#options.store.apply(item);
   }
@@ -286,10 +291,10 @@ export class Reflector<Kind extends CachedKind> {
   }
 
   /** An object that cannot be read is left out: one of them must not hide all others. */
-  #project(object: Resources[Kind], known: Records[Kind] | undefined): Records[Kind] | undefined {
+  #project(object: Resources[Kind], known: Records[Kind] | undefined, isWatched: boolean): Records[Kind] | undefined {
     const { project, resource, log } = this.#options;
     try {
-      return project(object, known);
+      return project(object, known, isWatched);
     } catch (err) {
       log.warn({ err, resource, object: object.metadata?.name }, 'an object in the cluster cannot be read, left out');
       return undefined;

@@ -19,7 +19,7 @@ import type { ObjectRecord } from '../objects/object.ts';
 import { projectPod } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
 import { Reflector } from './reflector.ts';
-import type { ReflectorBounds } from './reflector.ts';
+import type { ReflectorBounds, ReflectorOptions } from './reflector.ts';
 
 export interface WatchCachesOptions {
   api: KubernetesApi;
@@ -61,7 +61,7 @@ export class WatchCaches {
     this.#liveMs = liveMs;
     const cache = <Kind extends CachedKind>(
       resource: Kind,
-      project: (object: Resources[Kind], known: Records[Kind] | undefined) => Records[Kind] | undefined,
+      project: ReflectorOptions<Kind>['project'],
     ): Cache<Kind> => {
       const store = new ObjectStore<Records[Kind]>(
         (before, after) => this.#change(resource, before, after),
@@ -77,7 +77,7 @@ export class WatchCaches {
         this.#isOurs(deployment, view.providerNames) ? projectDeployment(deployment, known) : undefined,
       ),
       services: cache('services', projectService),
-      pods: cache('pods', (pod, known) => projectPod(pod, known, momentOf(clock))),
+      pods: cache('pods', (pod, known, isWatched) => projectPod(pod, { moment: momentOf(clock), known, isWatched })),
     };
     const { deployments, services, pods } = this.#caches;
     this.#reflectors = [deployments.reflector, services.reflector, pods.reflector];

@@ -14,16 +14,20 @@ export interface PodRecord extends Omit<ObservedPod, 'container'> {
   templateHash?: string;
 }
 
-/**
- * Absent for what is not a container's Pod.
- *
- * @param known - what was kept of the Pod so far, of which the beginning of runs is carried over; absent where nothing was
- * @param moment - by the clock of this process
- */
+/** What is known beside the Pod itself. */
+export interface PodContext {
+  /** By the clock of this process. */
+  moment: Moment;
+  /** What was kept of the Pod so far, of which the beginning of runs is carried over; absent where nothing was. */
+  known?: PodRecord | undefined;
+  /** A watch tells of it as it happens; absent for a Pod of a list, whose last change may be long ago. */
+  isWatched?: boolean | undefined;
+}
+
+/** Absent for what is not a container's Pod. */
 export function projectPod(
   { metadata, spec, status }: Pod,
-  known: PodRecord | undefined,
-  moment: Moment,
+  { moment, known, isWatched = false }: PodContext,
 ): PodRecord | undefined {
   const object = projectMetadata(metadata);
   if (object === undefined) return undefined;
@@ -31,7 +35,7 @@ export function projectPod(
   const templateHash = metadata?.labels?.['pod-template-hash'];
   const project = (container: ContainerStatus) => {
     const before = known?.containers.find(({ name }) => name === container.name);
-    return projectContainer(container, { spec, before, moment, names: [object.name, object.uid] });
+    return projectContainer(container, { spec, before, moment, isWatched, names: [object.name, object.uid] });
   };
   return {
     ...object,
@@ -57,6 +61,7 @@ interface ContainerContext {
   /** What was kept of the container so far. */
   before: ObservedContainer | undefined;
   moment: Moment;
+  isWatched: boolean;
   /** The Pod's, which causes leave out. */
   names: readonly string[];
 }
@@ -89,10 +94,11 @@ function restartingProbes(
 function projectState(
   { waiting, running, terminated }: ContainerState = {},
   { restartCount }: ContainerStatus,
-  { before, moment, names }: ContainerContext,
+  context: ContainerContext,
 ): ObservedContainerState {
+  const { names } = context;
   if (waiting) return { waiting: projectWaiting(waiting, names) };
-  if (running) return { running: { since: runningSince(running.startedAt, restartCount, before, moment) } };
+  if (running) return { running: { since: runningSince(running.startedAt, restartCount, context) } };
   return terminated ? { terminated: projectRun(terminated, names) } : {};
 }
 
@@ -124,11 +130,10 @@ function projectRun(
 function runningSince(
   startedAt: string | undefined,
   restartCount: number,
-  before: ObservedContainer | undefined,
-  { now, elapsed }: Moment,
+  { before, isWatched, moment: { now, elapsed } }: ContainerContext,
 ): number {
   if (before?.state.running && before.restartCount === restartCount) return before.state.running.since;
-  if (before !== undefined) return elapsed;
+  if (before !== undefined && isWatched) return elapsed;
   return elapsed - Math.max(0, now - (milliseconds(startedAt) ?? now));
 }
 

@@ -64,7 +64,7 @@ export async function lookUpAll(
   const byId = {
     deployments: groupById(deployments),
     services: groupById(services.map(projectService)),
-    pods: groupById(pods.map((pod) => projectPod(pod, knownPod(pod), moment))),
+    pods: groupById(pods.map((pod) => projectPod(pod, { moment, known: knownPod(pod) }))),
   };
   const objectsOf = (id: string): ContainerObjects => ({
     deployments: byId.deployments.get(id) ?? [],

@@ -79,6 +79,20 @@ t.test('is seen in a new list, also when the watch told nothing meanwhile', asyn
   t.equal((await connected.repository.get('a', unhurried())).status, 'FAILED');
 });
 
+t.test('is over by a new list as it is for a provider that has just started', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster);
+  const play = await playPod(cluster, connected);
+  play(waiting);
+  await untilStatus(connected, 'FAILED');
+  cluster.sandbox.faults.silenceWatches();
+  play({ ...upAgain(), state: { running: { startedAt: second(-30) } } });
+  await connected.source.resync(unhurried().signal);
+  t.equal((await connected.repository.get('a', unhurried())).status, 'RUNNING', 'it began while nothing was heard');
+  await using later = await connect(cluster);
+  t.equal((await later.repository.get('a', unhurried())).status, 'RUNNING');
+});
+
 t.test('is known to a provider that has just started', async (t) => {
   await using cluster = await openSandbox({ controllers: false });
   await using connected = await connect(cluster);

@@ -26,7 +26,7 @@ function podOf(deployment: Deployment, proxy: object) {
   ];
   const metadata = { uid: 'p-1', name: 'pod', resourceVersion: '2', labels, creationTimestamp: '2026-01-21T10:00:00Z' };
   const spec = { containers: deployment.spec!.template.spec!.containers };
-  return projectPod({ metadata, spec, status: { phase: 'Running', containerStatuses } } as never, undefined, moment)!;
+  return projectPod({ metadata, spec, status: { phase: 'Running', containerStatuses } } as never, { moment })!;
 }
 
 const crashed = { exitCode: 1, reason: 'Error' };

@@ -63,7 +63,7 @@ t.test('keeps what the status rules look at', (t) => {
       ],
     },
   };
-  t.same(projectPod(pod, undefined, moment), {
+  t.same(projectPod(pod, { moment }), {
     uid: 'p-1',
     name: 'dcm-web-77b-abcde',
     resourceVersion: '9',
@@ -99,7 +99,7 @@ t.test('keeps what the status rules look at', (t) => {
 });
 
 t.test('a Pod that no kubelet has seen is pending', (t) => {
-  t.match(projectPod({ metadata }, undefined, moment), {
+  t.match(projectPod({ metadata }, { moment }), {
     phase: 'Pending',
     containers: [],
     conditions: [],
@@ -123,7 +123,7 @@ t.test('of the init containers those count that wait or have failed', (t) => {
     status('running', { running: {} }),
     status('waiting', { waiting: {} }),
   ];
-  const pod = projectPod({ metadata, status: { initContainerStatuses } }, undefined, moment);
+  const pod = projectPod({ metadata, status: { initContainerStatuses } }, { moment });
   t.same(
     pod!.initContainers.map(({ name }) => name),
     ['failed', 'waiting'],
@@ -140,7 +140,7 @@ t.test('a container with a probe is ready when the kubelet says so, any other al
   ];
   const readiness = (ready: boolean) => {
     const containerStatuses = containers.map(({ name }) => ({ name, ready, restartCount: 0, image: '', imageID: '' }));
-    const pod = projectPod({ metadata, spec: { containers }, status: { containerStatuses } }, undefined, moment);
+    const pod = projectPod({ metadata, spec: { containers }, status: { containerStatuses } }, { moment });
     return pod!.containers.filter(({ isReady }) => isReady).map(({ name }) => name);
   };
   t.same(readiness(false), ['plain', 'live']);
@@ -162,22 +162,26 @@ t.test('a run began when this process saw it begin, else when the kubelet says',
   const running = { running: { startedAt } };
   const later = { now: moment.now + 5_000, elapsed: moment.elapsed + 5_000 };
 
-  const first = projectPod(
-    withStates({ web: { waiting: { reason: 'CrashLoopBackOff' } }, proxy: running }),
-    undefined,
+  const first = projectPod(withStates({ web: { waiting: { reason: 'CrashLoopBackOff' } }, proxy: running }), {
     moment,
-  );
+  });
   t.same(since(first), [undefined, moment.elapsed - 60_000], 'never seen before');
-  const second = projectPod(withStates({ proxy: running, web: running }), first, later);
+  const second = projectPod(withStates({ proxy: running, web: running }), {
+    known: first,
+    moment: later,
+    isWatched: true,
+  });
   t.same(since(second), [moment.elapsed - 60_000, later.elapsed], 'seen to begin, in whatever order');
-  t.same(since(projectPod(withStates({ web: running }, 2), second, later)), [later.elapsed], 'another run');
-  const ahead = { running: { startedAt: new Date(moment.now + 3_600_000).toISOString() } };
+  const listed = projectPod(withStates({ proxy: running, web: running }), { known: first, moment: later });
+  t.same(since(listed), [moment.elapsed - 60_000, moment.elapsed - 60_000], 'begun before a list, nobody saw when');
   t.same(
-    since(projectPod(withStates({ web: ahead }), undefined, moment)),
-    [moment.elapsed],
-    'a node whose clock is ahead',
+    since(projectPod(withStates({ web: running }, 2), { known: second, moment: later, isWatched: true })),
+    [later.elapsed],
+    'another run',
   );
-  t.same(since(projectPod(withStates({ web: { running: {} } }), undefined, moment)), [moment.elapsed], 'no time told');
+  const ahead = { running: { startedAt: new Date(moment.now + 3_600_000).toISOString() } };
+  t.same(since(projectPod(withStates({ web: ahead }), { moment })), [moment.elapsed], 'a node whose clock is ahead');
+  t.same(since(projectPod(withStates({ web: { running: {} } }), { moment })), [moment.elapsed], 'no time told');
   t.end();
 });
 
@@ -199,7 +203,7 @@ t.test('a run that never began lasted for no time, and has the cause in the word
     { name: 'odd', ...status, state: { terminated: said } },
   ] as unknown as NonNullable<NonNullable<Pod['status']>['containerStatuses']>;
   const cause = 'exec: "/no/such": no such file or directory';
-  t.match(projectPod({ metadata, status: { containerStatuses } }, undefined, moment)!.containers, [
+  t.match(projectPod({ metadata, status: { containerStatuses } }, { moment })!.containers, [
     { state: { waiting: { reason: 'RunContainerError', cause } }, lastRun: { exitCode: 128, cause, lastedMs: 0 } },
     { state: { terminated: { exitCode: 1, cause: undefined, lastedMs: 0 } } },
   ]);
@@ -221,7 +225,7 @@ t.test('knows the probes after whose failures the kubelet restarts a container',
     image: '',
     imageID: '',
   }));
-  const pod = projectPod({ metadata, spec: { containers }, status: { containerStatuses } }, undefined, moment);
+  const pod = projectPod({ metadata, spec: { containers }, status: { containerStatuses } }, { moment });
   t.same(
     pod!.containers.map(({ restartingProbes }) => restartingProbes),
     [undefined, ['liveness'], undefined, ['startup'], ['liveness', 'startup']],
@@ -230,7 +234,7 @@ t.test('knows the probes after whose failures the kubelet restarts a container',
 });
 
 t.test('what carries no container id is not kept', (t) => {
-  t.notOk(projectPod({ metadata: { ...metadata, labels: {} } }, undefined, moment));
-  t.notOk(projectPod({}, undefined, moment));
+  t.notOk(projectPod({ metadata: { ...metadata, labels: {} } }, { moment }));
+  t.notOk(projectPod({}, { moment }));
   t.end();
 });
