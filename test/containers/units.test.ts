@@ -36,6 +36,10 @@ t.test('a quantity becomes an amount in the largest unit that divides it, rounde
     '2Pi': '2048TB',
     '1073741824': '1GB',
     '1G': '954MB',
+    '3M': '3MB',
+    '1T': '953675MB',
+    '1P': '953674317MB',
+    '1E': '953674316407MB',
     '1': '1MB',
     '0': '0MB',
     '1.5Gi': '1536MB',
@@ -61,6 +65,7 @@ t.test('CPU is whole cores where it can be, else millicores, rounded up', (t) =>
     '1.0': 1,
     '1k': 1_000,
     '1n': '1m',
+    '2000u': '2m',
   };
   for (const [quantity, amount] of Object.entries(amounts)) t.equal(cpuFromQuantity(quantity), amount, quantity);
   for (const quantity of ['two', '0', '']) t.equal(cpuFromQuantity(quantity), undefined, quantity);
@@ -76,7 +81,7 @@ t.test('millicores of an amount of CPU, whichever way it is written', (t) => {
   ]) {
     t.equal(cpuMillicores(amount), millicores, String(amount));
   }
-  for (const amount of ['', '0', '0m', '01', '1.5', '-1', ' 1', '1M', null, {}])
+  for (const amount of ['', '0', '0m', '01', '1.5', '-1', ' 1', '1M', 1.5, null, {}])
     t.equal(cpuMillicores(amount), undefined);
   t.end();
 });
