@@ -53,7 +53,8 @@ function withoutPlace({ detail, pointer: fragment, parameter }: Told): { refusal
   const words = pointer === undefined ? parameter! : pathOf(pointer);
   const at = detail.startsWith(`${words} `) ? 0 : detail.indexOf(` ${words} `) + 1;
   require(detail.slice(at).startsWith(`${words} `), `does not name ${words} in its words: ${detail}`);
-  const rest = detail.slice(at + words.length + 1);
+  require(!detail.includes(' /spec/'), `names a place by its pointer in its words: ${detail}`);
+  const rest = detail.slice(at + words.length + 1).replace(otherPlace, pointerOf);
   return {
     refusal: detail.slice(0, at),
     violation: {
@@ -62,6 +63,13 @@ function withoutPlace({ detail, pointer: fragment, parameter }: Told): { refusal
       ...(parameter !== undefined && { parameter }),
     },
   };
+}
+
+/** A second one in the words. */
+const otherPlace = /(?<= the same as )spec\.\S+$/;
+
+function pointerOf(path: string): string {
+  return `/${path.replaceAll(']', '').split(/[.[]/).join('/')}`;
 }
 
 function pathOf(pointer: string): string {

@@ -43,6 +43,8 @@ export class Exchange {
   holder: TokenHolder | undefined;
   /** The id that the provider chose for a container of this request; absent where the client names it. */
   chosenId: string | undefined;
+  /** Where what was refused is at fault: pointers into the body, names of parameters; absent where nothing was. */
+  faults: readonly string[] | undefined;
   /** When the answer was given to the connection; absent before. */
   answeredAt: number | undefined;
   /** Whether the answer is out or the client gone. */
@@ -282,7 +284,7 @@ export class Exchanges {
 }
 
 /** The fields of a request's line. One literal for all: with spreads in it, it would cost twice as much. */
-function fieldsOf({ request, connection, holder }: Exchange, seconds: number, status: number | undefined) {
+function fieldsOf({ request, connection, holder, faults }: Exchange, seconds: number, status: number | undefined) {
   const { remoteAddress, certificate } = connection.peer;
   return {
     requestId: request.id,
@@ -296,6 +298,7 @@ function fieldsOf({ request, connection, holder }: Exchange, seconds: number, st
     clientId: holder?.clientId,
     durationMs: Math.round(seconds * 1e6) / 1_000,
     status,
+    faults,
     aborted: status === undefined ? true : undefined,
   };
 }

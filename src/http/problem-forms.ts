@@ -102,8 +102,12 @@ function withPlace({ detail, pointer, parameter }: Violation): Violation {
   if (pointer === undefined)
     return { detail: `${parameter ?? 'the request'} ${detail}`, ...(parameter && { parameter }) };
   const fragment = pointer.toWellFormed().split('/').map(encodeURIComponent).join('/');
-  return { detail: `${pathOf(pointer)} ${detail}`, pointer: `#${fragment}` };
+  const told = detail.replace(otherPlace, pathOf);
+  return { detail: `${pathOf(pointer)} ${told}`, pointer: `#${fragment}` };
 }
+
+/** Another field that the words about one name: `must not be the same as /spec/process/env/0/name`. */
+const otherPlace = /(?<= )\/spec\/\S+/g;
 
 /** As Kubernetes writes paths of fields: `spec.process.env[0].name`, `spec.metadata.labels[app.kubernetes.io/name]`. */
 function pathOf(pointer: string): string {

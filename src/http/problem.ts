@@ -47,6 +47,7 @@ export class RequestError extends Error {
 export function sendProblem(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { problem, headers } = problemAnswer(error, request.raw.url, request.server.problemTypes);
   const clientLeft = reply.raw.destroyed;
+  if (error instanceof InvalidArgumentError) request.exchange.faults = placesOf(error);
   if (!clientLeft) logFailure(log, request, problem.status, error);
   // Fastify closes the connection on a body that it does not take, and a client that is still sending would then lose the
   // answer. Open, the rest is read and thrown away for as long as a request may take.
@@ -65,6 +66,18 @@ function logFailure(log: Logger, request: FastifyRequest, status: number, err: u
   const fields = { requestId: request.id, ...(containerId !== undefined && { containerId }), err };
   if (status === 503) log.warn(fields, 'request cannot be served now');
   else log.error(fields, 'request failed');
+}
+
+/** How many places that are at fault the log names, and how much of each. */
+const maxFaults = 20;
+const maxFaultLength = 256;
+
+/** Pointers of fields and names of parameters; never what stood there. Undefined where no single one is at fault. */
+function placesOf({ violations }: InvalidArgumentError): string[] | undefined {
+  if (violations.length === 0) return undefined;
+  return violations
+    .slice(0, maxFaults)
+    .map(({ pointer, parameter }) => (parameter ?? pointer ?? '').slice(0, maxFaultLength));
 }
 
 /** The answer to a request that failed with `error`, which may be anything; what is not known is told without details. */

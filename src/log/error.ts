@@ -1,4 +1,5 @@
 /** What the log shows of an error. */
+import { UnavailableError } from '../containers/errors.ts';
 
 const maxMessageLength = 1_000;
 const maxCauses = 5;
@@ -6,7 +7,7 @@ const maxCauses = 5;
 export interface ErrorDescription {
   type: string;
   message: string;
-  /** Only the frames: what stands before them repeats the message. */
+  /** Only the frames: what stands before them repeats the message. Absent where the error is one that is expected. */
   stack?: string;
   code?: string | number;
   cause?: ErrorDescription;
@@ -18,10 +19,13 @@ export interface ErrorDescription {
  * left out of messages.
  */
 export function describeError(error: unknown): ErrorDescription {
-  return describe(error, maxCauses);
+  return describe(error, { causesLeft: maxCauses, isExpected: error instanceof UnavailableError });
 }
 
-function describe(error: unknown, causesLeft: number): ErrorDescription {
+function describe(
+  error: unknown,
+  { causesLeft, isExpected }: { causesLeft: number; isExpected: boolean },
+): ErrorDescription {
   if (!(error instanceof Error)) return { type: typeof error, message: safeMessage(String(error)) };
   const { code } = error as { code?: unknown };
   const carriesResponse = 'headers' in error || 'body' in error;
@@ -29,9 +33,10 @@ function describe(error: unknown, causesLeft: number): ErrorDescription {
   return {
     type: error.name,
     message: safeMessage(carriesResponse ? error.message.split('\n', 1)[0]! : error.message),
-    ...(frames !== undefined && { stack: frames.join('\n') }),
+    ...(frames !== undefined && !isExpected && { stack: frames.join('\n') }),
     ...((typeof code === 'string' || typeof code === 'number') && { code }),
-    ...(error.cause !== undefined && causesLeft > 0 && { cause: describe(error.cause, causesLeft - 1) }),
+    ...(error.cause !== undefined &&
+      causesLeft > 0 && { cause: describe(error.cause, { causesLeft: causesLeft - 1, isExpected }) }),
   };
 }
 

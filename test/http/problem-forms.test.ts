@@ -47,6 +47,13 @@ t.test('what is no violation is told as it is', (t) => {
   t.end();
 });
 
+t.test('a second place is told in words too', (t) => {
+  const pointer = '/spec/process/env/1/name';
+  const { detail } = invalid({ detail: 'must not be the same as /spec/process/env/0/name', pointer });
+  t.equal(detail, 'spec.process.env[1].name must not be the same as spec.process.env[0].name');
+  t.end();
+});
+
 t.test('one violation stands at the top, with its place in words', (t) => {
   const common = { type: `${base}invalid-argument`, title: 'Invalid argument', status: 400, instance: '/x' };
   t.strictSame(invalid({ detail: 'must be >= 1', pointer: '/spec/resources/cpu/min' }), {

@@ -74,6 +74,24 @@ test('why a request failed is told with the id', async (t) => {
   );
 });
 
+test('the line of a refused request names the fields and parameters at fault, and nothing that stood there', async (t) => {
+  await using server = await startHttpServer();
+  const faultsOf = async (send: () => Promise<unknown>) => (await lineOf(server, send))['faults'];
+  const spec = { ...containerSpec(), image: { reference: 'SECRET image' }, process: { args: [7] } };
+  t.strictSame(await faultsOf(() => post(server, '?validate_only=x', {}, spec)), [
+    'validate_only',
+    '/spec/image/reference',
+    '/spec/process/args/0',
+  ]);
+  t.notMatch(JSON.stringify(server.logLines), 'SECRET');
+  const labels = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`${i}${'x'.repeat(500)}!`, '']));
+  const many = await faultsOf(() => post(server, '', {}, { ...containerSpec(), metadata: { name: 'web', labels } }));
+  t.equal((many as string[]).length, 20);
+  t.ok((many as string[]).every(({ length }) => length <= 256));
+  t.equal(await faultsOf(() => post(server, '?id=web')), undefined);
+  t.equal(await faultsOf(() => conformingFetch(`${server.url}${base}/nobody`)), undefined);
+});
+
 test('each line has the address of who called', async (t) => {
   await using server = await startHttpServer();
   t.match(await lineOf(server, () => conformingFetch(`${server.url}${base}`)), { remoteAddress: '127.0.0.1' });

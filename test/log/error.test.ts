@@ -1,5 +1,6 @@
 import t from 'tap';
 
+import { UnavailableError } from '../../src/containers/errors.ts';
 import { describeError } from '../../src/log/error.ts';
 
 t.test('shows type, message, code, causes and where it was', (t) => {
@@ -8,6 +9,16 @@ t.test('shows type, message, code, causes and where it was', (t) => {
   t.match(shown, { type: 'TypeError', message: 'fetch failed', cause: { code: 'ECONNREFUSED' } });
   t.match(shown.stack, /error\.test\.ts/);
   t.notMatch(shown.stack, 'fetch failed');
+  t.end();
+});
+
+t.test('leaves out where it was of what is expected, and of its causes', (t) => {
+  const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  t.strictSame(describeError(new UnavailableError('The cluster is away.', 5, { cause })), {
+    type: 'UnavailableError',
+    message: 'The cluster is away.',
+    cause: { type: 'Error', message: 'connect ECONNREFUSED', code: 'ECONNREFUSED' },
+  });
   t.end();
 });
 
