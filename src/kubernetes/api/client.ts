@@ -12,7 +12,7 @@ import type { CallDescription } from './api-error.ts';
 import type { Access, ClusterConnection } from './connection.ts';
 import { resourcePath, resources } from './resources.ts';
 import type { Resource, Resources, Status } from './resources.ts';
-import { readLines } from './read-lines.ts';
+import { readLines } from './watch-lines.ts';
 
 /** Limits of one call. */
 export interface CallLimits {

@@ -11,12 +11,11 @@ import { sleep } from '../../time.ts';
 import { KubernetesApiError, isExpired, isPermissionMissing, retryAfterMs } from '../api/api-error.ts';
 import type { CallDescription } from '../api/api-error.ts';
 import type { KubernetesApi } from '../api/client.ts';
+import { parseWatchEvent } from '../api/watch-lines.ts';
 import type { Records } from '../objects/container.ts';
 import { allContainersSelector } from '../objects/identity.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { CachedKind, Resources } from '../api/resources.ts';
-import { nextPageSize } from './page-size.ts';
-import { parseWatchEvent } from './watch-event.ts';
 
 export interface ReflectorBounds {
   /** Objects a page: the memory that its text takes while it is read stays with the process. */
@@ -64,6 +63,10 @@ export interface ReflectorOptions<Kind extends CachedKind> {
   /** Called when a list has taken the place of a watch that could not go on: what came and went between is not known. */
   onGap?: (gap: VersionRange) => void;
 }
+
+/** How much one page of a list may weigh, in bytes, since parsing it holds up everything else: about 5 ms. */
+const targetPageBytes = 1024 * 1024;
+const smallestPage = 20;
 
 /** A watch that ends sooner, and empty, counts as failed: it must not be taken up again and again without a wait. */
 const shortestWatchMs = 500;
@@ -370,4 +373,15 @@ export class Reflector<Kind extends CachedKind> {
 function failureOf(error: unknown): Failure {
   if (error instanceof BrokenWatch || isExpired(error)) return 'unusable';
   return error instanceof KubernetesApiError && error.isStatus ? 'refused' : 'unanswered';
+}
+
+/**
+ * The number of objects to ask for next, after `limit` objects came in `bytes` bytes: fewer while they are large.
+ *
+ * @param largest - what is asked for while objects have an ordinary size
+ */
+function nextPageSize(limit: number, bytes: number, largest: number): number {
+  if (bytes === 0) return limit;
+  const fitting = Math.floor((limit * targetPageBytes) / bytes);
+  return Math.min(largest, Math.max(Math.min(smallestPage, largest), fitting));
 }
