@@ -9,6 +9,7 @@ import {
   unknownHints,
 } from '../../src/containers/hints.ts';
 import type { HintPolicy } from '../../src/containers/hints.ts';
+import type { ContainerSpec } from '../../src/containers/container.ts';
 import { containerSpec } from '../support/base-spec.ts';
 
 const everything: HintPolicy = {
@@ -54,6 +55,33 @@ t.test('a hint that the operator does not allow is refused by name', (t) => {
   t.same(violations({ readiness_probe: { tcp_socket: { port: 1 } }, termination_grace_period_seconds: 5 }, none), {
     '/readiness_probe': notAllowed,
     '/termination_grace_period_seconds': notAllowed,
+  });
+  t.end();
+});
+
+t.test('probes, security and the time to end are allowed where the operator says nothing', (t) => {
+  const port = { tcp_socket: { port: 1 } };
+  const hints = {
+    readiness_probe: port,
+    liveness_probe: port,
+    startup_probe: port,
+    security_context: { run_as_non_root: true },
+    termination_grace_period_seconds: 5,
+    expand_variables: true,
+  };
+  t.same(violations(hints, defaultHintPolicy), {});
+  t.same(unknownHints(specWith(hints)), []);
+  t.same(kubernetesHints(specWith(hints) as unknown as ContainerSpec), hints);
+  for (const other of [{}, { provider_hints: {} }, { provider_hints: { kubernetes: 5 } }]) {
+    t.equal(kubernetesHints(other as unknown as ContainerSpec), undefined);
+  }
+  t.end();
+});
+
+t.test('a selector of nodes is one of labels', (t) => {
+  t.same(violations({ node_selector: { 'a b': '', a: 'b c', 'example.com/a': 'b' } }), {
+    '/node_selector/a b': 'must have a key in the syntax of Kubernetes labels',
+    '/node_selector/a': 'must be in the syntax of the values of Kubernetes labels',
   });
   t.end();
 });
@@ -149,6 +177,7 @@ t.test('volumes have one kind each, and names and places of their own', (t) => {
   for (const [path, detail] of Object.entries({
     '/': 'must not be the root of the file system',
     '//.': 'must not be the root of the file system',
+    '/./a/..': 'must not have ".." in it',
     '/a/../..': 'must not have ".." in it',
   })) {
     t.same(violations({ volumes: [{ ...cache, mount_path: path }] }), { '/volumes/0/mount_path': detail }, path);
@@ -195,11 +224,13 @@ t.test('no text has half of a surrogate pair', (t) => {
     violations({
       readiness_probe: { exec: { command: ['cat', half] } },
       liveness_probe: { grpc: { port: 1, service: half } },
+      startup_probe: { exec: { command: [half] } },
       service_annotations: { 'example.com/one': half, 'cloud.example/a': '\ud83d\ude00' },
     }),
     {
       '/readiness_probe/exec/command/1': detail,
       '/liveness_probe/grpc/service': detail,
+      '/startup_probe/exec/command/0': detail,
       '/service_annotations/example.com~1one': detail,
     },
   );
@@ -208,10 +239,11 @@ t.test('no text has half of a surrogate pair', (t) => {
 
 t.test('a volume of its own has a size', (t) => {
   const sized = (size: string) => ({ volumes: [{ name: 'a', mount_path: '/a', empty_dir: { size_limit: size } }] });
-  for (const size of ['0MB', '000GB', '0TB']) {
+  for (const size of ['0MB', '000GB', '0TB', '0000000000TB']) {
     t.same(violations(sized(size)), { '/volumes/0/empty_dir/size_limit': 'must be more than zero' }, size);
   }
   t.same(violations(sized('1MB')), {});
+  t.same(violations(sized('00000000000TB')), {}, 'the schema tells that it is too long');
   t.end();
 });
 

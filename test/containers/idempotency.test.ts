@@ -5,6 +5,7 @@ import type { ContainerSpec } from '../../src/containers/container.ts';
 import {
   canonicalJson,
   containerIdOfKey,
+  digestOfDelete,
   idempotencyRecord,
   matchIdempotency,
   parseIdempotencyKey,
@@ -60,11 +61,21 @@ t.test('every string of printable ASCII characters comes back from its quoted fo
   t.end();
 });
 
-t.test('the id of a key is a UUID, and always the same', (t) => {
-  const id = containerIdOfKey('order-7');
-  t.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-  t.equal(containerIdOfKey('order-7'), id);
-  t.not(containerIdOfKey('order-8'), id);
+t.test('the id of a key is a UUID of version 8, the same in every version of the provider', (t) => {
+  t.equal(containerIdOfKey('order-7'), 'dd667d52-e977-87e9-88d7-1a842eb02a55');
+  t.equal(containerIdOfKey('order-8'), '821343c4-0668-8b0b-8b3c-91f88d9b7bed');
+  for (let number = 0; number < 64; number++) {
+    t.match(containerIdOfKey(`${number}`), /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  }
+  t.end();
+});
+
+t.test('what is kept of a request, or of a delete, is the same in every version of the provider', (t) => {
+  t.same(idempotencyRecord('key', 'web', { service_type: 'container' } as ContainerSpec), {
+    keyDigest: '2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683',
+    requestDigest: '9ddfe117991c0b0332af61bdab769128ce1ff35ae9bca7400dc2798de8cc564c',
+  });
+  t.equal(digestOfDelete('key', 'web'), '1103444ea2dc9de8644b2036810f7504b0dd0986a17f4a56e05055743403ef82');
   t.end();
 });
 

@@ -22,6 +22,8 @@ t.test('references of images are taken as kubelets take them', (t) => {
     `docker.io/library/nginx:1.29@sha512:${sha256}${sha256}`,
     `registry.example/${'p'.repeat(255)}:${'t'.repeat(128)}`,
     'n'.repeat(247),
+    `index.docker.io/${'n'.repeat(247)}`,
+    `docker.io/a/${'n'.repeat(253)}`,
   ]) {
     t.same(violations(reference), [], reference);
   }
@@ -58,6 +60,13 @@ t.test('what can never be pulled is refused, and said where it is wrong', (t) =>
     ['nginx?x', /unlike "nginx\?x"/],
     [sha256, /image id/],
     [`registry.example/${'p'.repeat(256)}`, /at most 255 characters/],
+    ...['docker.io', 'index.docker.io'].map(
+      (host) => [`${host}/${'n'.repeat(248)}`, /at most 247 characters/] as const,
+    ),
+    ['a/B/C', /lower case, unlike "B"/],
+    ['a/b?/C', /letters and digits, .* unlike "b\?"/],
+    [`a/${'?'.repeat(63)}`, /unlike "\?{63}"/],
+    [`a/${'?'.repeat(64)}`, /unlike "\?{62}…"/],
     ['n'.repeat(248), /at most 247 characters/],
   ] as const) {
     const [violation, ...others] = violations(reference);

@@ -39,6 +39,19 @@ t.test('keeps nothing that is too old', (t) => {
   t.end();
 });
 
+t.test('keeps nothing that is too old behind what was noted again', (t) => {
+  let now = 0;
+  const deletes = new KeyedDeletes(() => now);
+  deletes.note('a');
+  deletes.note('b');
+  now += 9 * minute;
+  deletes.note('a');
+  now += 9 * minute;
+  deletes.note('c');
+  t.equal(deletes.size, 2);
+  t.end();
+});
+
 t.test('keeps 20,000 at most, and forgets the oldest', (t) => {
   const deletes = new KeyedDeletes(() => 0);
   for (let count = 0; count < 50_000; count++) deletes.note(String(count));
