@@ -22,7 +22,7 @@ import { createLog } from './log/log.ts';
 import type { Log } from './log/log.ts';
 import { Probes } from './management/probes.ts';
 import { createManagementServer } from './management/server.ts';
-import { buildRegistration } from './registration/payload.ts';
+import { buildRegistration } from './registration/registry-client.ts';
 import { ProviderRegistration } from './registration/registration.ts';
 import { accessTokens } from './registration/access-token.ts';
 import { systemClock } from './clock.ts';

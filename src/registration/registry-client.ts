@@ -3,8 +3,28 @@ import type { Socket } from 'node:net';
 import { Agent, buildConnector, request } from 'undici';
 import type { Dispatcher } from 'undici';
 
-import type { Registration } from './payload.ts';
+import type { components } from '../../generated/dcm-registry.ts';
+import type { ProviderIdentity } from '../config/config.ts';
 import { parseRetryAfter } from './retry.ts';
+
+export type Registration = components['schemas']['ProviderRegistration'];
+
+/** What is not configured is left out, rather than sent empty. */
+export function buildRegistration({ name, endpoint, displayName, region, zone }: ProviderIdentity): Registration {
+  const metadata = {
+    ...(region !== undefined && { region_code: region }),
+    ...(zone !== undefined && { zone }),
+  };
+  return {
+    name,
+    service_type: 'container',
+    schema_version: 'v1alpha1',
+    ...(displayName !== undefined && { display_name: displayName }),
+    endpoint: `${endpoint}/api/v1alpha1/containers`,
+    operations: ['CREATE', 'DELETE', 'READ'],
+    ...(Object.keys(metadata).length > 0 && { metadata }),
+  };
+}
 
 /**
  * `refused` is the registry's answer to what we sent, or to a failure of its database, or a redirect that is not followed,

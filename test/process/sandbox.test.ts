@@ -10,7 +10,7 @@ import t from 'tap';
 import { chooseAddress } from '../../scripts/sandbox/address.ts';
 import { formatEvent, formatLogLine } from '../../scripts/sandbox/banner.ts';
 import { parseEvent } from '../../scripts/sandbox/events.ts';
-import { buildRegistration } from '../../src/registration/payload.ts';
+import { buildRegistration } from '../../src/registration/registry-client.ts';
 import { startProcess } from '../support/process.ts';
 import { until } from '../support/until.ts';
 import { findFreePort } from '../../scripts/free-port.ts';

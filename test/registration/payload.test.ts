@@ -1,6 +1,6 @@
 import t from 'tap';
 
-import { buildRegistration } from '../../src/registration/payload.ts';
+import { buildRegistration } from '../../src/registration/registry-client.ts';
 
 const base = {
   name: 'provider-1',

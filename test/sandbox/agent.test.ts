@@ -6,7 +6,7 @@ import { test } from 'tap';
 
 import { startAgent } from '../../scripts/sandbox/agent.ts';
 import type { Dispatch, ProviderState } from '../../scripts/sandbox/agent.ts';
-import { buildRegistration } from '../../src/registration/payload.ts';
+import { buildRegistration } from '../../src/registration/registry-client.ts';
 import { until } from '../support/until.ts';
 
 const asJson = { 'content-type': 'application/json' };
