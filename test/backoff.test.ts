@@ -1,6 +1,6 @@
 /** Waits grow, within bounds that no failure, no chance and nobody else can move. */
 import t from 'tap';
-import { backoffMs, spreadMs } from '../src/backoff.ts';
+import { backoffMs, parseRetryAfter, spreadMs } from '../src/backoff.ts';
 
 const backoff = { firstMs: 250, maxMs: 10_000 };
 
@@ -16,10 +16,11 @@ t.test('shortens a wait by up to half, by chance', (t) => {
   t.end();
 });
 
-t.test('waits as long as it is asked to, up to a minute', (t) => {
+t.test('waits as long as it is asked to, up to a minute or what is said', (t) => {
   t.equal(backoffMs(1, backoff, 7_000, 0), 7_000);
   t.equal(backoffMs(7, backoff, 7_000, 1), 10_000);
   t.equal(backoffMs(1, backoff, 3_600_000, 0), 60_000);
+  t.equal(backoffMs(1, { ...backoff, maxAskedMs: 600_000 }, 3_600_000, 0), 600_000);
   t.end();
 });
 
@@ -28,5 +29,26 @@ t.test('those who were asked to wait do not come back together, and within a bou
   t.strictSame(waits, [1_000, 1_250, 1_500]);
   t.equal(spreadMs(60_000, 10_000, 1), 10_000);
   t.ok(spreadMs(60_000, 10_000, 0) > 6_000);
+  t.end();
+});
+
+t.test('reads Retry-After as seconds or as a date, and nothing else', (t) => {
+  const now = Date.parse('2026-01-21T10:00:00Z');
+  for (const [header, expected] of [
+    ['0', 0],
+    ['7', 7_000],
+    [' 120 ', 120_000],
+    ['Wed, 21 Jan 2026 10:00:30 GMT', 30_000],
+    ['Wednesday, 21-Jan-26 10:00:30 GMT', 30_000],
+    ['Wed, 21 Jan 2026 09:00:00 GMT', 0],
+    [undefined, undefined],
+    ['', undefined],
+    ['-1', undefined],
+    ['1.5', undefined],
+    ['soon', undefined],
+    ['2026', 2_026_000],
+  ] as const) {
+    t.equal(parseRetryAfter(header, now), expected, `Retry-After: ${header}`);
+  }
   t.end();
 });

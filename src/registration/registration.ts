@@ -1,4 +1,5 @@
 /** Tells DCM where this provider is, goes on trying until it knows, and tells it again from time to time, while this replica leads. */
+import { backoffMs } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import type { Part } from '../lifecycle.ts';
@@ -7,10 +8,12 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { AccessTokens } from './access-token.ts';
 import { postRegistration } from './registry-client.ts';
 import type { Registration, RegistrationResult } from './registry-client.ts';
-import { retryDelay } from './retry.ts';
 
 /** The bound of one try, from the request for a token to the last byte read of the answer. */
 export const tryTimeoutMs = 30_000;
+
+/** Whoever asks to be left alone for longer is asked again all the same: a mistaken header must not keep us away for days. */
+const backoff = { firstMs: 1_000, maxMs: 60_000, maxAskedMs: 10 * 60_000 };
 
 /** The registry also refuses when its database fails, so that a refusal is not for good. */
 const refusalDelayMs = 60_000;
@@ -27,7 +30,7 @@ export interface RegistrarOptions extends Telemetry {
   tokens?: AccessTokens;
   clock: Clock;
   /** From 0 to 1; by default `Math.random`. */
-  chance?: () => number;
+  random?: () => number;
 }
 
 export interface RegistrationOptions extends RegistrarOptions {
@@ -121,7 +124,7 @@ async function tryOnce(options: RegistrarOptions, stop: AbortSignal): Promise<Tr
 
 /** Logs what came of a try. The delay is in milliseconds; 0: there is no next try. */
 function conclude(
-  { registry, log, chance = Math.random }: RegistrarOptions,
+  { registry, log, random = Math.random }: RegistrarOptions,
   progress: Progress,
   result: TryResult,
 ): { progress: Progress; delayMs: number } {
@@ -142,7 +145,7 @@ function conclude(
     return { progress: { ...next, failures: 0, refusal }, delayMs };
   }
   const answered = result.outcome === 'failed';
-  const delayMs = retryDelay(failures + 1, answered ? result.retryAfterMs : undefined, chance());
+  const delayMs = backoffMs(failures + 1, backoff, answered ? result.retryAfterMs : undefined, random());
   const reason = answered ? { status: result.status, answer: result.answer } : { err: result.error };
   log.warn({ attempt, delayMs, ...reason }, 'registration failed, will retry');
   return { progress: { ...next, failures: failures + 1 }, delayMs };

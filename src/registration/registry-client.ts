@@ -5,7 +5,7 @@ import type { Dispatcher } from 'undici';
 
 import type { components } from '../../generated/dcm-registry.ts';
 import type { ProviderIdentity } from '../config/config.ts';
-import { parseRetryAfter } from './retry.ts';
+import { parseRetryAfter } from '../backoff.ts';
 
 export type Registration = components['schemas']['ProviderRegistration'];
 
@@ -122,7 +122,7 @@ async function readResult(
   if (refusedStatuses.has(status)) {
     return { outcome: 'refused', status, answer, ...(location !== undefined && { location: show(location) }) };
   }
-  const retryAfterMs = parseRetryAfter(headers['retry-after']?.toString() ?? null, Date.now());
+  const retryAfterMs = parseRetryAfter(headers['retry-after']?.toString());
   return { outcome: 'failed', status, answer, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }
 

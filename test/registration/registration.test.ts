@@ -3,15 +3,18 @@ import { readFile } from 'node:fs/promises';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
 import t from 'tap';
+import { systemClock } from '../../src/clock.ts';
 
 import { buildRegistration } from '../../src/registration/registry-client.ts';
-import { keepRegistered, tryTimeoutMs } from '../../src/registration/registration.ts';
+import { ProviderRegistration, keepRegistered, tryTimeoutMs } from '../../src/registration/registration.ts';
 import type { RegistrarOptions } from '../../src/registration/registration.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { captureLog } from '../support/log-lines.ts';
+import { ManualLeadership } from '../support/manual-leadership.ts';
 import { until } from '../support/until.ts';
 import { absentRegistry, answer, endlessBody, hangUp, silence, startRegistry } from '../../scripts/registry.ts';
 
@@ -64,7 +67,7 @@ function start(url: string, more: Partial<RegistrarOptions> = {}) {
   const captured = captureLog();
   const stop = new AbortController();
   const ended = keepRegistered(
-    { registry: { url, refreshMs }, registration, log: captured.log, clock: time.clock, chance: () => 0, ...more },
+    { registry: { url, refreshMs }, registration, log: captured.log, clock: time.clock, random: () => 1, ...more },
     stop.signal,
   );
   return {
@@ -431,4 +434,71 @@ t.test('retries a try for which there is no access token', async (t) => {
   await stop();
   t.match(lines, [{ level: 'warn', err: { message: 'the token endpoint is away' } }, { level: 'info' }]);
   t.equal(registry.requests.length, 1);
+});
+
+function createPart(url: string, { leadership = new ManualLeadership(), refreshMs = 10 } = {}) {
+  const { log, lines } = captureLog();
+  const part = new ProviderRegistration({
+    registry: { url, refreshMs },
+    registration,
+    leadership,
+    log,
+    clock: systemClock,
+  });
+  return { part, leadership, lines };
+}
+
+t.test('registers from its start to its end', async (t) => {
+  await using registry = await startRegistry();
+  const { part, lines } = createPart(registry.url);
+  await turn();
+  t.equal(registry.requests.length, 0);
+  part.start();
+  await registry.received(3);
+  part.stop();
+  const { length } = lines;
+  await turn();
+  t.equal(lines.length, length);
+  t.match(lines[0], { msg: 'registered' });
+});
+
+t.test('only registers while it leads, and again each time it becomes the leader', async (t) => {
+  await using registry = await startRegistry();
+  const leadership = new ManualLeadership(false);
+  const { part, lines } = createPart(registry.url, { leadership, refreshMs: 0 });
+  const registered = (times: number) => until(`it is registered ${times} times`, () => lines.length === times);
+  part.start();
+  t.teardown(() => part.stop());
+  await turn();
+  t.equal(registry.requests.length, 0);
+  for (const times of [1, 2]) {
+    leadership.set(true);
+    await registered(times);
+    leadership.set(false);
+    await turn();
+    t.equal(registry.requests.length, times);
+  }
+});
+
+t.test('a registry that never answers does not keep it from stopping', async (t) => {
+  await using registry = await startRegistry();
+  registry.behave(silence);
+  const { part, lines } = createPart(registry.url);
+  part.start();
+  await registry.received(1);
+  part.stop();
+  await turn();
+  t.strictSame(lines, []);
+});
+
+t.test('makes no more tries once it is stopped', async (t) => {
+  await using registry = await startRegistry();
+  registry.behave(answer(500));
+  const { part, lines } = createPart(registry.url);
+  part.start();
+  await until('the first try failed', () => lines.length > 0);
+  part.stop();
+  await turn();
+  t.equal(registry.requests.length, 1);
+  t.equal(lines.length, 1);
 });

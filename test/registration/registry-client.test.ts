@@ -1,7 +1,7 @@
-/** No try outlasts its signal, whatever the registry does not do, and leaves no connection behind. */
+/** What is sent is what is configured. No try outlasts its signal, whatever the registry does not do, or leaves a connection behind. */
 import t from 'tap';
 
-import { postRegistration } from '../../src/registration/registry-client.ts';
+import { buildRegistration, postRegistration } from '../../src/registration/registry-client.ts';
 import { failureOf } from '../support/cluster.ts';
 import { stalls, startStalledServer } from '../support/stalled-server.ts';
 import { until } from '../support/until.ts';
@@ -30,3 +30,33 @@ for (const stall of stalls) {
     if (server.connections) await until('all connections are closed', () => server.connections!() === 0);
   });
 }
+
+const sent = {
+  name: 'provider-1',
+  service_type: 'container',
+  schema_version: 'v1alpha1',
+  endpoint: 'http://provider:8080/api/v1alpha1/containers',
+  operations: ['CREATE', 'DELETE', 'READ'],
+};
+const identity = { name: 'provider-1', endpoint: 'http://provider:8080' };
+
+t.test('leaves out what is not configured', (t) => {
+  t.strictSame(buildRegistration(identity), sent);
+  t.end();
+});
+
+t.test('sends everything that is configured', (t) => {
+  const registration = buildRegistration({ ...identity, displayName: 'Containers', region: 'eu', zone: 'eu-1' });
+  t.strictSame(registration, {
+    ...sent,
+    display_name: 'Containers',
+    metadata: { region_code: 'eu', zone: 'eu-1' },
+  });
+  t.end();
+});
+
+t.test('sends the one member of metadata that is configured', (t) => {
+  t.strictSame(buildRegistration({ ...identity, zone: 'eu-1' }), { ...sent, metadata: { zone: 'eu-1' } });
+  t.strictSame(buildRegistration({ ...identity, region: 'eu' }), { ...sent, metadata: { region_code: 'eu' } });
+  t.end();
+});

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { request } from 'undici';
 import type { Dispatcher } from 'undici';
 
+import { parseRetryAfter } from '../../backoff.ts';
 import { noMetrics } from '../../telemetry/telemetry.ts';
 import type { Metrics } from '../../telemetry/telemetry.ts';
 import { readText } from '../../read-text.ts';
@@ -353,8 +354,8 @@ function readAgainAfter(error: unknown): number | undefined {
 
 async function readRefusal(call: CallDescription, response: Dispatcher.ResponseData): Promise<KubernetesApiError> {
   const text = await readText(response.body, maxAnswerBytes);
-  const header = response.headers['retry-after'];
-  const seconds = typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : undefined;
+  const askedMs = parseRetryAfter(response.headers['retry-after']?.toString());
+  const seconds = askedMs === undefined ? undefined : Math.ceil(askedMs / 1_000);
   return new KubernetesApiError(call, response.statusCode, statusOf(text), seconds);
 }
 
