@@ -18,7 +18,7 @@ const banner = [
 /**
  * Bundles the files, each into one of the same name in `folder`.
  *
- * @param schemaCompiler - text of the module that takes the place of `src/http/schema-compiler.ts`
+ * @param schemaCompiler - text of the module that takes the place of `src/http/contract/schema-compiler.ts`
  * @returns what went into them
  */
 export async function bundle(entryPoints: string[], folder: string, schemaCompiler: string): Promise<Metafile> {

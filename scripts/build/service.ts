@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import type { Metafile } from 'esbuild';
-import { parseDocument } from '../../src/http/document.ts';
+import { parseDocument } from '../../src/http/contract/document.ts';
 import { bundle } from './bundle.ts';
 import { readRevision } from './revision.ts';
 import { formatSchemaCompiler } from './validators.ts';

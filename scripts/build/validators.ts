@@ -1,12 +1,12 @@
 /** What validates requests, made once by the build instead of at every start. */
 import standaloneCode from 'ajv/dist/standalone/index.js';
-import { createAjv, endLoopsInTime } from '../../src/http/ajv.ts';
-import { operationsOf } from '../../src/http/document.ts';
-import type { OpenApiDocument } from '../../src/http/document.ts';
-import { compileRequestValidation } from '../../src/http/request-validation.ts';
+import { createAjv, endLoopsInTime } from '../../src/http/contract/ajv.ts';
+import { operationsOf } from '../../src/http/contract/document.ts';
+import type { OpenApiDocument } from '../../src/http/contract/document.ts';
+import { compileRequestValidation } from '../../src/http/contract/request-validation.ts';
 
 /**
- * A CommonJS module in place of `src/http/schema-compiler.ts`, which has a function for each schema that the requests of the
+ * A CommonJS module in place of `src/http/contract/schema-compiler.ts`, which has a function for each schema that the requests of the
  * document's operations are validated with, and asks for packages that a bundle has to have.
  */
 export function formatSchemaCompiler(document: OpenApiDocument): string {

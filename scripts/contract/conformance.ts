@@ -1,10 +1,10 @@
 /** Whether answers are as the OpenAPI document says. Every HTTP test looks at its answers through this. */
 import { AssertionError } from 'node:assert';
 import type { ValidateFunction } from 'ajv';
-import { basePath, loadContract, operationsOf } from '../../src/http/document.ts';
-import type { ResolvedOperation, Response as DeclaredResponse } from '../../src/http/document.ts';
-import { createAjv } from '../../src/http/ajv.ts';
-import { problemMediaType, withProblemTypes } from '../../src/http/problem-forms.ts';
+import { basePath, loadContract, operationsOf } from '../../src/http/contract/document.ts';
+import type { ResolvedOperation, Response as DeclaredResponse } from '../../src/http/contract/document.ts';
+import { createAjv } from '../../src/http/contract/ajv.ts';
+import { problemMediaType, withProblemTypes } from '../../src/http/contract/problem-forms.ts';
 import { asNamed, problemTypes } from './problem-types.ts';
 
 export interface Answer {

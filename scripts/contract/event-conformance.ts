@@ -2,9 +2,9 @@
 import { AssertionError } from 'node:assert';
 import { CloudEvent, HTTP } from 'cloudevents';
 import type { components } from '../../generated/api.ts';
-import { inlineReferences, loadContract } from '../../src/http/document.ts';
-import type { Schema } from '../../src/http/document.ts';
-import { createAjv } from '../../src/http/ajv.ts';
+import { inlineReferences, loadContract } from '../../src/http/contract/document.ts';
+import type { Schema } from '../../src/http/contract/document.ts';
+import { createAjv } from '../../src/http/contract/ajv.ts';
 
 export type StatusEventDocument = components['schemas']['StatusEvent'];
 

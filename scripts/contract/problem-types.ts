@@ -5,7 +5,7 @@
 import { AssertionError } from 'node:assert';
 import type { Schemas } from '../../generated/client.ts';
 import { maxViolations } from '../../src/containers/errors.ts';
-import type { ProblemTypes } from '../../src/http/problem-forms.ts';
+import type { ProblemTypes } from '../../src/http/contract/problem-forms.ts';
 
 export type NamedProblem = Schemas['NamedProblem'];
 type UriProblem = Schemas['UriProblem'];

@@ -1,6 +1,6 @@
 /** The client that is typed from the document. */
-import { basePath, operationsOf } from '../../src/http/document.ts';
-import type { OpenApiDocument, ResolvedOperation } from '../../src/http/document.ts';
+import { basePath, operationsOf } from '../../src/http/contract/document.ts';
+import type { OpenApiDocument, ResolvedOperation } from '../../src/http/contract/document.ts';
 
 export function generateClient(document: OpenApiDocument): string {
   return `

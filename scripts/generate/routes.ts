@@ -1,6 +1,6 @@
 /** Bindings of a document's operations: where each is served, and the type that its handler must have. */
-import { basePath, operationsOf, routerUrl } from '../../src/http/document.ts';
-import type { OpenApiDocument, Parameter, ResolvedOperation } from '../../src/http/document.ts';
+import { basePath, operationsOf, routerUrl } from '../../src/http/contract/document.ts';
+import type { OpenApiDocument, Parameter, ResolvedOperation } from '../../src/http/contract/document.ts';
 
 export function generateRoutes(document: OpenApiDocument): string {
   const operations = operationsOf(document);

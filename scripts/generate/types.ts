@@ -1,8 +1,8 @@
 /** Types of a document's schemas and operations. */
 import openapiTS, { astToString } from 'openapi-typescript';
 import type { OpenAPI3 } from 'openapi-typescript';
-import { inlineReferences, withoutReadOnly } from '../../src/http/document.ts';
-import type { OpenApiDocument, Operation } from '../../src/http/document.ts';
+import { inlineReferences, withoutReadOnly } from '../../src/http/contract/document.ts';
+import type { OpenApiDocument, Operation } from '../../src/http/contract/document.ts';
 
 /** A request body is typed without its read-only properties, as it is validated without them. */
 export async function generateTypes(document: OpenApiDocument): Promise<string> {

@@ -15,8 +15,8 @@ import { findPageTokenViolations } from '../containers/page-token.ts';
 import { unknownHints } from '../containers/hints.ts';
 import type { HintPolicy } from '../containers/hints.ts';
 import { findBodyViolations, findIdViolations } from '../containers/rules.ts';
-import { withinPage } from './list-bytes.ts';
-import type { Rules } from './request-validation.ts';
+import { withinPage } from './contract/list-bytes.ts';
+import type { Rules } from './contract/request-validation.ts';
 
 export interface HandlerOptions {
   repository: ContainerRepository;

@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import t from 'tap';
 import { formatSchemaCompiler } from '../../scripts/build/validators.ts';
 import { InvalidArgumentError, maxViolations } from '../../src/containers/errors.ts';
-import { loadContract, operationsOf } from '../../src/http/document.ts';
-import type { ResolvedOperation } from '../../src/http/document.ts';
+import { loadContract, operationsOf } from '../../src/http/contract/document.ts';
+import type { ResolvedOperation } from '../../src/http/contract/document.ts';
 import { copyOf } from '../../scripts/fuzz/near-valid.ts';
-import { compileRequestValidation } from '../../src/http/request-validation.ts';
-import type { ArrivedRequest } from '../../src/http/request-validation.ts';
-import type { CompileSchema } from '../../src/http/schema-compiler.ts';
+import { compileRequestValidation } from '../../src/http/contract/request-validation.ts';
+import type { ArrivedRequest } from '../../src/http/contract/request-validation.ts';
+import type { CompileSchema } from '../../src/http/contract/schema-compiler.ts';
 import { containerSpecs } from '../support/container-specs.ts';
 
 const document = await loadContract();

@@ -4,8 +4,8 @@ import t from 'tap';
 import ts from 'typescript';
 import { routes } from '../../generated/routes.ts';
 import type { Handlers } from '../../generated/routes.ts';
-import { bindOperations } from '../../src/http/bindings.ts';
-import { loadContract, packageFile } from '../../src/http/document.ts';
+import { bindOperations } from '../../src/http/contract/bindings.ts';
+import { loadContract, packageFile } from '../../src/http/contract/document.ts';
 
 /** Handlers that compile; each case below changes one place. No case is about the other operations of the contract. */
 const handlers = `

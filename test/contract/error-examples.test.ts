@@ -1,6 +1,6 @@
 /** The errors that the document shows are answers that the service gives, word for word. */
 import t from 'tap';
-import type { OpenApiDocument, Response as DeclaredResponse } from '../../src/http/document.ts';
+import type { OpenApiDocument, Response as DeclaredResponse } from '../../src/http/contract/document.ts';
 import { containerSpec } from '../support/http.ts';
 import { startOpenIdProvider } from '../support/openid-provider.ts';
 import type { OpenIdProvider } from '../support/openid-provider.ts';

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { packageFile, parseDocument } from '../../src/http/document.ts';
+import { packageFile, parseDocument } from '../../src/http/contract/document.ts';
 
 /** A document in which a break can reach anywhere. */
 interface Json {

@@ -1,8 +1,8 @@
 /** The `instance` of a problem document, whatever was asked for. */
 import fc from 'fast-check';
 import t from 'tap';
-import { problemAnswer, RequestError } from '../../src/http/problem.ts';
-import { createAjv } from '../../src/http/ajv.ts';
+import { problemAnswer, RequestError } from '../../src/http/contract/problem.ts';
+import { createAjv } from '../../src/http/contract/ajv.ts';
 
 const isUriReference = createAjv().compile({ type: 'string', format: 'uri-reference' });
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { describePlayedImages } from '../../scripts/kubelet/images.ts';
-import { packageFile } from '../../src/http/document.ts';
+import { packageFile } from '../../src/http/contract/document.ts';
 import { startProcess } from '../support/process.ts';
 
 const readme = await readFile(packageFile('README.md'), 'utf8');

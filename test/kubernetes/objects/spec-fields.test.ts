@@ -7,11 +7,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Test } from 'tap';
 
-import { inlineReferences, loadContract, withoutReadOnly } from '../../../src/http/document.ts';
-import type { Schema } from '../../../src/http/document.ts';
+import { inlineReferences, loadContract, withoutReadOnly } from '../../../src/http/contract/document.ts';
+import type { Schema } from '../../../src/http/contract/document.ts';
 import type { ContainerSpec } from '../../../src/containers/container.ts';
 import { findSpecViolations } from '../../../src/containers/rules.ts';
-import { createAjv } from '../../../src/http/ajv.ts';
+import { createAjv } from '../../../src/http/contract/ajv.ts';
 import { violationsOf } from '../../../src/kubernetes/error-fields.ts';
 import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';

@@ -1,0 +1,215 @@
+/** Binds each operation of the contract to its handler. */
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { fastifyOpenapiGlue } from 'fastify-openapi-glue';
+import { basePath, routes } from '../../../generated/routes.ts';
+import type { Handlers, OperationId } from '../../../generated/routes.ts';
+import type { Abortable } from '../../containers/waiting.ts';
+import { Admission } from '../server/admission.ts';
+import { inviteBody } from '../server/body.ts';
+import { inlineReferences, operationsOf } from './document.ts';
+import type { OpenApiDocument, Operation, ResolvedOperation } from './document.ts';
+import type { Exchange } from '../server/request-lifecycle.ts';
+import { UnreadLists } from './list-bytes.ts';
+import { compileRequestValidation } from './request-validation.ts';
+import type { RequestParts, Rules } from './request-validation.ts';
+import { createSchemaCompiler } from './schema-compiler.ts';
+import type { CompileSchema } from './schema-compiler.ts';
+import { isContainerList, serialize } from './serialize.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Absent on routes that are no operation of the contract. */
+    operationId?: OperationId;
+    /** The path as the contract has it, base path included; absent likewise. */
+    route?: string;
+    /** Whoever calls needs no token. */
+    isOpen?: boolean;
+  }
+}
+
+const writeLimits = { atOnce: 24, waiting: 2_000 };
+
+/** A handler of any operation: what the typed ones of `Handlers` have in common. */
+type Handler = (call: Call) => Promise<Answer>;
+
+interface Answer {
+  status: number;
+  headers?: Record<string, string>;
+  body?: object;
+}
+
+/**
+ * Registers a route for every operation of the document. What must be known before the body is read, finds the operation
+ * in the `operationId` of the route's `config`.
+ *
+ * @param rules - what the schemas of operations cannot say, by operationId
+ * @throws Error that names every operation without a handler and every handler without an operation
+ */
+export async function bindOperations(
+  app: FastifyInstance,
+  document: OpenApiDocument,
+  handlers: Handlers,
+  rules: Partial<Record<OperationId, Rules>>,
+): Promise<void> {
+  const operations = operationsOf(document);
+  requireSameNames(
+    operations.map(({ operationId }) => operationId),
+    Object.keys(handlers),
+  );
+  const compile = createSchemaCompiler();
+  const shared = { compile, unreadLists: new UnreadLists(), admission: new Admission(writeLimits) };
+  const bound = new Map<string, RouteOptions>();
+  for (const operation of operations) {
+    const operationId = operation.operationId as OperationId;
+    const handle = handlers[operationId] as Handler;
+    bound.set(operationId, routeOf(operation, handle, { rules: rules[operationId], ...shared }));
+  }
+  await app.register(fastifyOpenapiGlue, {
+    specification: inlineReferences(document, withoutResponses(document)),
+    prefix: basePath,
+    operationResolver: (operationId) => bound.get(operationId)!,
+  });
+}
+
+/** Answers go out as they are, and the plugin would warn that it finds no parsers for their media types. */
+function withoutResponses(document: OpenApiDocument): OpenApiDocument {
+  const paths = Object.entries(document.paths).map(([path, item]) => {
+    const members = Object.entries(item).map(([name, member]): [string, unknown] => [
+      name,
+      isOperation(member) ? { ...member, responses: { default: { description: '' } } } : member,
+    ]);
+    return [path, Object.fromEntries(members)] as const;
+  });
+  return { ...document, paths: Object.fromEntries(paths), components: {} };
+}
+
+/** Beside the operations of a path stand the parameters that they share. */
+function isOperation(member: unknown): member is Operation {
+  return typeof member === 'object' && member !== null && 'operationId' in member;
+}
+
+function requireSameNames(operationIds: readonly string[], names: readonly string[]): void {
+  const mismatches = [
+    ...operationIds.filter((id) => !names.includes(id)).map((id) => `operation ${id} has no handler`),
+    ...names.filter((name) => !operationIds.includes(name)).map((name) => `handler ${name} has no operation`),
+  ];
+  if (mismatches.length > 0) throw new Error(`The handlers are not those of the contract: ${mismatches.join(', ')}`);
+}
+
+/** What a handler is called with. The signal is made only for handlers that ask for it. */
+class Call implements RequestParts {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly headers: unknown;
+  readonly body: unknown;
+  readonly #exchange: Exchange;
+
+  constructor({ params, query, headers, body }: RequestParts, exchange: Exchange) {
+    this.params = params;
+    this.query = query;
+    this.headers = headers;
+    this.body = body;
+    this.#exchange = exchange;
+  }
+
+  get signal(): AbortSignal {
+    return this.#exchange.signal;
+  }
+
+  onAbort(abortable: Abortable): void {
+    this.#exchange.onAbort(abortable);
+  }
+
+  outlast(): void {
+    this.#exchange.outlast();
+  }
+
+  chose(containerId: string): void {
+    this.#exchange.chosenId = containerId;
+  }
+}
+
+interface RouteParts {
+  rules: Rules | undefined;
+  compile: CompileSchema;
+  unreadLists: UnreadLists;
+  admission: Admission;
+}
+
+/** The handler is reached by requests in which nothing at all is wrong: they are validated here, and nowhere else. */
+function routeOf(
+  operation: ResolvedOperation,
+  handle: Handler,
+  { rules, compile, unreadLists, admission }: RouteParts,
+): RouteOptions {
+  const operationId = operation.operationId as OperationId;
+  const { method, url } = routes[operationId];
+  const validate = compileRequestValidation(operation, rules, compile);
+  const contentTypes = contentTypesOf(operation);
+  // Neither awaits nor gives Fastify a promise: all that these take stays as long as a request waits for its answer.
+  const handler = (request: FastifyRequest, reply: FastifyReply): void => {
+    const call = new Call(validate(request), request.exchange);
+    const answering = method === 'GET' ? handle(call) : admission.admit(call, async () => handle(call));
+    if (method !== 'GET') request.exchange.handling = answering;
+    // Sent already means that the time was up: how the handler ends then no longer matters.
+    const refuse = (error: unknown) => {
+      if (!reply.sent)
+        reply.send(error instanceof Error ? error : new Error('what was thrown is not an Error', { cause: error }));
+    };
+    answering.then((answer) => {
+      try {
+        if (!reply.sent) sendAnswer(reply, answer, contentTypes, unreadLists);
+      } catch (error) {
+        refuse(error);
+      }
+    }, refuse);
+  };
+  return {
+    method,
+    url,
+    config: { operationId, route: `${basePath}${operation.path}`, isOpen: operation.isOpen },
+    // The plugin's own schemas would have Fastify validate a second time.
+    schema: {},
+    ...(operation.requestBody && { preParsing: inviteBody }),
+    handler,
+  };
+}
+
+function sendAnswer(
+  reply: FastifyReply,
+  { status, headers = {}, body }: Answer,
+  contentTypes: Map<number, string>,
+  unreadLists: UnreadLists,
+): void {
+  if (body === undefined) {
+    reply.code(status).headers(headers).send();
+    return;
+  }
+  if (body instanceof Readable) {
+    if (reply.request.method === 'HEAD') body.destroy();
+    // The first line may be long in coming.
+    reply.raw.once('pipe', () => reply.raw.flushHeaders());
+    reply.code(status).headers(headers).header('content-type', contentTypes.get(status)!).send(body);
+    return;
+  }
+  let payload: object = body;
+  if (isContainerList(body)) {
+    payload = Buffer.from(serialize(body));
+    if (reply.request.method !== 'HEAD') unreadLists.add((payload as Buffer).byteLength, reply.raw);
+  }
+  reply
+    .code(status)
+    .headers(headers)
+    .header('content-type', contentTypes.get(status) ?? 'application/json');
+  // The serializer is named here because Fastify would otherwise add a charset to the content type.
+  reply.serializer(serialize).send(payload);
+}
+
+function contentTypesOf(operation: ResolvedOperation): Map<number, string> {
+  return new Map(
+    Object.entries(operation.responses).flatMap(([status, { content }]) =>
+      Object.keys(content ?? {}).map((contentType) => [Number(status), contentType] as const),
+    ),
+  );
+}

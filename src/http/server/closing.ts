@@ -1,0 +1,121 @@
+/** The end of the server: requests in flight are answered, and no connection outlives the time for it. */
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+import type { FastifyInstance } from 'fastify';
+import type { Exchanges } from './request-lifecycle.ts';
+import { RequestError, retryAfterSeconds } from '../contract/problem.ts';
+
+/** What is kept of the time for the shutdown, so that cut connections are gone before it is over. */
+const cutMarginMs = 500;
+/**
+ * How long nothing is under way before what is left is closed: the next requests of clients that are busy on kept-alive
+ * connections arrive meanwhile, and are refused rather than cut off.
+ */
+const lullMs = 100;
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Closes all connections at once, whatever is under way on them. */
+    cutConnections: () => void;
+  }
+}
+
+/** Whether the server is being closed. */
+export interface Draining {
+  readonly isOn: boolean;
+}
+
+/**
+ * Makes `app.close()` graceful and bounded. Once it was called, answers say `connection: close`, new requests on connections
+ * that are still open are refused with 503, and once no exchange is open connections on which nothing is under way are
+ * closed; those that are left shortly before `shutdownMs` are cut.
+ */
+export function drainOnClose(app: FastifyInstance, exchanges: Exchanges, shutdownMs: number): Draining {
+  const { server } = app;
+  const sockets = new OpenSockets(server);
+  const closeIdleConnections = server.closeIdleConnections.bind(server);
+  // Node's own `close` calls it at once, and takes an answer for sent as soon as it was ended.
+  server.closeIdleConnections = () => undefined;
+  const cutConnections = () => sockets.closeAll();
+  const draining = { isOn: false };
+
+  app.decorate('cutConnections', cutConnections);
+
+  app.addHook('preClose', (done) => {
+    draining.isOn = true;
+    const closeWhatIsIdle = () => {
+      if (exchanges.open > 0) return;
+      closeIdleConnections();
+      sockets.closeSilent();
+    };
+    // What has arrived while the event loop was busy is read first.
+    const lull = setTimeout(() => setImmediate(closeWhatIsIdle), Math.min(lullMs, shutdownMs / 5)).unref();
+    exchanges.onEnd(() => lull.refresh());
+    const cut = setTimeout(cutConnections, shutdownMs - Math.min(cutMarginMs, shutdownMs / 5)).unref();
+    server.once('close', () => {
+      clearTimeout(lull);
+      clearTimeout(cut);
+    });
+    done();
+  });
+  return draining;
+}
+
+/** What is refused while it is on. */
+export function stopping(): RequestError {
+  return new RequestError(503, 'The provider is stopping.', { 'retry-after': String(retryAfterSeconds) });
+}
+
+/**
+ * Whether nothing is under way on a connection that Node does not count as idle: nothing was ever received on it, or we
+ * have said our last word and the client keeps its side open.
+ */
+function isNeverIdle(socket: Socket): boolean {
+  return socket.bytesRead === 0 || socket.writableFinished;
+}
+
+/**
+ * The open sockets, those that were handed to `connect` listeners included, which the server itself no longer knows. Over
+ * TLS they are both the connection and what is in it.
+ */
+class OpenSockets {
+  readonly #all = new Set<Socket>();
+  /** Connections whose handshake is not complete, by the client's address and port: no request can be on them. */
+  readonly #handshakes = new Map<string, Socket>();
+
+  constructor(server: Server) {
+    const isTls = server instanceof TlsServer;
+    server.on('connection', (socket) => {
+      this.#add(socket);
+      if (!isTls) return;
+      const client = clientOf(socket);
+      this.#handshakes.set(client, socket);
+      socket.once('close', () => {
+        if (this.#handshakes.get(client) === socket) this.#handshakes.delete(client);
+      });
+    });
+    server.on('secureConnection', (socket: Socket) => {
+      this.#add(socket);
+      this.#handshakes.delete(clientOf(socket));
+    });
+  }
+
+  closeSilent(): void {
+    for (const socket of this.#all) if (isNeverIdle(socket)) socket.destroy();
+    for (const socket of this.#handshakes.values()) socket.destroy();
+  }
+
+  closeAll(): void {
+    for (const socket of this.#all) socket.destroy();
+  }
+
+  #add(socket: Socket): void {
+    this.#all.add(socket);
+    socket.once('close', () => this.#all.delete(socket));
+  }
+}
+
+function clientOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
