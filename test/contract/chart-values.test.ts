@@ -27,6 +27,36 @@ const values = {
 };
 
 const timeouts = ['15s', '1m30s', '500ms', '0.5s', '0s', '0', '0m0s', '15', '-1s'];
+/** In the order of their lengths; all are as Go writes durations, but for the last ones. */
+const durations = [
+  ...[
+    '1ns',
+    '1500us',
+    '1500\u00b5s',
+    '1500\u03bcs',
+    '.5s',
+    '2.s',
+    '+5s',
+    '1s1s',
+    '1h1m1s1ms1us1ns',
+    '0001m',
+    '1000000us',
+  ],
+  ...[
+    '90m',
+    '100h',
+    '36h90m',
+    '595h59m59.9s',
+    '596h',
+    '596h29m59s',
+    '35000m',
+    '2140000s',
+    '2140000000ms',
+    '2140000000000000ns',
+  ],
+  ...['597h', '600h', '999.5h', '1000h', '596h32m', '596h60m', '35792m', '2147484s', '2147483648ms', '2147484000000us'],
+  ...['99h99h99h99h99h99h99h', '500h6000m', '1d', '1S', '1..s', '.s', 's', '++1s', '1e3s', `${'0'.repeat(64)}1s`],
+];
 const urls = [
   'https://host.example/realms/dcm',
   'HTTPS://host',
@@ -92,10 +122,16 @@ const plainClient = {
 };
 
 const cases: Case[] = [
-  { path: 'server.readTimeout', variable: 'SP_SERVER_READ_TIMEOUT', texts: timeouts },
+  { path: 'server.readTimeout', variable: 'SP_SERVER_READ_TIMEOUT', texts: [...timeouts, ...durations] },
   { path: 'server.writeTimeout', variable: 'SP_SERVER_WRITE_TIMEOUT', texts: timeouts },
   { path: 'server.idleTimeout', variable: 'SP_SERVER_IDLE_TIMEOUT', texts: timeouts },
   { path: 'server.requestTimeout', variable: 'SP_SERVER_REQUEST_TIMEOUT', texts: timeouts },
+  { path: 'containers.addressWait', variable: 'SP_MONITOR_ADDRESS_WAIT', texts: [...timeouts, ...durations] },
+  {
+    path: 'containers.progressDeadline',
+    variable: 'SP_K8S_PROGRESS_DEADLINE',
+    texts: [...timeouts, ...durations, '1s', '999ms', '1000ms', '1000000000ns', '999000us', '0.5m', '0.5s'],
+  },
   // The process takes less than a second, as the reference provider does, and compares once a second; the chart does not.
   {
     path: 'events.resyncPeriod',
@@ -121,6 +157,10 @@ const cases: Case[] = [
       '1',
       '01s',
       '1m500ms',
+      '1000000us',
+      '999000us',
+      '0m0s',
+      ...durations,
     ],
   },
   { path: 'registration.url', variable: 'DCM_REGISTRATION_URL', texts: urls },
