@@ -18,9 +18,11 @@ def map_body(context, body):
 
 @schemathesis.hook
 def map_query(context, query):
-    """A create that only validates is a success that makes nothing: what follows from it would look for the container."""
-    if query and str(query.get("validate_only")).lower() == "true":
-        query = {name: value for name, value in query.items() if name != "validate_only"}
+    """A create that only validates is a success that makes nothing: what follows from it would look for the container. A log
+    that is followed may have no end."""
+    for name in ("validate_only", "follow"):
+        if query and str(query.get(name)).lower() == "true":
+            query = {other: value for other, value in query.items() if other != name}
     return query
 
 

@@ -33,6 +33,7 @@ export function nearValidRequests(secret: string): fc.Arbitrary<NearValidRequest
     { weight: 2, arbitrary: oddHeaders(specs, secret) },
     { weight: 2, arbitrary: byId },
     { weight: 2, arbitrary: lists(secret) },
+    { weight: 1, arbitrary: logs },
   );
 }
 
@@ -547,6 +548,29 @@ const byId: fc.Arbitrary<NearValidRequest> = fc
   )
   .map(([method, id, tail]) => ({ method, target: `/containers/${id}${tail}`, headers: {} }));
 
+/** None is followed, since that may have no end. */
+const logs: fc.Arbitrary<NearValidRequest> = fc
+  .tuple(
+    fc.oneof(ids, oddIds),
+    fc.record(
+      {
+        tail_lines: fc.constantFrom('0', '1', '10000', '10001', '-1', '1e2', '', '1&tail_lines=2'),
+        since: fc.constantFrom('10m', '1ns', '0s', '1', '-1s', '', `${'9'.repeat(60)}h`, '1h&since=2h'),
+        previous: fc.constantFrom('true', 'false', '1', ''),
+        timestamps: fc.constantFrom('true', 'false', 'TRUE', ''),
+        follow: fc.constantFrom('false', 'yes', ''),
+      },
+      { requiredKeys: [] },
+    ),
+  )
+  .map(([id, query]) => ({ method: 'GET', target: `/containers/${id}:logs?${queryOf(query)}`, headers: {} }));
+
+function queryOf(parameters: Record<string, string>): string {
+  return Object.entries(parameters)
+    .map((pair) => pair.join('='))
+    .join('&');
+}
+
 function lists(secret: string): fc.Arbitrary<NearValidRequest> {
   const sizes = fc.oneof(
     fc.integer({ min: 1, max: 1000 }).map(String),
@@ -579,9 +603,7 @@ function lists(secret: string): fc.Arbitrary<NearValidRequest> {
     .record({ max_page_size: sizes, page_token: tokens, unknown: fc.constant('x') }, { requiredKeys: [] })
     .map((query) => ({
       method: 'GET',
-      target: `/containers?${Object.entries(query)
-        .map((pair) => pair.join('='))
-        .join('&')}`,
+      target: `/containers?${queryOf(query)}`,
       headers: {},
     }));
 }

@@ -34,6 +34,7 @@ export async function startTarget(): Promise<FuzzTarget> {
       registrationUrl: registry.url,
       env: {
         SP_LOG_LEVEL: 'debug',
+        SP_LOGS: 'true',
         SP_SERVER_READ_TIMEOUT: '2s',
         SP_SERVER_IDLE_TIMEOUT: '1s',
         // Bounds what a ":wait" may take, which else answers as late as schemathesis gives up.

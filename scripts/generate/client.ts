@@ -25,7 +25,8 @@ export function generateClient(document: OpenApiDocument): string {
      * A client of the API of this document: ${document.info.title} ${document.info.version}.
      *
      * Every call resolves to \`{ data, error, response }\`: \`data\` on success, else \`error\` with the problem document, whose
-     * \`type\` is a name or a URI as the provider is configured. It rejects only when no answer came.
+     * \`type\` is a name or a URI as the provider is configured. It rejects only when no answer came. Text is read with
+     * \`parseAs: 'text'\`, or as it comes with \`parseAs: 'stream'\`.
      */
     export function createClient(options: ClientOptions): Client {
       return createFetchClient<paths>({ ...options, baseUrl: options.baseUrl.replace(/\\/+$/, '') + ${JSON.stringify(basePath(document))} });

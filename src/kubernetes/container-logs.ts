@@ -24,11 +24,10 @@ export const maxOpen = maxConnections;
 export const maxFollowing = maxConnections / 2;
 const retryAfterSeconds = 5;
 
-/**
- * How long the answer to a request that follows waits for the kubelet's, in milliseconds. Not every version of it begins its
- * answer before there is a line, and that may be hours.
- */
+/** How long the answer to a request that follows waits for the first line, which may be hours in coming, in milliseconds. */
 const firstLineMs = 2_000;
+/** A hundred years: kubelets count nanoseconds, of which there may not be many more. */
+const maxSinceSeconds = 100 * 365 * 86_400;
 /** How often it is looked whether the cluster is still heard of, in milliseconds. */
 const livenessCheckMs = 1_000;
 
@@ -115,15 +114,21 @@ export class ClusterContainerLogs implements ContainerLogs {
 
   async #openLog({ pod, uid, container }: Source, request: LogRequest, signal: AbortSignal): Promise<Readable> {
     const { sinceMs, ...query } = request;
-    const sinceSeconds = sinceMs !== undefined && { sinceSeconds: Math.ceil(sinceMs / 1_000) };
+    const sinceSeconds = sinceMs !== undefined && {
+      sinceSeconds: Math.min(Math.ceil(sinceMs / 1_000), maxSinceSeconds),
+    };
     const until = request.follow && { until: performance.now() + maxTimerMs };
     try {
-      return await this.#api.log(pod, { ...query, ...sinceSeconds, container }, { signal, ...until });
+      const log = await this.#api.log(pod, { ...query, ...sinceSeconds, container }, { signal, ...until });
+      const first = await firstOf(log);
+      if (first === undefined || !kubeletFailure.test(first.toString())) return log;
+      log.on('error', () => undefined).destroy();
+      throw cannotBeHad(kubeletCause(first.toString(), [pod, uid]));
     } catch (error) {
       const words = wordsOf(error, [pod, uid]);
       if (words === undefined) throw error;
       if (noLogYet.test(words)) return new PassThrough().end();
-      throw new UnavailableError(`The log cannot be had: ${words}.`, retryAfterSeconds, { cause: error });
+      throw cannotBeHad(words, error);
     }
   }
 
@@ -159,6 +164,26 @@ export class ClusterContainerLogs implements ContainerLogs {
     return translateError(error, { log: log.child({ containerId }), namespace, mayBeLoading });
   }
 }
+
+/** What the stream begins with, which stays in it; absent where that is its end. */
+async function firstOf(log: Readable): Promise<Buffer | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  log.once('readable', resolve).once('end', resolve).once('error', reject);
+  await promise.finally(() => log.off('readable', resolve).off('end', resolve).off('error', reject));
+  const first = log.read() as Buffer | null;
+  if (first === null) return undefined;
+  log.unshift(first);
+  return first;
+}
+
+function cannotBeHad(words: string, cause?: unknown): UnavailableError {
+  const message = `The log cannot be had: ${words.replace(/^(lstat|open) \S+: /, '')}.`;
+  return new UnavailableError(message, retryAfterSeconds, { cause });
+}
+
+/** What a kubelet that has begun its answer says in it, in place of the log: that of a run may be gone before its Pod is. */
+const kubeletFailure =
+  /^(unable to retrieve container logs for|failed to (try resolving symlinks in path|open log file)) [^\n]*$/;
 
 function empty(end: AbortController): Readable {
   end.abort();

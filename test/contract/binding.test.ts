@@ -10,11 +10,13 @@ import { loadContract, packageFile } from '../../src/http/contract/document.ts';
 /** Handlers that compile; each case below changes one place. No case is about the other operations of the contract. */
 const handlers = `
   import type { Handlers } from '../../generated/routes.ts';
+  import type { Readable } from 'node:stream';
   import type { Container } from '../../src/containers/container.ts';
+  declare const text: Readable;
   declare const container: Container;
   declare const others: Omit<
     Handlers,
-    'ListContainers' | 'CreateContainer' | 'GetContainer' | 'WaitContainer' | 'DeleteContainer' | 'GetHealth'
+    'ListContainers' | 'CreateContainer' | 'GetContainer' | 'WaitContainer' | 'LogsContainer' | 'DeleteContainer' | 'GetHealth'
   >;
   export const handlers: Handlers = {
     ...others,
@@ -22,6 +24,7 @@ const handlers = `
     async CreateContainer({ body }) { body.spec.image.reference satisfies string; return { status: 201, body: container }; },
     async GetContainer({ params }) { params.container_id satisfies string; return { status: 200, body: container }; },
     async WaitContainer({ query }) { query.timeout satisfies string; return { status: 200, body: container }; },
+    async LogsContainer({ query }) { query.follow satisfies boolean; return { status: 200, body: text }; },
     async DeleteContainer() { return { status: 204 }; },
     async GetHealth() {
       return { status: 200, body: { type: 'k8s-container-service-provider.dcm.io/health', status: 'healthy', path: 'health', version: '1', uptime: 1 } };
@@ -45,6 +48,10 @@ const cases: Record<string, { replace: [string, string]; error: RegExp }> = {
   'a body of another type': {
     replace: ['body: { containers: [container] }', 'body: { items: [container] }'],
     error: /Property 'containers' is missing/,
+  },
+  'text that is no stream': {
+    replace: ['body: text', "body: 'text'"],
+    error: /Type 'string' is not assignable to type 'Readable'/,
   },
   'a body that lacks a property': {
     replace: ["version: '1', ", ''],

@@ -104,6 +104,14 @@ t.test('a log', async (t) => {
     t.match(stage.cluster.sandbox.requests.last({ resource: 'pods/log' }).at(-1)?.query, /[?&]sinceSeconds=60(&|$)/);
   });
 
+  await t.test('has all lines where they may be older than kubelets can count', async (t) => {
+    t.match(await text(await read('web', { sinceMs: 1e40 })), /late\n$/);
+    t.match(
+      stage.cluster.sandbox.requests.last({ resource: 'pods/log' }).at(-1)?.query,
+      /[?&]sinceSeconds=3153600000(&|$)/,
+    );
+  });
+
   await t.test('has times where they are asked for', async (t) => {
     t.match(await text(await read('web', { timestamps: true, tailLines: 1 })), /^20\d\d-\d\d-\d\dT\S+Z late\n$/);
   });
@@ -241,7 +249,7 @@ t.test('a log that is followed', async (t) => {
     await eventually(sending, (logs) => logs === 0);
   });
 
-  await t.test('begins before the kubelet does, where that waits for a line', async (t) => {
+  await t.test('begins without a line where none comes', async (t) => {
     using late = faults.hang({ resource: 'pods/log' });
     const left = new AbortController();
     const log = await read('web', { follow: true }, left.signal);
@@ -347,6 +355,27 @@ t.test('what the cluster cannot give', async (t) => {
       const error = await refused({ code: 500, reason: '', message }, { follow });
       t.match(error, UnavailableError);
       t.equal(error.message, 'The log cannot be had: connection refused.');
+    }
+  });
+
+  await t.test('is told in the words of the kubelet too where those come in place of the log', async (t) => {
+    for (const [words, told] of [
+      [
+        `unable to retrieve container logs for containerd://${'0a'.repeat(32)}`,
+        'unable to retrieve container logs for containerd://…',
+      ],
+      [
+        'failed to try resolving symlinks in path "/var/log/pods/x/main/0.log": lstat /var/log/pods/x/main/0.log: no such file or directory',
+        'no such file or directory',
+      ],
+    ] as const) {
+      for (const follow of [false, true]) {
+        const error = await refused({ code: 200, body: words, contentType: 'text/plain' }, { follow });
+        t.match(error, UnavailableError);
+        t.equal(error.message, `The log cannot be had: ${told}.`);
+      }
+      using _fault = faults.refuse({ code: 200, body: `${words}\n` }, { resource });
+      t.equal(await text(await read('web')), `${words}\n`, 'a line of the log is one');
     }
   });
 

@@ -23,6 +23,7 @@ const times = { ...quickTimes, podStart: 200, slowPodStart: 2_000, speed: 50 };
 
 /** What callers may ask for here, each kind of volumes included: what the policy refuses has tests of its own. */
 const everythingAllowed = {
+  'containers.logs': true,
   'containers.allowedHints': [
     ...['readiness_probe', 'liveness_probe', 'startup_probe', 'security_context', 'termination_grace_period_seconds'],
     ...['node_selector', 'tolerations', 'image_pull_secrets', 'service_annotations', 'env_from_secrets'],
