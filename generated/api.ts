@@ -11,8 +11,8 @@ export interface paths {
     /**
      * List containers
      * @description Lists the containers by `id`, in the order of code points, each as full as a read gives it. A walk over the
-     *     pages meets every container that exists throughout the walk exactly once. A page ends at 4 MiB too, and then has
-     *     fewer containers than asked for. While too many lists wait for slow clients to read them, further ones are
+     *     pages meets every container that exists throughout the walk, and matches `filter` throughout it, exactly once. A
+     *     page ends at 4 MiB too, and then has fewer containers than asked for. While too many lists wait for slow clients to read them, further ones are
      *     answered 503.
      */
     get: operations['ListContainers'];
@@ -1089,8 +1089,28 @@ export interface components {
     Id: components['schemas']['ContainerId'];
     /** @description The largest number of containers that the page may hold. */
     MaxPageSize: number;
-    /** @description The `next_page_token` of the page before; the first page where it is not given. */
+    /** @description The `next_page_token` of the page before, which had the same `filter`; the first page where it is not given. */
     PageToken: string;
+    /**
+     * @description Which containers are listed; all where it is not given, or empty. Of the grammar of
+     *     [AIP-160](https://google.aip.dev/160), comparisons with `AND`, `OR` and `NOT` (or `-`) between them, in capitals,
+     *     and parentheses, 20 within each other at most. `OR` binds more tightly than `AND`: `a AND b OR c` means
+     *     `a AND (b OR c)`.
+     *
+     *     | what is compared | with | value |
+     *     | --- | --- | --- |
+     *     | `status` | `=` `!=` | a status |
+     *     | `reconciling` | `=` `!=` | `true` or `false` |
+     *     | `spec.metadata.name` | `=` `!=` | text |
+     *     | `spec.image.reference` | `=` `!=` | text |
+     *     | `spec.metadata.labels.KEY` | `=` `!=` | text; a label that is not there is not equal to any |
+     *     | `spec.metadata.labels` | `:` | a key: whether there is such a label; `spec.metadata.labels.KEY:*` means the same |
+     *
+     *     Values and keys are compared as they are, whole and with their case. They stand in single or double quotes where
+     *     they hold white space or one of `()=!<>:,"'`, as image references with a tag do, and there a backslash takes the
+     *     next character as it is. They hold no `*`. Anything else is refused, and the answer says where.
+     */
+    Filter: string;
   };
   requestBodies: never;
   headers: {
@@ -1110,8 +1130,28 @@ export interface operations {
       query?: {
         /** @description The largest number of containers that the page may hold. */
         max_page_size?: components['parameters']['MaxPageSize'];
-        /** @description The `next_page_token` of the page before; the first page where it is not given. */
+        /** @description The `next_page_token` of the page before, which had the same `filter`; the first page where it is not given. */
         page_token?: components['parameters']['PageToken'];
+        /**
+         * @description Which containers are listed; all where it is not given, or empty. Of the grammar of
+         *     [AIP-160](https://google.aip.dev/160), comparisons with `AND`, `OR` and `NOT` (or `-`) between them, in capitals,
+         *     and parentheses, 20 within each other at most. `OR` binds more tightly than `AND`: `a AND b OR c` means
+         *     `a AND (b OR c)`.
+         *
+         *     | what is compared | with | value |
+         *     | --- | --- | --- |
+         *     | `status` | `=` `!=` | a status |
+         *     | `reconciling` | `=` `!=` | `true` or `false` |
+         *     | `spec.metadata.name` | `=` `!=` | text |
+         *     | `spec.image.reference` | `=` `!=` | text |
+         *     | `spec.metadata.labels.KEY` | `=` `!=` | text; a label that is not there is not equal to any |
+         *     | `spec.metadata.labels` | `:` | a key: whether there is such a label; `spec.metadata.labels.KEY:*` means the same |
+         *
+         *     Values and keys are compared as they are, whole and with their case. They stand in single or double quotes where
+         *     they hold white space or one of `()=!<>:,"'`, as image references with a tag do, and there a backslash takes the
+         *     next character as it is. They hold no `*`. Anything else is refused, and the answer says where.
+         */
+        filter?: components['parameters']['Filter'];
       };
       header?: never;
       path?: never;

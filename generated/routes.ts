@@ -43,6 +43,7 @@ export interface Handlers {
     query: {
       max_page_size: NonNullable<NonNullable<operations['ListContainers']['parameters']['query']>['max_page_size']>;
       page_token?: NonNullable<NonNullable<operations['ListContainers']['parameters']['query']>['page_token']>;
+      filter?: NonNullable<NonNullable<operations['ListContainers']['parameters']['query']>['filter']>;
     };
     headers: Record<never, never>;
     body: undefined;

@@ -11,7 +11,10 @@ export function containerId(index: number): string {
 export function containerSpec(index: number, { withPorts = false }: { withPorts?: boolean } = {}): ContainerSpec {
   return {
     service_type: 'container',
-    metadata: { name: 'web', labels: { 'app.kubernetes.io/part-of': 'shop', shard: String(index % 16) } },
+    metadata: {
+      name: index % 5_000 === 0 ? 'rare' : 'web',
+      labels: { 'app.kubernetes.io/part-of': 'shop', shard: String(index % 16) },
+    },
     image: { reference: 'registry.example/shop/web:1.29' },
     resources: { cpu: { min: 1, max: 2 }, memory: { min: '512MB', max: '1GB' } },
     process: {

@@ -1,5 +1,6 @@
 /** What the HTTP handlers ask of the cluster. */
 import type { Container, ContainerSpec } from './container.ts';
+import type { Filter } from './filter.ts';
 
 /** Limits of one call: the request's signal, aborted when its client leaves or its time is up. */
 export interface CallOptions {
@@ -25,8 +26,10 @@ export interface KeyedCreateRequest extends CreateRequest {
 export interface PageRequest {
   /** 1 to 1000. */
   pageSize: number;
-  /** As an earlier page gave it; absent: the first page. */
+  /** As an earlier page with this filter gave it; absent: the first page. */
   pageToken?: string;
+  /** Absent: all containers. */
+  filter?: Filter;
   /**
    * Asked for each container in order: the page ends before the first that does not fit, though it has one at least. Absent:
    * all fit.
@@ -68,7 +71,9 @@ export interface ContainerRepository {
   /** @throws NotFoundError; ConflictError when two Deployments carry the id; UnavailableError; InternalError */
   get(id: string, options: CallOptions): Promise<Container>;
   /**
-   * @throws InvalidArgumentError for a token that does not parse; UnavailableError while no live cache can answer
+   * A page has as many as asked for while there are that many, however few containers match its filter.
+   *
+   * @throws InvalidArgumentError for a token that does not parse or is of another filter; UnavailableError while no live cache can answer
    */
   list(page: PageRequest, options: CallOptions): Promise<ContainerPage>;
   /**

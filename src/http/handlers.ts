@@ -11,6 +11,7 @@ import { randomContainerId } from '../containers/container-id.ts';
 import { containerIdOfKey, idempotencyKeyRule, parseIdempotencyKey } from '../containers/idempotency.ts';
 import { NotFoundError } from '../containers/errors.ts';
 import type { Violation } from '../containers/errors.ts';
+import { findFilterViolations, parseFilter } from '../containers/filter.ts';
 import { findPageTokenViolations } from '../containers/page-token.ts';
 import { unknownHints } from '../containers/hints.ts';
 import type { HintPolicy } from '../containers/hints.ts';
@@ -48,8 +49,12 @@ export function createHandlers(options: HandlerOptions): Handlers {
   const startedAt = performance.now();
   return {
     async ListContainers(call) {
-      const { page_token: pageToken, max_page_size: pageSize } = call.query;
-      const request = { pageSize, fits: withinPage(), ...(pageToken !== undefined && { pageToken }) };
+      const { page_token: pageToken, max_page_size: pageSize, filter } = call.query;
+      const request = {
+        ...{ pageSize, fits: withinPage() },
+        ...(pageToken !== undefined && { pageToken }),
+        ...(filter !== undefined && { filter: parseFilter(filter) }),
+      };
       const page = await repository.list(request, call);
       const next = page.nextPageToken;
       return {
@@ -129,7 +134,10 @@ export function createRules({ hintPolicy }: Pick<HandlerOptions, 'hintPolicy'>):
   return {
     WaitContainer: ({ query }) => findDurationViolations('timeout', member(query, 'timeout')),
     LogsContainer: ({ query }) => findDurationViolations('since', member(query, 'since'), 1),
-    ListContainers: ({ query }) => findPageTokenViolations(member(query, 'page_token')),
+    ListContainers: ({ query }) => [
+      ...findPageTokenViolations(member(query, 'page_token'), member(query, 'filter')),
+      ...findFilterViolations(member(query, 'filter')),
+    ],
     DeleteContainer: ({ raw }) => findKeyViolations(raw.headersDistinct['idempotency-key']),
     CreateContainer: ({ query, body, raw }) => [
       ...(member(query, 'validate_only') === 'true' ? [] : findKeyViolations(raw.headersDistinct['idempotency-key'])),

@@ -1,4 +1,5 @@
 /** The containers of one namespace: reads from memory while that is live, writes to the cluster. */
+import { setImmediate } from 'node:timers/promises';
 import { momentOf } from '../clock.ts';
 import type { Container, ContainerSpec } from '../containers/container.ts';
 import { randomContainerId } from '../containers/container-id.ts';
@@ -26,6 +27,9 @@ import { translateError } from './translate-error.ts';
 
 /** When to ask again for a list that memory cannot give now, in seconds. */
 const listRetryAfterSeconds = 5;
+
+/** How many containers a list with a filter looks at before it lets others be served. */
+const filteredAtOnce = 500;
 
 export class ClusterContainerRepository implements ContainerRepository {
   readonly #context: ClusterContext;
@@ -78,26 +82,33 @@ export class ClusterContainerRepository implements ContainerRepository {
   }
 
   /** An id that two Deployments carry is listed once, as the older of them. */
-  async list({ pageSize, pageToken, fits }: PageRequest, { signal }: CallOptions): Promise<ContainerPage> {
-    const lastId = pageToken === undefined ? undefined : decodePageToken(pageToken);
+  async list({ pageSize, pageToken, filter, fits }: PageRequest, call: CallOptions): Promise<ContainerPage> {
+    let lastId = pageToken === undefined ? undefined : decodePageToken(pageToken, filter?.text);
     const { caches } = this.#context;
     this.#requirePermissions();
-    if (!caches.isFilled) await this.#firstFill(signal);
+    if (!caches.isFilled) await this.#firstFill(call.signal);
     if (caches.isCutOff) {
       throw new UnavailableError('The cluster has not been heard of for too long.', listRetryAfterSeconds);
     }
-    const ids = caches.index.ids.after(lastId, pageSize + 1);
-    const moment = momentOf(this.#context.clock);
     const containers: Container[] = [];
-    for (const id of ids.slice(0, pageSize)) {
-      const container = caches.index.container(id, moment)!;
-      if (fits?.(container) === false && containers.length > 0) break;
-      containers.push(container);
+    const count = filter ? filteredAtOnce : pageSize + 1;
+    for (;;) {
+      const ids = caches.index.ids.after(lastId, count);
+      const moment = momentOf(this.#context.clock);
+      for (const id of ids) {
+        const container = caches.index.container(id, moment)!;
+        if (filter?.matches(container) === false) continue;
+        if (containers.length === pageSize || (fits?.(container) === false && containers.length > 0)) {
+          return { containers, nextPageToken: encodePageToken(containers.at(-1)!.id, filter?.text) };
+        }
+        containers.push(container);
+      }
+      if (ids.length < count) return { containers };
+      lastId = ids.at(-1);
+      // Others are served between two steps.
+      await setImmediate();
+      call.signal.throwIfAborted();
     }
-    return {
-      containers,
-      ...(containers.length < ids.length && { nextPageToken: encodePageToken(containers.at(-1)!.id) }),
-    };
   }
 
   /** @throws UnavailableError where the provider may not read what containers are made of */

@@ -65,6 +65,10 @@ const breaks: Record<string, { rule: string; apply: (document: Json) => void }> 
     rule: 'aep-158-page-answer',
     apply: ({ components }) => delete components!.schemas!.ContainerList!.properties!.next_page_token,
   },
+  'a list whose filter has no bound': {
+    rule: 'aep-160-filter',
+    apply: ({ components }) => delete (components!.parameters!.Filter!.schema as { maxLength?: number }).maxLength,
+  },
   'an error in plain JSON': {
     rule: 'aep-193-problems',
     apply: ({ components }) =>

@@ -65,14 +65,15 @@ export class InMemoryContainerRepository implements ContainerRepository {
 
   async list(page: PageRequest, options: CallOptions): Promise<ContainerPage> {
     await this.#begin('list', options);
-    const after = page.pageToken === undefined ? '' : decodePageToken(page.pageToken);
-    const rest = [...this.containers.keys()].filter((id) => id > after).sort();
-    const fitting = rest.findIndex((id, index) => page.fits?.(this.containers.get(id)!) === false && index > 0);
-    const ids = rest.slice(0, fitting < 0 ? page.pageSize : Math.min(fitting, page.pageSize));
-    return {
-      containers: ids.map((id) => this.containers.get(id)!),
-      ...(rest.length > ids.length && { nextPageToken: encodePageToken(ids.at(-1)!) }),
-    };
+    const { filter, fits, pageSize } = page;
+    const after = page.pageToken === undefined ? '' : decodePageToken(page.pageToken, filter?.text);
+    const rest = [...this.containers.values()]
+      .filter((container) => container.id > after && filter?.matches(container) !== false)
+      .sort((left, right) => (left.id < right.id ? -1 : 1));
+    const fitting = rest.findIndex((container, index) => fits?.(container) === false && index > 0);
+    const containers = rest.slice(0, fitting < 0 ? pageSize : Math.min(fitting, pageSize));
+    const isLast = rest.length === containers.length;
+    return { containers, ...(!isLast && { nextPageToken: encodePageToken(containers.at(-1)!.id, filter?.text) }) };
   }
 
   async delete(id: string, options: DeleteOptions): Promise<void> {

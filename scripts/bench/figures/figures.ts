@@ -5,6 +5,7 @@ import { buildBodies } from './bodies.ts';
 import { buildCrowd } from './crowd.ts';
 import { buildBurst, buildLatency } from './events.ts';
 import { buildFill, buildMemory, buildStart } from './fill.ts';
+import { buildFilter } from './filter.ts';
 import { buildGet } from './get.ts';
 import { buildGrowth } from './growth.ts';
 import { buildList } from './list.ts';
@@ -16,6 +17,7 @@ import { buildCalls, buildCreate } from './writes.ts';
 export const figures: Record<string, FigureBuilder> = {
   get: buildGet,
   list: buildList,
+  filter: buildFilter,
   calls: buildCalls,
   create: buildCreate,
   fill: buildFill,

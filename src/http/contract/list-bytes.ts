@@ -6,7 +6,7 @@ import { retryAfterSeconds } from './problem.ts';
 import { sizeOf } from './serialize.ts';
 
 const maxPageBytes = 4 * 1024 * 1024;
-/** What a page has beside its containers; a token has 88 bytes at most. */
+/** What a page has beside its containers; a token has 111 bytes at most. */
 const envelopeBytes = 256;
 const maxUnreadBytes = 64 * 1024 * 1024;
 
