@@ -599,8 +599,42 @@ function lists(secret: string): fc.Arbitrary<NearValidRequest> {
     fc.constantFrom('', 'x', '%00', 'MTo', 'MTo=', '1&page_token=2', secret, 'A'.repeat(2_000)),
     fc.string({ unit: 'binary', maxLength: 12 }).map((value) => encodeURIComponent(value.toWellFormed())),
   );
+  const pieces = fc.constantFrom(
+    ...['status', 'reconciling', 'spec.metadata.name', 'spec.metadata.labels', 'spec.image.reference', '.app', secret],
+    ...[
+      '=',
+      '!=',
+      ':',
+      '*',
+      '(',
+      ')',
+      ' AND ',
+      ' OR ',
+      'NOT ',
+      '-',
+      ' ',
+      '"',
+      "'",
+      '\\',
+      'RUNNING',
+      'true',
+      'web',
+      '\0',
+    ],
+  );
+  const filters = fc.oneof(
+    fc.constantFrom('', 'status = RUNNING', '-spec.metadata.labels:app OR reconciling = true', '('.repeat(25)),
+    fc.constantFrom('x'.repeat(2_048), 'x'.repeat(2_049)),
+    fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join('')),
+  );
   return fc
-    .record({ max_page_size: sizes, page_token: tokens, unknown: fc.constant('x') }, { requiredKeys: [] })
+    .record(
+      {
+        ...{ max_page_size: sizes, page_token: tokens, filter: filters.map(encodeURIComponent) },
+        unknown: fc.constant('x'),
+      },
+      { requiredKeys: [] },
+    )
     .map((query) => ({
       method: 'GET',
       target: `/containers?${queryOf(query)}`,

@@ -3,7 +3,9 @@ import type { Container } from './container.ts';
 import { InvalidArgumentError } from './errors.ts';
 import type { Violation } from './errors.ts';
 
-type Predicate = (container: Container) => boolean;
+/** What a filter looks at; the spec only where the filter speaks of it. */
+type Filtered = Pick<Container, 'status' | 'reconciling' | 'spec'>;
+type Predicate = (container: Filtered) => boolean;
 
 export interface Filter {
   /** As it was sent. */
@@ -33,7 +35,7 @@ export function findFilterViolations(filter: unknown): readonly Violation[] {
 
 /** What containers can be told apart by. */
 interface Field {
-  read: (container: Container) => string | undefined;
+  read: (container: Filtered) => string | undefined;
   /** All that it can be; absent: any text. */
   values?: readonly string[];
   /** Whether it can be absent, and be asked for with `:*`. */

@@ -96,8 +96,9 @@ export class ClusterContainerRepository implements ContainerRepository {
       const ids = caches.index.ids.after(lastId, count);
       const moment = momentOf(this.#context.clock);
       for (const id of ids) {
-        const container = caches.index.container(id, moment)!;
-        if (filter?.matches(container) === false) continue;
+        const view = caches.index.view(id, moment)!;
+        if (filter?.matches(view) === false) continue;
+        const { container } = view;
         if (containers.length === pageSize || (fits?.(container) === false && containers.length > 0)) {
           return { containers, nextPageToken: encodePageToken(containers.at(-1)!.id, filter?.text) };
         }

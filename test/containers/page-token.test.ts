@@ -16,6 +16,19 @@ t.test('an id that another provider made may hold what labels may', (t) => {
   t.end();
 });
 
+t.test('a token of a filter is one with that filter alone', (t) => {
+  fc.assert(
+    fc.property(id, fc.string(), fc.option(fc.string(), { nil: undefined }), (lastId, filter, other) => {
+      const token = encodePageToken(lastId, filter);
+      t.ok(token.length <= 111);
+      t.equal(decodePageToken(token, filter), lastId);
+      if (other !== filter) t.throws(() => decodePageToken(token, other), InvalidArgumentError);
+    }),
+  );
+  t.throws(() => decodePageToken(encodePageToken('web'), ''), InvalidArgumentError);
+  t.end();
+});
+
 t.test('a token can stand in a URL as it is', (t) => {
   fc.assert(fc.property(id, (lastId) => encodeURIComponent(encodePageToken(lastId)) === encodePageToken(lastId)));
   t.end();

@@ -1,6 +1,7 @@
 /** What is wrong with a request is told in one answer, each violation where it is, in the order of the document. */
 import { test } from 'tap';
 import type { Schemas } from '../../generated/client.ts';
+import { encodePageToken } from '../../src/containers/page-token.ts';
 import { containerSpec, startHttpServer } from '../support/http.ts';
 import type { HttpServer } from '../support/http.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
@@ -349,6 +350,36 @@ const parameterCases: Record<string, { path: string; violations: [parameter: str
     violations: [
       ['max_page_size', 'must be >= 1'],
       ['page_token', 'must be a next_page_token of an earlier page'],
+    ],
+  },
+  'a filter that is none': {
+    path: '?filter=status%20=%20running',
+    violations: [['filter', 'must have PENDING, RUNNING, FAILED, UNKNOWN, DELETED at character 10, not "running"']],
+  },
+  'a filter that is too long': {
+    path: `?filter=${'('.repeat(2_049)}`,
+    violations: [['filter', 'must have at most 2048 characters']],
+  },
+  'a filter that is given twice': {
+    path: '?filter=status=RUNNING&filter=status=FAILED',
+    violations: [['filter', 'must be given once']],
+  },
+  'a token of another filter': {
+    path: `?filter=status=RUNNING&page_token=${encodePageToken('web', 'status=FAILED')}`,
+    violations: [['page_token', 'must be a next_page_token of an earlier page with the same filter']],
+  },
+  'a token of a filter, and none with it': {
+    path: `?page_token=${encodePageToken('web', 'status=FAILED')}`,
+    violations: [['page_token', 'must be a next_page_token of an earlier page with the same filter']],
+  },
+  'a token and a filter that are none': {
+    path: '?filter=x&page_token=x',
+    violations: [
+      ['page_token', 'must be a next_page_token of an earlier page with the same filter'],
+      [
+        'filter',
+        'must have one of status, reconciling, spec.metadata.name, spec.image.reference, spec.metadata.labels.KEY, spec.metadata.labels at character 1, not "x"',
+      ],
     ],
   },
   'an id in upper case': { path: '/Web', violations: [['container_id', `must be ${idWords}`]] },

@@ -1,7 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 
 import { ConflictError, InvalidArgumentError, NotFoundError, UnavailableError } from '../../src/containers/errors.ts';
+import { parseFilter } from '../../src/containers/filter.ts';
 import { cachedObjects, connect, openSandbox, quickReflector, unhurried } from '../support/cluster.ts';
 import type { ConnectedCluster } from '../support/cluster.ts';
 import { containerSpec, withPorts } from '../support/base-spec.ts';
@@ -9,12 +11,19 @@ import { eventually } from '../support/kubernetes.ts';
 import { legacyDeployment, legacyService } from '../support/legacy.ts';
 
 /** All pages, and how many there were. */
-async function walk({ repository }: ConnectedCluster, pageSize: number, betweenPages?: () => Promise<void>) {
+async function walk(
+  { repository }: ConnectedCluster,
+  { pageSize, filter }: { pageSize: number; filter?: string },
+  betweenPages?: () => Promise<void>,
+) {
   const ids: string[] = [];
+  const filtered = filter !== undefined && { filter: parseFilter(filter) };
   let pageToken: string | undefined;
   let pages = 0;
   do {
-    const page = await repository.list({ pageSize, ...(pageToken !== undefined && { pageToken }) }, unhurried());
+    const request = { pageSize, ...filtered, ...(pageToken !== undefined && { pageToken }) };
+    const page = await repository.list(request, unhurried());
+    if (page.nextPageToken !== undefined) t.equal(page.containers.length, pageSize);
     ids.push(...page.containers.map(({ id }) => id));
     pageToken = page.nextPageToken;
     pages++;
@@ -227,7 +236,7 @@ t.test('only containers of DCM are listed, those of the reference provider too',
     () => [...connected.source.ids()].join(),
     (ids) => ids === 'legacy,ours',
   );
-  t.same(await walk(connected, 1), { ids: ['legacy', 'ours'], pages: 2 });
+  t.same(await walk(connected, { pageSize: 1 }), { ids: ['legacy', 'ours'], pages: 2 });
 });
 
 t.test('a list of a cluster that was never reached does not wait for as long as the request may', async (t) => {
@@ -242,42 +251,81 @@ t.test('any walk gives each container that stays exactly once, in order, whateve
   await using connected = await connect(cluster);
   const { repository } = connected;
   const id = fc.stringMatching(/^[a-c][a-c0-9-]{0,2}[a-c]$/);
-  const change = fc.record({ create: fc.boolean(), id });
+  const name = fc.constantFrom('web', 'db');
+  const change = fc.record({ create: fc.boolean(), id, name });
   const plan = fc.record({
-    staying: fc.uniqueArray(id, { maxLength: 6 }),
+    staying: fc.uniqueArray(fc.record({ id, name }), { maxLength: 6, selector: (each) => each.id }),
     changes: fc.array(fc.array(change, { maxLength: 3 }), { maxLength: 6 }),
     pageSize: fc.integer({ min: 1, max: 4 }),
+    filter: fc.constantFrom(undefined, 'spec.metadata.name = web', 'NOT spec.metadata.name = web'),
   });
-  const spec = containerSpec();
-  const present = new Set<string>();
-  const add = async (each: string) => {
+  const present = new Map<string, string>();
+  const add = async (each: string, name: string) => {
     if (present.has(each)) return;
-    await repository.create({ id: each, spec }, unhurried());
-    present.add(each);
+    await repository.create({ id: each, spec: containerSpec({ metadata: { name } }) }, unhurried());
+    present.set(each, name);
   };
   const remove = async (each: string) => {
     if (present.delete(each)) await repository.delete(each, unhurried());
   };
   await fc.assert(
-    fc.asyncProperty(plan, async ({ staying, changes, pageSize }) => {
-      for (const each of staying) await add(each);
-      const stays = new Set(
-        [...present].filter((each) => staying.includes(each) || !changes.flat().some((c) => c.id === each)),
-      );
+    fc.asyncProperty(plan, async ({ staying, changes, pageSize, filter }) => {
+      for (const each of staying) await add(each.id, each.name);
+      const changing = new Set(changes.flat().map((each) => each.id));
+      for (const each of staying) changing.delete(each.id);
+      const matches = (name: string) => filter === undefined || (name === 'web') !== filter.startsWith('NOT');
+      const expected = [...present].filter(([each, name]) => !changing.has(each) && matches(name));
       const rounds = [...changes];
-      const { ids } = await walk(connected, pageSize, async () => {
-        for (const { create, id: each } of rounds.shift() ?? []) {
-          if (create) await add(each);
-          else if (!stays.has(each)) await remove(each);
+      const walked = filter === undefined ? { pageSize } : { pageSize, filter };
+      const { ids } = await walk(connected, walked, async () => {
+        for (const { create, id: each, name } of rounds.shift() ?? []) {
+          if (create) await add(each, name);
+          else if (changing.has(each)) await remove(each);
         }
       });
       t.same(ids, [...new Set(ids)].sort(), 'in order, and none twice');
       t.same(
-        [...stays].filter((each) => !ids.includes(each)),
-        [],
-        'none that stays is left out',
+        ids.filter((each) => !changing.has(each)),
+        expected.map(([each]) => each).sort(),
+        'all that stay and match, and no others that stay',
       );
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
+});
+
+t.test('a filter that few of many match', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  for (const index of Array(2_600).keys()) {
+    cluster.sandbox.objects.create(legacyDeployment(`c-${index}`, cluster.namespace));
+  }
+  await using connected = await connect(cluster);
+  const { repository } = connected;
+  await repository.create({ id: 'last', spec: containerSpec({ metadata: { name: 'rare' } }) }, unhurried());
+  const last = parseFilter('spec.metadata.name = rare');
+
+  await t.test('is found, with no token behind the last of them', async (t) => {
+    const { containers, nextPageToken } = await repository.list({ pageSize: 1, filter: last }, unhurried());
+    t.same(
+      containers.map(({ id }) => id),
+      ['last'],
+    );
+    t.equal(nextPageToken, undefined);
+  });
+
+  await t.test('lets others be served while it is looked for', async (t) => {
+    const over = new AbortController();
+    const list = repository.list({ pageSize: 1, filter: last }, unhurried()).finally(() => over.abort());
+    let turns = 0;
+    for (; !over.signal.aborted; turns++) await setImmediate();
+    await list;
+    t.ok(turns >= 5, `${turns} turns`);
+  });
+
+  await t.test('is not looked for any longer once nobody waits for it', async (t) => {
+    const call = new AbortController();
+    const list = repository.list({ pageSize: 1, filter: last }, { signal: call.signal });
+    call.abort(new Error('the client has left'));
+    await t.rejects(list, { message: 'the client has left' });
+  });
 });

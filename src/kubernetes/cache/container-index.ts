@@ -25,6 +25,8 @@ export class ContainerIndex {
   /** Ids of the containers that exist. */
   readonly ids = new SortedIds();
   readonly #views = new Map<string, ObjectsView>();
+  /** Ids of containers whose objects may be others than those of their view. */
+  readonly #touched = new Set<string>();
   readonly #options: ContainerIndexOptions;
   readonly #timers: ViewTimers;
 
@@ -43,15 +45,10 @@ export class ContainerIndex {
    * The container as it is seen, absent where it has no Deployment; where two carry the id, the oldest is it. The same
    * object until something changes.
    */
-  view(id: string, moment = momentOf(this.#options.clock)): ContainerView | undefined {
-    const { deployments, services, pods } = this.#options.sources;
+  view(id: string, moment = momentOf(this.#options.clock)): ObjectsView | undefined {
     const view = this.#views.get(id);
     const isCurrent =
-      view !== undefined &&
-      view.objects.deployments === deployments.of(id) &&
-      view.objects.services === services.of(id) &&
-      view.objects.pods === pods.of(id) &&
-      view.validUntil > moment.elapsed;
+      view !== undefined && view.validUntil > moment.elapsed && (!this.#touched.has(id) || this.#isOfPresent(id, view));
     return isCurrent ? view : this.#renew(id, moment);
   }
 
@@ -64,7 +61,10 @@ export class ContainerIndex {
   containerOf(id: string, objects: ContainerObjects): Container | undefined {
     const before = this.#views.get(id);
     const view = viewObjects(objects, { ...this.#options.settings, moment: momentOf(this.#options.clock), before });
-    if (before !== undefined && before.uid === view?.uid) this.#views.set(id, view);
+    if (before !== undefined && before.uid === view?.uid) {
+      this.#views.set(id, view);
+      this.#touched.add(id);
+    }
     return shown(view);
   }
 
@@ -73,8 +73,10 @@ export class ContainerIndex {
     const objects = this.objects(id);
     if (currentDeployments(objects).length > 0) this.ids.add(id);
     else this.ids.delete(id);
+    if (this.#views.has(id)) this.#touched.add(id);
     if (objects.deployments.length > 0) return;
     this.#views.delete(id);
+    this.#touched.delete(id);
     this.#timers.cancel(id);
   }
 
@@ -85,10 +87,23 @@ export class ContainerIndex {
     this.ids.replace([...idsWithDeployments].filter(exists));
   }
 
+  /** To be called where the objects of any number of containers were replaced. */
+  touchAll(): void {
+    for (const id of this.#views.keys()) this.#touched.add(id);
+  }
+
+  #isOfPresent(id: string, { objects }: ObjectsView): boolean {
+    const { deployments, services, pods } = this.objects(id);
+    const isOfPresent = objects.deployments === deployments && objects.services === services && objects.pods === pods;
+    if (isOfPresent) this.#touched.delete(id);
+    return isOfPresent;
+  }
+
   #renew(id: string, moment: Moment): ObjectsView | undefined {
     const view = viewObjects(this.objects(id), { ...this.#options.settings, moment, before: this.#views.get(id) });
     if (view === undefined) return undefined;
     this.#views.set(id, view);
+    this.#touched.delete(id);
     this.#timers.plan(id, view.validUntil);
     return view;
   }

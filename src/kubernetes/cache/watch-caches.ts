@@ -229,6 +229,7 @@ export class WatchCaches {
   }
 
   #replaced(kind: CachedKind): void {
+    this.index.touchAll();
     if (kind === 'deployments') this.index.settleAll(this.#caches.deployments.store.containerIds());
   }
 }

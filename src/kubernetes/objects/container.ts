@@ -207,6 +207,14 @@ export class ObjectsView implements ContainerView {
     return this.#deployment.resourceVersion;
   }
 
+  get reconciling(): boolean {
+    return this.#deployment.reconciling === true;
+  }
+
+  get spec(): ContainerSpec {
+    return this.container.spec;
+  }
+
   get container(): Container {
     return (this.#container ??= this.#build());
   }
@@ -221,7 +229,7 @@ export class ObjectsView implements ContainerView {
       path: containerPath(id),
       status: this.status,
       status_message: this.message,
-      reconciling: deployment.reconciling === true,
+      reconciling: this.reconciling,
       create_time: new Date(createdAt).toISOString(),
       update_time: new Date(this.updatedAt).toISOString(),
       ...(this.endpoints.length > 0 && { endpoints: this.endpoints }),

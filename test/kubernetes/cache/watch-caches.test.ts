@@ -69,11 +69,14 @@ t.test('a container that runs before and after a new list is seen running throug
   const over = new AbortController();
   const relist = caches.relist(new AbortController().signal).then(() => over.abort());
   const seen = new Set<string | undefined>();
+  let areCurrent = true;
   while (!over.signal.aborted) {
     for (const status of statuses()) seen.add(status);
+    areCurrent &&= ids.every((id) => caches.index.view(id)!.objects.pods === caches.index.objects(id).pods);
     await setImmediate();
   }
   await relist;
   t.same(seen, new Set(['RUNNING']));
+  t.ok(areCurrent, 'of the new list from the turn on in which it takes the place of the old one');
   t.match(caches.index.objects('c0').pods, [{ uid: 'c0-11' }]);
 });
