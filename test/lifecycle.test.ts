@@ -100,6 +100,22 @@ t.test('leaves behind what does not end, and keeps time for those after it', asy
   ]);
 });
 
+t.test('no more than a third of the time is kept for later parts, whatever they ask for', async (t) => {
+  const { part } = telling();
+  const { log } = captureLog();
+  const startedAt = performance.now();
+  let abortedAfterMs = 0;
+  const hanging = part('hanging', {
+    stop(deadline) {
+      deadline.addEventListener('abort', () => (abortedAfterMs = performance.now() - startedAt));
+      return never();
+    },
+  });
+  await stopParts([part('greedy', { stopMs: 60_000 }), hanging], 900, log);
+  // Two thirds of it, less a fifth for what is left behind.
+  t.ok(abortedAfterMs >= 470, `${abortedAfterMs} ms`);
+});
+
 t.test('a part that fails after it was left behind is nobody’s error', async (t) => {
   const { part } = telling();
   const { log, lines } = captureLog();

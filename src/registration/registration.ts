@@ -10,7 +10,7 @@ import { postRegistration } from './registry-client.ts';
 import type { Registration, RegistrationResult } from './registry-client.ts';
 
 /** The bound of one try, from the request for a token to the last byte read of the answer. */
-export const tryTimeoutMs = 30_000;
+const tryTimeoutMs = 30_000;
 
 /** Whoever asks to be left alone for longer is asked again all the same: a mistaken header must not keep us away for days. */
 const backoff = { firstMs: 1_000, maxMs: 60_000, maxAskedMs: 10 * 60_000 };

@@ -218,6 +218,20 @@ t.test('a Lease that others changed under the leader is renewed on top of it', a
   t.strictSame(leader.changes, [true]);
 });
 
+t.test('a write that is always too late is tried three times at once, and then at the next look', async (t) => {
+  const { leader } = await startPair();
+  let tries = 0;
+  leader.client.update = () => {
+    tries += 1;
+    return tries > 100 ? Promise.reject(new Error('there is no end to it')) : Promise.resolve(undefined);
+  };
+  await pass(2_000, leader);
+  t.equal(tries, 3);
+  t.ok(leader.elector.leads);
+  await pass(renewDeadlineMs, leader);
+  t.notOk(leader.elector.leads);
+});
+
 t.test('a leader whose Lease another took stops at its next look', async (t) => {
   const { server, leader } = await startPair();
   server.lease = { record: { ...server.lease!.record, holder: 'c' }, metadata: { resourceVersion: 'changed' } };

@@ -10,7 +10,7 @@ import t from 'tap';
 import { systemClock } from '../../src/clock.ts';
 
 import { buildRegistration } from '../../src/registration/registry-client.ts';
-import { ProviderRegistration, keepRegistered, tryTimeoutMs } from '../../src/registration/registration.ts';
+import { ProviderRegistration, keepRegistered } from '../../src/registration/registration.ts';
 import type { RegistrarOptions } from '../../src/registration/registration.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { captureLog } from '../support/log-lines.ts';
@@ -20,6 +20,8 @@ import { absentRegistry, answer, endlessBody, hangUp, silence, startRegistry } f
 
 const registration = buildRegistration({ name: 'provider-1', endpoint: 'http://provider:8080' });
 const refreshMs = 600_000;
+/** What a try may take. */
+const tryMs = 30_000;
 
 /**
  * Time for the registrar: delays between tries are over at once and kept in `delays`, but for those of `held`, which the
@@ -46,7 +48,7 @@ function fakeTime() {
       now: () => Date.now(),
       elapsed: () => 0,
       after(ms: number, callback: () => void) {
-        if (ms === tryTimeoutMs) {
+        if (ms === tryMs) {
           expire = callback;
           return () => (expire = undefined);
         }

@@ -2,6 +2,7 @@
 import t from 'tap';
 
 import { buildRegistration, postRegistration } from '../../src/registration/registry-client.ts';
+import { startRegistry } from '../../scripts/registry.ts';
 import { failureOf } from '../support/cluster.ts';
 import { stalls, startStalledServer } from '../support/stalled-server.ts';
 import { until } from '../support/until.ts';
@@ -59,4 +60,18 @@ t.test('sends the one member of metadata that is configured', (t) => {
   t.strictSame(buildRegistration({ ...identity, zone: 'eu-1' }), { ...sent, metadata: { zone: 'eu-1' } });
   t.strictSame(buildRegistration({ ...identity, region: 'eu' }), { ...sent, metadata: { region_code: 'eu' } });
   t.end();
+});
+
+t.test('of an answer without end no more is read than is shown', async (t) => {
+  await using registry = await startRegistry();
+  registry.behave((response) => {
+    response.writeHead(409);
+    const pour = () => {
+      while (!response.destroyed && response.write('x'.repeat(64 * 1024)));
+    };
+    response.on('drain', pour);
+    pour();
+  });
+  const result = await postRegistration(registry.url, registration, { signal: AbortSignal.timeout(20_000) });
+  t.strictSame(result, { outcome: 'refused', status: 409, answer: 'x'.repeat(1_000) });
 });
