@@ -1,6 +1,6 @@
 /** What validates requests, made once by the build instead of at every start. */
 import standaloneCode from 'ajv/dist/standalone/index.js';
-import { createAjv, endLoopsInTime } from '../../src/http/contract/ajv.ts';
+import { createAjv, endLoopsInTime } from '../../src/http/contract/schema-compiler.ts';
 import { operationsOf } from '../../src/http/contract/document.ts';
 import type { OpenApiDocument } from '../../src/http/contract/document.ts';
 import { compileRequestValidation } from '../../src/http/contract/request-validation.ts';

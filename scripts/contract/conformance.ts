@@ -3,7 +3,7 @@ import { AssertionError } from 'node:assert';
 import type { ValidateFunction } from 'ajv';
 import { basePath, loadContract, operationsOf } from '../../src/http/contract/document.ts';
 import type { ResolvedOperation, Response as DeclaredResponse } from '../../src/http/contract/document.ts';
-import { createAjv } from '../../src/http/contract/ajv.ts';
+import { createAjv } from '../../src/http/contract/schema-compiler.ts';
 import { problemMediaType, withProblemTypes } from '../../src/http/contract/problem-forms.ts';
 import { asNamed, problemTypes } from './problem-types.ts';
 

@@ -4,7 +4,7 @@ import { CloudEvent, HTTP } from 'cloudevents';
 import type { components } from '../../generated/api.ts';
 import { inlineReferences, loadContract } from '../../src/http/contract/document.ts';
 import type { Schema } from '../../src/http/contract/document.ts';
-import { createAjv } from '../../src/http/contract/ajv.ts';
+import { createAjv } from '../../src/http/contract/schema-compiler.ts';
 
 export type StatusEventDocument = components['schemas']['StatusEvent'];
 

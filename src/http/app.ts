@@ -11,20 +11,19 @@ import type { ClusterHealth, ContainerRepository } from '../containers/repositor
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { tokenAuthentication } from './auth/authentication.ts';
 import type { Authenticate, TokenRules } from './auth/authentication.ts';
-import { bindOperations } from './contract/bindings.ts';
+import { bindOperations, refuseOtherMethods } from './contract/bindings.ts';
 import type { TokenHolder } from './server/request-log.ts';
 import { acceptJsonOnly, ignoreOtherTypes, maxBodyBytes } from './server/body.ts';
 import { loadContract } from './contract/document.ts';
 import { serveDocumentation } from './contract/documentation.ts';
 import { drainOnClose, stopping } from './server/closing.ts';
-import { Exchanges } from './server/request-lifecycle.ts';
+import { OpenRequests } from './server/request-lifecycle.ts';
 import { createHandlers, createRules } from './handlers.ts';
-import { refuseOtherMethods } from './server/methods.ts';
 import { RequestError, sendProblem } from './contract/problem.ts';
 import { withProblemTypes } from './contract/problem-forms.ts';
 import type { ProblemTypes } from './contract/problem-forms.ts';
 import { isRepeated } from './server/repeated-header.ts';
-import { requestIdOf } from './server/request-id.ts';
+import { requestIdOf } from './server/request-log.ts';
 import { loadTlsCredentials, renewTlsCredentials, tlsServerOptions } from './server/tls.ts';
 import type { TlsCredentials, TlsFiles } from './server/tls.ts';
 import { maxHeaderBytes, refuseTunnels, refuseUnreadable } from './server/client-errors.ts';
@@ -81,8 +80,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const authenticate = tokens && tokenAuthentication(tokens, log, clock);
   const credentials = tls && (await loadTlsCredentials(tls));
   const document = withProblemTypes(await loadContract(), problemTypes);
-  const exchanges = new Exchanges(options, timeouts);
-  const app = createServer(options, { exchanges, authenticate, credentials });
+  const openRequests = new OpenRequests(options, timeouts);
+  const app = createServer(options, { openRequests, authenticate, credentials });
   app.decorate('problemTypes', problemTypes);
   if (tls && credentials) renewTlsCredentials(app, tls, { current: credentials, log, clock });
 
@@ -93,30 +92,30 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     options.logs?.release();
     done();
   });
-  const draining = drainOnClose(app, exchanges, timeouts.shutdownMs);
+  const draining = drainOnClose(app, openRequests, timeouts.shutdownMs);
   // One hook for all that is asked before the body is looked at: what is wrong with one that nobody takes does not matter.
   app.addHook('onRequest', (request, reply, done) => {
-    const judge = () => {
+    const check = () => {
       const nothing = request.is404 ? nothingHere() : undefined;
       done(violationOfHeaders(request) ?? nothing ?? (draining.isOn ? stopping() : undefined));
     };
     ignoreOtherTypes(request);
-    exchanges.begin(request, reply, () => {
-      if (authenticate === undefined || request.routeOptions.config.isOpen) judge();
-      else authenticate(request.raw, identify(request)).then(judge, done);
+    openRequests.begin(request, reply, () => {
+      if (authenticate === undefined || request.routeOptions.config.isOpen) check();
+      else authenticate(request.raw, identify(request)).then(check, done);
     });
   });
   app.addHook('onSend', (request, reply, payload, done) => {
-    request.exchange.answeredAt = performance.now();
+    request.lifecycle.answeredAt = performance.now();
     if (draining.isOn) reply.header('connection', 'close');
     done(null, payload);
   });
-  app.addHook('onClose', () => exchanges.stop());
-  refuseTunnels(app, { log, exchanges, lingerMs: timeouts.readMs, problemTypes, authenticate });
+  app.addHook('onClose', () => openRequests.stop());
+  refuseTunnels(app, { log, openRequests, lingerMs: timeouts.readMs, problemTypes, authenticate });
   app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(log, nothingHere(), request, reply));
 
-  app.decorateRequest('exchange');
+  app.decorateRequest('lifecycle');
   acceptJsonOnly(app);
   const addRefusals = refuseOtherMethods(app);
   await bindOperations(app, document, createHandlers({ ...options, waiting }), createRules(options));
@@ -126,13 +125,13 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 }
 
 interface ServerParts {
-  exchanges: Exchanges;
+  openRequests: OpenRequests;
   authenticate: Authenticate | undefined;
   credentials: TlsCredentials | undefined;
 }
 
 function createServer({ log, timeouts, problemTypes }: AppOptions, parts: ServerParts): FastifyInstance {
-  const { exchanges, authenticate, credentials } = parts;
+  const { openRequests, authenticate, credentials } = parts;
   const http = {
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: timeouts.readMs,
@@ -157,13 +156,13 @@ function createServer({ log, timeouts, problemTypes }: AppOptions, parts: Server
     return503OnClosing: false,
     // An id that is too long is an id that is not valid, and answered as such.
     routerOptions: { maxParamLength: maxHeaderBytes },
-    clientErrorHandler: refuseUnreadable({ log, exchanges, lingerMs: timeouts.readMs, problemTypes }),
+    clientErrorHandler: refuseUnreadable({ log, openRequests, lingerMs: timeouts.readMs, problemTypes }),
     frameworkErrors: (error, request, reply) => {
       // Its time may be up while the token is looked at.
       const refuse = (reason: unknown) => {
         if (!reply.sent) sendProblem(log, reason, request, reply);
       };
-      exchanges.begin(request, reply, () => {
+      openRequests.begin(request, reply, () => {
         if (authenticate === undefined) refuse(error);
         else authenticate(request.raw, identify(request)).then(() => refuse(error), refuse);
       });
@@ -175,8 +174,8 @@ function createServer({ log, timeouts, problemTypes }: AppOptions, parts: Server
   return app as unknown as FastifyInstance;
 }
 
-function identify({ exchange }: FastifyRequest): (holder: TokenHolder) => void {
-  return (holder) => (exchange.holder = holder);
+function identify({ lifecycle }: FastifyRequest): (holder: TokenHolder) => void {
+  return (holder) => (lifecycle.holder = holder);
 }
 
 function compilesNothing(): never {

@@ -16,7 +16,7 @@ import { findPageTokenViolations } from '../containers/page-token.ts';
 import { unknownHints } from '../containers/hints.ts';
 import type { HintPolicy } from '../containers/hints.ts';
 import { findBodyViolations, findIdViolations } from '../containers/rules.ts';
-import { withinPage } from './contract/list-bytes.ts';
+import { withinPage } from './contract/serialize.ts';
 import type { Rules } from './contract/request-validation.ts';
 
 export interface HandlerOptions {

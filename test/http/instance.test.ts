@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { problemAnswer, RequestError } from '../../src/http/contract/problem.ts';
-import { createAjv } from '../../src/http/contract/ajv.ts';
+import { createAjv } from '../../src/http/contract/schema-compiler.ts';
 
 const isUriReference = createAjv().compile({ type: 'string', format: 'uri-reference' });
 

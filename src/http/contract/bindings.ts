@@ -1,4 +1,5 @@
-/** Binds each operation of the contract to its handler. */
+/** The routes: one for each operation of the contract, bound to its handler, and 405 for all other methods. */
+import { METHODS } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { fastifyOpenapiGlue } from 'fastify-openapi-glue';
@@ -9,13 +10,13 @@ import { Admission } from '../server/admission.ts';
 import { inviteBody } from '../server/body.ts';
 import { inlineReferences, operationsOf } from './document.ts';
 import type { OpenApiDocument, Operation, ResolvedOperation } from './document.ts';
-import type { Exchange } from '../server/request-lifecycle.ts';
-import { UnreadLists } from './list-bytes.ts';
+import type { RequestLifecycle } from '../server/request-lifecycle.ts';
+import { isContainerList, serialize, UnreadLists } from './serialize.ts';
 import { compileRequestValidation } from './request-validation.ts';
 import type { RequestParts, Rules } from './request-validation.ts';
 import { createSchemaCompiler } from './schema-compiler.ts';
 import type { CompileSchema } from './schema-compiler.ts';
-import { isContainerList, serialize } from './serialize.ts';
+import { RequestError } from './problem.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -103,30 +104,30 @@ class Call implements RequestParts {
   readonly query: unknown;
   readonly headers: unknown;
   readonly body: unknown;
-  readonly #exchange: Exchange;
+  readonly #lifecycle: RequestLifecycle;
 
-  constructor({ params, query, headers, body }: RequestParts, exchange: Exchange) {
+  constructor({ params, query, headers, body }: RequestParts, lifecycle: RequestLifecycle) {
     this.params = params;
     this.query = query;
     this.headers = headers;
     this.body = body;
-    this.#exchange = exchange;
+    this.#lifecycle = lifecycle;
   }
 
   get signal(): AbortSignal {
-    return this.#exchange.signal;
+    return this.#lifecycle.signal;
   }
 
   onAbort(abortable: Abortable): void {
-    this.#exchange.onAbort(abortable);
+    this.#lifecycle.onAbort(abortable);
   }
 
   outlast(): void {
-    this.#exchange.outlast();
+    this.#lifecycle.outlast();
   }
 
   chose(containerId: string): void {
-    this.#exchange.chosenId = containerId;
+    this.#lifecycle.chosenId = containerId;
   }
 }
 
@@ -149,9 +150,9 @@ function routeOf(
   const contentTypes = contentTypesOf(operation);
   // Neither awaits nor gives Fastify a promise: all that these take stays as long as a request waits for its answer.
   const handler = (request: FastifyRequest, reply: FastifyReply): void => {
-    const call = new Call(validate(request), request.exchange);
+    const call = new Call(validate(request), request.lifecycle);
     const answering = method === 'GET' ? handle(call) : admission.admit(call, async () => handle(call));
-    if (method !== 'GET') request.exchange.handling = answering;
+    if (method !== 'GET') request.lifecycle.handling = answering;
     // Sent already means that the time was up: how the handler ends then no longer matters.
     const refuse = (error: unknown) => {
       if (!reply.sent)
@@ -212,4 +213,39 @@ function contentTypesOf(operation: ResolvedOperation): Map<number, string> {
       Object.keys(content ?? {}).map((contentType) => [Number(status), contentType] as const),
     ),
   );
+}
+
+/**
+ * Answers methods that a path does not have with 405 and `Allow`. Must be called before the first route is registered. The function that it returns adds, to every path that has a route by
+ * then, routes for all other methods.
+ */
+export function refuseOtherMethods(app: FastifyInstance): () => void {
+  const methodsByUrl = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    // Fastify adds a HEAD to every GET, and calls the hook separately for a path with and without a trailing slash.
+    if (method === 'HEAD') return;
+    const methods = methodsByUrl.get(url) ?? new Set();
+    for (const name of [method].flat()) methods.add(name);
+    if (methods.has('GET')) methods.add('HEAD');
+    methodsByUrl.set(url, methods);
+  });
+  // DELETE has no body here: one with a JSON content type and nothing in it is well formed.
+  app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true });
+  for (const method of METHODS) {
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  }
+
+  return () => {
+    for (const [url, methods] of [...methodsByUrl]) {
+      const allowed = [...methods].sort().join(', ');
+      const refusal = () => new RequestError(405, `The methods here are: ${allowed}.`, { allow: allowed });
+      app.route({
+        method: app.supportedMethods.filter((method) => !methods.has(method)),
+        url,
+        // Answered before the body is looked at.
+        onRequest: (_request, _reply, done) => done(refusal()),
+        handler: () => undefined,
+      });
+    }
+  };
 }

@@ -47,7 +47,7 @@ export class RequestError extends Error {
 export function sendProblem(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { problem, headers } = problemAnswer(error, request.raw.url, request.server.problemTypes);
   const clientLeft = reply.raw.destroyed;
-  if (error instanceof InvalidArgumentError) request.exchange.faults = placesOf(error);
+  if (error instanceof InvalidArgumentError) request.lifecycle.faults = placesOf(error);
   if (!clientLeft) logFailure(log, request, problem.status, error);
   // Fastify closes the connection on a body that it does not take, and a client that is still sending would then lose the
   // answer. Open, the rest is read and thrown away for as long as a request may take.

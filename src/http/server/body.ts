@@ -1,8 +1,8 @@
-/** Bodies: JSON, or none. */
+/** Bodies: JSON, or none, and what they may weigh. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { UnavailableError } from '../../containers/errors.ts';
 import { hasInexactNumbers } from '../../containers/json.ts';
-import { parsedWeight } from './held-bodies.ts';
-import { RequestError } from '../contract/problem.ts';
+import { RequestError, retryAfterSeconds } from '../contract/problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -29,7 +29,7 @@ export function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      request.exchange.holdBody(parsedWeight(body as Buffer));
+      request.lifecycle.holdBody(parsedWeight(body as Buffer));
       const value = parseJson(body as Buffer, request);
       if (request.exactBody === undefined) done(null, value);
       else inTurn(() => done(null, value));
@@ -87,7 +87,7 @@ export function inviteBody(
   else if (isInvited && encoding !== undefined && !isChunked) done(encoded(encoding));
   else {
     try {
-      request.exchange.holdBody(bytes);
+      request.lifecycle.holdBody(bytes);
     } catch (error) {
       done(error as Error);
       return;
@@ -129,5 +129,45 @@ function parseJson(body: Buffer, request: FastifyRequest): unknown {
     return value;
   } catch {
     throw new RequestError(400, 'The body is not valid JSON in UTF-8.');
+  }
+}
+
+/** What the bodies of all requests that are under way may weigh together, so that no number of them fills the memory. */
+const maxHeldBytes = 64 * 1024 * 1024;
+
+/**
+ * What JSON takes at most once it is parsed, in bytes, as measured on V8: an object or an array (`{"31":0}` is the worst), a
+ * member or an element (a number that is kept as it was written), and one byte of anything, with the copies that are made of
+ * it on its way to the cluster; and together for one byte of JSON, whatever is in it.
+ */
+const bytesOf = { opening: 350, separator: 50, any: 6, most: 40 };
+
+/** At most 40 times as many bytes as it has. */
+export function parsedWeight(json: Uint8Array): number {
+  let openings = 0;
+  let separators = 0;
+  for (let index = 0; index < json.length; index++) {
+    const byte = json[index];
+    // `{` and `[`, then `,` and `:`: within a string as well.
+    if (byte === 0x7b || byte === 0x5b) openings++;
+    else if (byte === 0x2c || byte === 0x3a) separators++;
+  }
+  const weight = openings * bytesOf.opening + separators * bytesOf.separator + json.length * bytesOf.any;
+  return Math.min(weight, json.length * bytesOf.most);
+}
+
+export class HeldBodies {
+  #bytes = 0;
+
+  /** @throws UnavailableError where so much more has no room; then nothing is taken */
+  take(bytes: number): void {
+    if (this.#bytes + bytes > maxHeldBytes) {
+      throw new UnavailableError('Too many requests with large bodies are under way.', retryAfterSeconds);
+    }
+    this.#bytes += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#bytes -= bytes;
   }
 }

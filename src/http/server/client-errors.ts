@@ -5,12 +5,12 @@ import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Authenticate } from '../auth/authentication.ts';
-import type { Exchange, Exchanges } from './request-lifecycle.ts';
+import type { RequestLifecycle, OpenRequests } from './request-lifecycle.ts';
 import { problemAnswer, RequestError } from '../contract/problem.ts';
 import type { ProblemAnswer } from '../contract/problem.ts';
 import { problemMediaType } from '../contract/problem-forms.ts';
 import type { ProblemTypes } from '../contract/problem-forms.ts';
-import { requestIdOf } from './request-id.ts';
+import { requestIdOf } from './request-log.ts';
 
 /** What the request line and the headers may have together. */
 export const maxHeaderBytes = 16 * 1024;
@@ -22,7 +22,7 @@ interface ClientError extends Error {
 
 export interface RefusalOptions {
   log: Logger;
-  exchanges: Exchanges;
+  openRequests: OpenRequests;
   /** How long a client that was refused may keep its side of the connection open, in milliseconds. */
   lingerMs: number;
   /** The form of problem documents. */
@@ -31,7 +31,7 @@ export interface RefusalOptions {
 
 /** The server's `clientError`: answers by hand, after what is under way on the connection, and closes it. */
 export function refuseUnreadable(options: RefusalOptions): (error: ClientError, socket: Duplex) => void {
-  const { exchanges } = options;
+  const { openRequests } = options;
   const refused = new WeakSet<Duplex>();
   return (error, socket) => {
     // Whatever else failed is the connection itself: it is gone, or its handshake came to nothing.
@@ -42,9 +42,9 @@ export function refuseUnreadable(options: RefusalOptions): (error: ClientError, 
     // What could not be read will not have arrived in time either.
     if (refused.has(socket)) return;
     refused.add(socket);
-    const latest = exchanges.latestOn(socket);
+    const latest = openRequests.latestOn(socket);
     if (latest?.request.raw.complete === false) {
-      exchanges.replaceHandling(latest, () => breakOff(options, error, socket, latest));
+      openRequests.replaceHandling(latest, () => breakOff(options, error, socket, latest));
     } else if (!latest || latest.reply.raw.writableFinished) {
       refuse(options, error, socket);
     } else {
@@ -55,7 +55,12 @@ export function refuseUnreadable(options: RefusalOptions): (error: ClientError, 
 }
 
 /** Ends a connection within the body of a request, which may have been answered without it. */
-function breakOff(options: RefusalOptions, error: ClientError, socket: Duplex, { request, reply }: Exchange): void {
+function breakOff(
+  options: RefusalOptions,
+  error: ClientError,
+  socket: Duplex,
+  { request, reply }: RequestLifecycle,
+): void {
   if (!reply.raw.headersSent) refuse(options, error, socket, request.raw);
   else if (reply.raw.writableFinished) socket.destroy();
   else reply.raw.once('close', () => socket.destroy());
@@ -89,7 +94,13 @@ function endWith(socket: Duplex, answer: string, lingerMs: number): void {
 /** Refuses what the parser accepts and no route can take: tunnels. */
 export function refuseTunnels(
   app: FastifyInstance,
-  { log, exchanges, lingerMs, problemTypes, authenticate }: RefusalOptions & { authenticate: Authenticate | undefined },
+  {
+    log,
+    openRequests,
+    lingerMs,
+    problemTypes,
+    authenticate,
+  }: RefusalOptions & { authenticate: Authenticate | undefined },
 ): void {
   app.server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     const refuse = (error: unknown) => {
@@ -101,16 +112,16 @@ export function refuseTunnels(
     };
     const noProxy = new RequestError(405, 'The provider is no proxy.', { allow: '' });
     socket.on('error', () => socket.destroy());
-    const judge = () => {
+    const check = () => {
       if (authenticate === undefined) refuse(noProxy);
       else authenticate(request, () => undefined).then(() => refuse(noProxy), refuse);
     };
-    const before = exchanges.latestOn(socket);
+    const before = openRequests.latestOn(socket);
     if (before === undefined || before.isOver) {
-      judge();
+      check();
       return;
     }
-    before.reply.raw.once('close', () => socket.writable && judge());
+    before.reply.raw.once('close', () => socket.writable && check());
     // Nobody else reads on, and so would learn that the client leaves.
     socket.resume().once('end', () => socket.destroy());
   });

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
-import type { Exchanges } from './request-lifecycle.ts';
+import type { OpenRequests } from './request-lifecycle.ts';
 import { RequestError, retryAfterSeconds } from '../contract/problem.ts';
 
 /** What is kept of the time for the shutdown, so that cut connections are gone before it is over. */
@@ -12,7 +12,7 @@ const cutMarginMs = 500;
  * How long nothing is under way before what is left is closed: the next requests of clients that are busy on kept-alive
  * connections arrive meanwhile, and are refused rather than cut off.
  */
-const lullMs = 100;
+const quietPeriodMs = 100;
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -28,10 +28,10 @@ export interface Draining {
 
 /**
  * Makes `app.close()` graceful and bounded. Once it was called, answers say `connection: close`, new requests on connections
- * that are still open are refused with 503, and once no exchange is open connections on which nothing is under way are
+ * that are still open are refused with 503, and once no request is open connections on which nothing is under way are
  * closed; those that are left shortly before `shutdownMs` are cut.
  */
-export function drainOnClose(app: FastifyInstance, exchanges: Exchanges, shutdownMs: number): Draining {
+export function drainOnClose(app: FastifyInstance, openRequests: OpenRequests, shutdownMs: number): Draining {
   const { server } = app;
   const sockets = new OpenSockets(server);
   const closeIdleConnections = server.closeIdleConnections.bind(server);
@@ -45,16 +45,19 @@ export function drainOnClose(app: FastifyInstance, exchanges: Exchanges, shutdow
   app.addHook('preClose', (done) => {
     draining.isOn = true;
     const closeWhatIsIdle = () => {
-      if (exchanges.open > 0) return;
+      if (openRequests.open > 0) return;
       closeIdleConnections();
       sockets.closeSilent();
     };
     // What has arrived while the event loop was busy is read first.
-    const lull = setTimeout(() => setImmediate(closeWhatIsIdle), Math.min(lullMs, shutdownMs / 5)).unref();
-    exchanges.onEnd(() => lull.refresh());
+    const quietPeriod = setTimeout(
+      () => setImmediate(closeWhatIsIdle),
+      Math.min(quietPeriodMs, shutdownMs / 5),
+    ).unref();
+    openRequests.onEnd(() => quietPeriod.refresh());
     const cut = setTimeout(cutConnections, shutdownMs - Math.min(cutMarginMs, shutdownMs / 5)).unref();
     server.once('close', () => {
-      clearTimeout(lull);
+      clearTimeout(quietPeriod);
       clearTimeout(cut);
     });
     done();

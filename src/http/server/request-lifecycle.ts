@@ -9,13 +9,13 @@ import { UnavailableError } from '../../containers/errors.ts';
 import type { Abortable } from '../../containers/waiting.ts';
 import { noMetrics } from '../../telemetry/telemetry.ts';
 import type { Metrics, Telemetry } from '../../telemetry/telemetry.ts';
-import { HeldBodies } from './held-bodies.ts';
-import { containerIdOf, readPeer } from './request-log.ts';
+import { HeldBodies } from './body.ts';
+import { fieldsOf, readPeer } from './request-log.ts';
 import type { Peer, TokenHolder } from './request-log.ts';
 import { retryAfterSeconds, sendProblem } from '../contract/problem.ts';
 
 /** In milliseconds. */
-export interface ExchangeLimits {
+export interface TimeLimits {
   /** From the arrival of the headers to the answer. */
   requestMs: number;
   /** From the answer to its last byte. */
@@ -32,7 +32,7 @@ const maxWaiting = 32;
 const keepAliveMs = 30_000;
 
 /** One request and its answer. */
-export class Exchange {
+export class RequestLifecycle {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly connection: Connection;
@@ -113,41 +113,38 @@ export class Exchange {
   }
 }
 
-/** A connection and its exchanges, of which it holds none while it is idle. */
+/** A connection and its requests, of which it holds none while it is idle. */
 interface Connection {
   readonly peer: Peer;
   /** The one that is being handled, or was last. */
-  current: Exchange | undefined;
+  current: RequestLifecycle | undefined;
   /** Those that came while it was not over yet, with what has them handled. */
-  readonly waiting: { exchange: Exchange; handle: () => void }[];
+  readonly waiting: { lifecycle: RequestLifecycle; handle: () => void }[];
   /** The one that arrived last. */
-  latest: Exchange | undefined;
+  latest: RequestLifecycle | undefined;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    exchange: Exchange;
+    lifecycle: RequestLifecycle;
   }
 }
 
-export class Exchanges {
+export class OpenRequests {
   readonly #log: Telemetry['log'];
   readonly #metrics: Metrics;
   /** Of the lines of requests that health has answered as usual. */
   readonly #healthLevel: 'info' | 'debug';
-  readonly #limits: ExchangeLimits;
+  readonly #limits: TimeLimits;
   /** Not a Set: the tables that it leaves behind would keep whole requests alive (docs/decisions/0016-requests-die-young.md). */
-  readonly #open: Exchange[] = [];
+  readonly #open: RequestLifecycle[] = [];
   readonly #connections = new WeakMap<Duplex, Connection>();
   readonly #bodies = new HeldBodies();
   readonly #timer: NodeJS.Timeout;
   #endListener: (() => void) | undefined;
 
   /** @param options.logHealth - as of the application */
-  constructor(
-    { log, metrics = noMetrics, logHealth = true }: Telemetry & { logHealth?: boolean },
-    limits: ExchangeLimits,
-  ) {
+  constructor({ log, metrics = noMetrics, logHealth = true }: Telemetry & { logHealth?: boolean }, limits: TimeLimits) {
     this.#log = log;
     this.#healthLevel = logHealth ? 'info' : 'debug';
     this.#metrics = metrics;
@@ -163,23 +160,23 @@ export class Exchanges {
    */
   begin(request: FastifyRequest, reply: FastifyReply, handle: () => void): void {
     const connection = this.#connectionOf(request.raw.socket);
-    const exchange = new Exchange(request, reply, connection, this.#bodies);
-    request.exchange = exchange;
-    exchange.place = this.#open.push(exchange) - 1;
+    const lifecycle = new RequestLifecycle(request, reply, connection, this.#bodies);
+    request.lifecycle = lifecycle;
+    lifecycle.place = this.#open.push(lifecycle) - 1;
     reply.header('x-request-id', request.id);
-    this.#awaitEnd(exchange);
-    connection.latest = exchange;
+    this.#awaitEnd(lifecycle);
+    connection.latest = lifecycle;
     if (connection.current?.isOver !== false) {
-      connection.current = exchange;
+      connection.current = lifecycle;
       handle();
     } else if (connection.waiting.length < maxWaiting) {
       // Its time may be up while it waits.
       const handleInTime = () => {
         if (!reply.sent) handle();
       };
-      connection.waiting.push({ exchange, handle: handleInTime });
+      connection.waiting.push({ lifecycle, handle: handleInTime });
     } else {
-      this.#refuse(exchange, new UnavailableError('Too many requests wait on this connection.', retryAfterSeconds));
+      this.#refuse(lifecycle, new UnavailableError('Too many requests wait on this connection.', retryAfterSeconds));
     }
   }
 
@@ -194,13 +191,13 @@ export class Exchanges {
   }
 
   /** The last request that arrived on a connection, while it is under way or has not arrived to its end. */
-  latestOn(socket: Duplex): Exchange | undefined {
+  latestOn(socket: Duplex): RequestLifecycle | undefined {
     return this.#connections.get(socket)?.latest;
   }
 
   /** Does this when the turn of the request has come, in place of handling it; at once where it has. */
-  replaceHandling(exchange: Exchange, handle: () => void): void {
-    const place = exchange.connection.waiting.find((waiting) => waiting.exchange === exchange);
+  replaceHandling(lifecycle: RequestLifecycle, handle: () => void): void {
+    const place = lifecycle.connection.waiting.find((waiting) => waiting.lifecycle === lifecycle);
     if (place === undefined) handle();
     else place.handle = handle;
   }
@@ -220,19 +217,19 @@ export class Exchanges {
   }
 
   /** Not left to the application's error handler: a request whose URL is malformed has none. */
-  #refuse({ request, reply }: Exchange, error: UnavailableError): void {
+  #refuse({ request, reply }: RequestLifecycle, error: UnavailableError): void {
     sendProblem(this.#log, error, request, reply);
   }
 
   /** In a function of its own: listeners keep all that those beside them use. */
-  #awaitEnd(exchange: Exchange): void {
-    exchange.reply.raw.on('close', () => this.#end(exchange));
+  #awaitEnd(lifecycle: RequestLifecycle): void {
+    lifecycle.reply.raw.on('close', () => this.#end(lifecycle));
   }
 
-  #end(exchange: Exchange): void {
-    const { request, reply, connection, arrivedAt } = exchange;
-    exchange.end();
-    this.#remove(exchange);
+  #end(lifecycle: RequestLifecycle): void {
+    const { request, reply, connection, arrivedAt } = lifecycle;
+    lifecycle.end();
+    this.#remove(lifecycle);
     this.#handleNext(connection, request.raw.socket);
     const seconds = (performance.now() - arrivedAt) / 1_000;
     const status = reply.raw.writableFinished ? reply.raw.statusCode : undefined;
@@ -240,8 +237,8 @@ export class Exchanges {
     this.#metrics.requestEnded({ method: request.method, route, status, seconds });
     const isHealth = operationId === 'GetHealth' && status === 200;
     const level = isHealth ? this.#healthLevel : 'info';
-    if (status === undefined) exchange.abort(new Error('the client left'));
-    this.#log[level](fieldsOf(exchange, seconds, status), status === undefined ? 'request aborted' : 'request');
+    if (status === undefined) lifecycle.abort(new Error('the client left'));
+    this.#log[level](fieldsOf(lifecycle, seconds, status), status === undefined ? 'request aborted' : 'request');
     this.#endListener?.();
   }
 
@@ -250,7 +247,7 @@ export class Exchanges {
     if (!current?.isOver || !socket.writable) return;
     const next = waiting.shift();
     if (next !== undefined) {
-      connection.current = next.exchange;
+      connection.current = next.lifecycle;
       next.handle();
     } else if (latest?.isOver && latest.request.raw.complete) {
       connection.current = connection.latest = undefined;
@@ -258,61 +255,27 @@ export class Exchanges {
   }
 
   /** The last of those that are open takes its place. */
-  #remove(exchange: Exchange): void {
+  #remove(lifecycle: RequestLifecycle): void {
     const last = this.#open.pop()!;
-    if (last !== exchange) this.#open[exchange.place] = last;
-    last.place = exchange.place;
+    if (last !== lifecycle) this.#open[lifecycle.place] = last;
+    last.place = lifecycle.place;
   }
 
   #enforceLimits(): void {
     const now = performance.now();
-    for (const exchange of this.#open) {
+    for (const lifecycle of this.#open) {
       // No hook sees the answers to requests that Fastify itself refuses.
-      if (exchange.reply.sent) exchange.answeredAt ??= now;
-      const { request, reply, arrivedAt, answeredAt } = exchange;
+      if (lifecycle.reply.sent) lifecycle.answeredAt ??= now;
+      const { request, reply, arrivedAt, answeredAt } = lifecycle;
       if (answeredAt !== undefined) {
         const waitsForItsTurn = reply.raw.socket === null && !request.raw.socket.destroyed;
-        if (waitsForItsTurn) exchange.answeredAt = now;
-        else if (!exchange.outlasts && now - answeredAt >= this.#limits.writeMs) reply.raw.destroy();
+        if (waitsForItsTurn) lifecycle.answeredAt = now;
+        else if (!lifecycle.outlasts && now - answeredAt >= this.#limits.writeMs) reply.raw.destroy();
       } else if (now - arrivedAt >= this.#limits.requestMs && !reply.sent) {
         const timeIsUp = new UnavailableError('The time for the request is up.', retryAfterSeconds);
-        exchange.abort(timeIsUp);
-        this.#refuse(exchange, timeIsUp);
+        lifecycle.abort(timeIsUp);
+        this.#refuse(lifecycle, timeIsUp);
       }
     }
   }
-}
-
-/** The fields of a request's line. One literal for all: with spreads in it, it would cost twice as much. */
-function fieldsOf({ request, connection, holder, faults }: Exchange, seconds: number, status: number | undefined) {
-  const { remoteAddress, certificate } = connection.peer;
-  return {
-    requestId: request.id,
-    traceparent: traceOf(request),
-    method: request.method,
-    path: pathOf(request.url),
-    containerId: containerIdOf(request),
-    remoteAddress,
-    certificate,
-    sub: holder?.sub,
-    clientId: holder?.clientId,
-    durationMs: Math.round(seconds * 1e6) / 1_000,
-    status,
-    faults,
-    aborted: status === undefined ? true : undefined,
-  };
-}
-
-/** As W3C's Trace Context has it: version, trace, parent and flags. */
-const traceParentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-/** The trace that the request is part of; undefined where it names none. */
-function traceOf({ headers: { traceparent } }: FastifyRequest): string | undefined {
-  return typeof traceparent === 'string' && traceParentPattern.test(traceparent) ? traceparent : undefined;
-}
-
-/** The path alone: the values of a query may be anybody's secret. */
-function pathOf(url: string): string {
-  const end = url.search(/[?#;]/);
-  return end < 0 ? url : url.slice(0, end);
 }

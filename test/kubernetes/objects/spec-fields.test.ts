@@ -11,7 +11,7 @@ import { inlineReferences, loadContract, withoutReadOnly } from '../../../src/ht
 import type { Schema } from '../../../src/http/contract/document.ts';
 import type { ContainerSpec } from '../../../src/containers/container.ts';
 import { findSpecViolations } from '../../../src/containers/rules.ts';
-import { createAjv } from '../../../src/http/contract/ajv.ts';
+import { createAjv } from '../../../src/http/contract/schema-compiler.ts';
 import { violationsOf } from '../../../src/kubernetes/error-fields.ts';
 import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
