@@ -1,6 +1,5 @@
 /** The containers of one namespace: reads from memory while that is live, writes to the cluster. */
 import { setImmediate } from 'node:timers/promises';
-import { momentOf } from '../clock.ts';
 import type { Container, ContainerSpec } from '../containers/container.ts';
 import { randomContainerId } from '../containers/container-id.ts';
 import { NotFoundError, UnavailableError } from '../containers/errors.ts';
@@ -93,10 +92,8 @@ export class ClusterContainerRepository implements ContainerRepository {
     const containers: Container[] = [];
     const count = filter ? filteredAtOnce : pageSize + 1;
     for (;;) {
-      const ids = caches.index.ids.after(lastId, count);
-      const moment = momentOf(this.#context.clock);
-      for (const id of ids) {
-        const view = caches.index.view(id, moment)!;
+      const views = caches.index.viewsAfter(lastId, count);
+      for (const view of views) {
         if (filter?.matches(view) === false) continue;
         const { container } = view;
         if (containers.length === pageSize || (fits?.(container) === false && containers.length > 0)) {
@@ -104,8 +101,8 @@ export class ClusterContainerRepository implements ContainerRepository {
         }
         containers.push(container);
       }
-      if (ids.length < count) return { containers };
-      lastId = ids.at(-1);
+      if (views.length < count) return { containers };
+      lastId = views.at(-1)!.id;
       // Others are served between two steps.
       await setImmediate();
       call.signal.throwIfAborted();

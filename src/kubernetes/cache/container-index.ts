@@ -5,11 +5,20 @@ import type { Container } from '../../containers/container.ts';
 import type { ContainerView } from '../../containers/source.ts';
 import { currentDeployments, viewObjects } from '../objects/container.ts';
 import type { ContainerObjects, ObjectsView, ViewSettings } from '../objects/container.ts';
-import { SortedIds } from './sorted-ids.ts';
+import { SortedById } from './sorted-by-id.ts';
 import { ViewTimers } from './view-timers.ts';
 
 /** Where the index finds the objects of one container: the same array until one of them changes. */
 type Sources = { [Kind in keyof ContainerObjects]: { of(containerId: string): ContainerObjects[Kind] } };
+
+/** What is kept of a container that has a Deployment. */
+interface Slot {
+  readonly id: string;
+  /** Absent until it is first asked for. */
+  view: ObjectsView | undefined;
+  /** Whether its objects may be others than those of the view. */
+  isTouched: boolean;
+}
 
 export interface ContainerIndexOptions {
   settings: ViewSettings;
@@ -22,11 +31,9 @@ export interface ContainerIndexOptions {
 }
 
 export class ContainerIndex {
-  /** Ids of the containers that exist. */
-  readonly ids = new SortedIds();
-  readonly #views = new Map<string, ObjectsView>();
-  /** Ids of containers whose objects may be others than those of their view. */
-  readonly #touched = new Set<string>();
+  readonly #slots = new Map<string, Slot>();
+  /** Of the containers that exist: their Deployment is not being deleted. */
+  readonly #existing = new SortedById<Slot>();
   readonly #options: ContainerIndexOptions;
   readonly #timers: ViewTimers;
 
@@ -41,69 +48,86 @@ export class ContainerIndex {
     return { deployments: deployments.of(id), services: services.of(id), pods: pods.of(id) };
   }
 
+  /** The ids of the containers that exist, in their order. */
+  ids(): string[] {
+    return [...this.#existing].map(({ id }) => id);
+  }
+
   /**
    * The container as it is seen, absent where it has no Deployment; where two carry the id, the oldest is it. The same
    * object until something changes.
    */
   view(id: string, moment = momentOf(this.#options.clock)): ObjectsView | undefined {
-    const view = this.#views.get(id);
-    const isCurrent =
-      view !== undefined && view.validUntil > moment.elapsed && (!this.#touched.has(id) || this.#isOfPresent(id, view));
-    return isCurrent ? view : this.#renew(id, moment);
+    return this.#viewOf(this.#slots.get(id), moment) ?? this.#renew(id, moment);
+  }
+
+  /** At most `count` of the containers that exist, from the first that comes after `id`; from the first of all without. */
+  viewsAfter(id: string | undefined, count: number): ObjectsView[] {
+    const moment = momentOf(this.#options.clock);
+    return this.#existing.after(id, count).map((slot) => this.#viewOf(slot, moment) ?? this.#renew(slot.id, moment)!);
   }
 
   /** The container as reads give it, absent where it does not exist. */
-  container(id: string, moment?: Moment): Container | undefined {
-    return shown(this.view(id, moment));
+  container(id: string): Container | undefined {
+    return shown(this.view(id));
   }
 
   /** The container of objects that were read from the cluster itself; what it shows counts for reads from memory too. */
   containerOf(id: string, objects: ContainerObjects): Container | undefined {
-    const before = this.#views.get(id);
+    const slot = this.#slots.get(id);
+    const before = slot?.view;
     const view = viewObjects(objects, { ...this.#options.settings, moment: momentOf(this.#options.clock), before });
-    if (before !== undefined && before.uid === view?.uid) {
-      this.#views.set(id, view);
-      this.#touched.add(id);
-    }
+    if (slot && before !== undefined && before.uid === view?.uid) Object.assign(slot, { view, isTouched: true });
     return shown(view);
   }
 
   /** Brings what follows from the objects of a container up to date with them. */
   settle(id: string): void {
     const objects = this.objects(id);
-    if (currentDeployments(objects).length > 0) this.ids.add(id);
-    else this.ids.delete(id);
-    if (this.#views.has(id)) this.#touched.add(id);
-    if (objects.deployments.length > 0) return;
-    this.#views.delete(id);
-    this.#touched.delete(id);
-    this.#timers.cancel(id);
+    if (objects.deployments.length === 0) {
+      this.#slots.delete(id);
+      this.#timers.cancel(id);
+    } else this.#slot(id).isTouched = true;
+    if (currentDeployments(objects).length > 0) this.#existing.add(this.#slot(id));
+    else this.#existing.delete(id);
   }
 
   /** Does so for all containers at once, where all Deployments were replaced. */
   settleAll(idsWithDeployments: Iterable<string>): void {
     const { deployments } = this.#options.sources;
     const exists = (id: string) => currentDeployments({ deployments: deployments.of(id) }).length > 0;
-    this.ids.replace([...idsWithDeployments].filter(exists));
+    this.#existing.replace([...idsWithDeployments].filter(exists).map((id) => this.#slot(id)));
   }
 
   /** To be called where the objects of any number of containers were replaced. */
   touchAll(): void {
-    for (const id of this.#views.keys()) this.#touched.add(id);
+    for (const slot of this.#slots.values()) slot.isTouched = true;
   }
 
-  #isOfPresent(id: string, { objects }: ObjectsView): boolean {
+  #slot(id: string): Slot {
+    let slot = this.#slots.get(id);
+    if (slot === undefined) this.#slots.set(id, (slot = { id, view: undefined, isTouched: true }));
+    return slot;
+  }
+
+  /** The view as it is, where nothing has changed since. */
+  #viewOf(slot: Slot | undefined, moment: Moment): ObjectsView | undefined {
+    if (slot?.view === undefined || slot.view.validUntil <= moment.elapsed) return undefined;
+    if (slot.isTouched && !this.#areOf(slot.id, slot.view.objects)) return undefined;
+    slot.isTouched = false;
+    return slot.view;
+  }
+
+  #areOf(id: string, objects: ContainerObjects): boolean {
     const { deployments, services, pods } = this.objects(id);
-    const isOfPresent = objects.deployments === deployments && objects.services === services && objects.pods === pods;
-    if (isOfPresent) this.#touched.delete(id);
-    return isOfPresent;
+    return objects.deployments === deployments && objects.services === services && objects.pods === pods;
   }
 
   #renew(id: string, moment: Moment): ObjectsView | undefined {
-    const view = viewObjects(this.objects(id), { ...this.#options.settings, moment, before: this.#views.get(id) });
+    const before = this.#slots.get(id)?.view;
+    const view = viewObjects(this.objects(id), { ...this.#options.settings, moment, before });
     if (view === undefined) return undefined;
-    this.#views.set(id, view);
-    this.#touched.delete(id);
+    Object.assign(this.#slot(id), { view, isTouched: false });
     this.#timers.plan(id, view.validUntil);
     return view;
   }

@@ -207,6 +207,10 @@ export class ObjectsView implements ContainerView {
     return this.#deployment.resourceVersion;
   }
 
+  get id(): string {
+    return this.#deployment.containerId;
+  }
+
   get reconciling(): boolean {
     return this.#deployment.reconciling === true;
   }

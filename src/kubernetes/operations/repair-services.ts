@@ -70,7 +70,7 @@ function concernsAll(error: unknown): boolean {
  */
 async function incompleteDeployments({ caches: { index } }: ClusterContext): Promise<DeploymentRecord[]> {
   const incomplete: DeploymentRecord[] = [];
-  for (const [position, id] of [...index.ids].entries()) {
+  for (const [position, id] of index.ids().entries()) {
     if (position > 0 && position % containersPerTurn === 0) await setImmediate();
     const objects = index.objects(id);
     const [deployment, ...others] = currentDeployments(objects);
