@@ -3,13 +3,13 @@ import { METHODS } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { fastifyOpenapiGlue } from 'fastify-openapi-glue';
-import { basePath, routes } from '../../../generated/routes.ts';
+import { basePath } from '../../../generated/routes.ts';
 import type { Handlers, OperationId } from '../../../generated/routes.ts';
 import type { Abortable } from '../../containers/waiting.ts';
 import { Admission } from '../server/admission.ts';
 import { inviteBody } from '../server/body.ts';
-import { inlineReferences, operationsOf } from './document.ts';
-import type { OpenApiDocument, Operation, ResolvedOperation } from './document.ts';
+import { operationsOf, routerUrl } from './document.ts';
+import type { OpenApiDocument, ResolvedOperation } from './document.ts';
 import type { RequestLifecycle } from '../server/request-lifecycle.ts';
 import { isContainerList, serialize, UnreadLists } from './serialize.ts';
 import { compileRequestValidation } from './request-validation.ts';
@@ -60,34 +60,35 @@ export async function bindOperations(
   );
   const compile = createSchemaCompiler();
   const shared = { compile, unreadLists: new UnreadLists(), admission: new Admission(writeLimits) };
-  const bound = new Map<string, RouteOptions>();
+  const bound = new Map<string, BoundHandler>();
   for (const operation of operations) {
     const operationId = operation.operationId as OperationId;
     const handle = handlers[operationId] as Handler;
-    bound.set(operationId, routeOf(operation, handle, { rules: rules[operationId], ...shared }));
+    bound.set(operationId, bind(operation, handle, { rules: rules[operationId], ...shared }));
   }
   await app.register(fastifyOpenapiGlue, {
-    specification: inlineReferences(document, withoutResponses(document)),
+    specification: routesOf(document, operations),
     prefix: basePath,
-    operationResolver: (operationId) => bound.get(operationId)!,
+    // Its type asks for method and path, which it knows itself.
+    operationResolver: (operationId) => bound.get(operationId) as RouteOptions,
   });
 }
 
-/** Answers go out as they are, and the plugin would warn that it finds no parsers for their media types. */
-function withoutResponses(document: OpenApiDocument): OpenApiDocument {
-  const paths = Object.entries(document.paths).map(([path, item]) => {
-    const members = Object.entries(item).map(([name, member]): [string, unknown] => [
-      name,
-      isOperation(member) ? { ...member, responses: { default: { description: '' } } } : member,
-    ]);
-    return [path, Object.fromEntries(members)] as const;
-  });
-  return { ...document, paths: Object.fromEntries(paths), components: {} };
-}
-
-/** Beside the operations of a path stand the parameters that they share. */
-function isOperation(member: unknown): member is Operation {
-  return typeof member === 'object' && member !== null && 'operationId' in member;
+/**
+ * The document as routes are made of it: where each operation is, what it is called, and what hooks know of it. Its parameters,
+ * bodies and answers are left out: Fastify would validate them one after the other, so that clients learn of some faults only
+ * once others are mended, and write answers by schemas, which changes them.
+ */
+function routesOf({ openapi, info }: OpenApiDocument, operations: readonly ResolvedOperation[]): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const { operationId, method, path, isOpen } of operations) {
+    (paths[routerUrl(path)] ??= {})[method.toLowerCase()] = {
+      operationId,
+      responses: { default: { description: 'as the contract says' } },
+      'x-fastify-config': { operationId, route: `${basePath}${path}`, isOpen },
+    };
+  }
+  return { openapi, info, paths };
 }
 
 function requireSameNames(operationIds: readonly string[], names: readonly string[]): void {
@@ -138,14 +139,15 @@ interface RouteParts {
   admission: Admission;
 }
 
+type BoundHandler = Pick<RouteOptions, 'handler' | 'preParsing'>;
+
 /** The handler is reached by requests in which nothing at all is wrong: they are validated here, and nowhere else. */
-function routeOf(
+function bind(
   operation: ResolvedOperation,
   handle: Handler,
   { rules, compile, unreadLists, admission }: RouteParts,
-): RouteOptions {
-  const operationId = operation.operationId as OperationId;
-  const { method, url } = routes[operationId];
+): BoundHandler {
+  const { method } = operation;
   const validate = compileRequestValidation(operation, rules, compile);
   const contentTypes = contentTypesOf(operation);
   // Neither awaits nor gives Fastify a promise: all that these take stays as long as a request waits for its answer.
@@ -166,15 +168,7 @@ function routeOf(
       }
     }, refuse);
   };
-  return {
-    method,
-    url,
-    config: { operationId, route: `${basePath}${operation.path}`, isOpen: operation.isOpen },
-    // The plugin's own schemas would have Fastify validate a second time.
-    schema: {},
-    ...(operation.requestBody && { preParsing: inviteBody }),
-    handler,
-  };
+  return operation.requestBody ? { handler, preParsing: inviteBody } : { handler };
 }
 
 function sendAnswer(
