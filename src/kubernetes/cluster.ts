@@ -126,7 +126,7 @@ export function connectCluster({
     ...statusSettings,
   };
   const caches = new WatchCaches({ api: ownApi, namespace, view, log, liveMs, reflector, clock });
-  const keyedDeletes = new KeyedDeletes();
+  const keyedDeletes = new KeyedDeletes(() => clock.elapsed());
   const deleting = new Set<string>();
   caches.onEnd(({ deleteDigest }) => {
     if (deleteDigest !== undefined) keyedDeletes.note(deleteDigest);
@@ -152,13 +152,13 @@ export function connectCluster({
   // Each stream keeps a connection, which writes and watches are not to wait for.
   const logConnection = logs ? openConnection(kubeconfig) : undefined;
   const logApi = logConnection && new KubernetesClient(logConnection, namespace, metrics, rouse);
-  let startedAt = performance.now();
+  let startedAt = clock.elapsed();
   const readiness = (): Check =>
-    caches.isFilled || performance.now() - startedAt >= fillMs
+    caches.isFilled || clock.elapsed() - startedAt >= fillMs
       ? { ok: true }
       : { ok: false, reason: 'the caches are not filled yet' };
   const start = () => {
-    startedAt = performance.now();
+    startedAt = clock.elapsed();
     caches.start();
     repairer.start();
   };

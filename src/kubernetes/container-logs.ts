@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 
-import { maxTimerMs, momentOf, systemClock } from '../clock.ts';
+import { maxTimerMs, momentOf } from '../clock.ts';
 import { kubeletCause } from '../containers/causes.ts';
 import { UnavailableError } from '../containers/errors.ts';
 import type { ContainerLogs, LogRequest } from '../containers/logs.ts';
@@ -90,7 +90,7 @@ export class ClusterContainerLogs implements ContainerLogs {
   #sourceIn(objects: ContainerObjects): Source | undefined {
     const [deployment] = currentDeployments(objects);
     if (deployment === undefined) return undefined;
-    const { pod } = containerStatus(observeObjects(objects), momentOf(systemClock), this.#context.view);
+    const { pod } = containerStatus(observeObjects(objects), momentOf(this.#context.clock), this.#context.view);
     return pod && { pod: pod.name, uid: pod.uid, container: deployment.containerName };
   }
 

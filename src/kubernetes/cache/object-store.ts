@@ -4,6 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 
+import type { Clock } from '../../clock.ts';
 import type { ObjectRecord } from '../objects/object.ts';
 import { isNewer } from '../../containers/resource-version.ts';
 
@@ -22,7 +23,7 @@ export type StoreListener<Item> = (before: Item | undefined, after: Item | undef
 export interface CompleteList<Item> {
   items: readonly Item[];
   version: string;
-  /** By `performance.now()`: it has all that was written before. */
+  /** By the monotonic clock: it has all that was written before. */
   begunAt: number;
 }
 
@@ -72,20 +73,22 @@ class ObjectSet<Item extends ObjectRecord> {
 
 export class ObjectStore<Item extends ObjectRecord> {
   #objects = new ObjectSet<Item>();
-  /** uids of own writes that the watch has not confirmed, and when they were put in, by `performance.now()`. */
+  /** uids of own writes that the watch has not confirmed, and when they were put in, by the monotonic clock. */
   readonly #written = new Map<string, number>();
-  /** uids of own deletes that the watch has not confirmed, and when they were hidden, by `performance.now()`. */
+  /** uids of own deletes that the watch has not confirmed, and when they were hidden, by the monotonic clock. */
   readonly #hidden = new Map<string, number>();
   readonly #listener: StoreListener<Item>;
   readonly #onReplaced: () => void;
+  readonly #clock: Clock;
   /** How far the watch or a list has come; absent before the first list. */
   #version: string | undefined;
   /** Of the last list; absent before the first. */
   #listed: string | undefined;
 
   /** @param onReplaced - called in the turn in which a list takes the place of all; the listener hears of it afterwards */
-  constructor(listener: StoreListener<Item>, onReplaced: () => void = () => undefined) {
+  constructor(listener: StoreListener<Item>, clock: Clock, onReplaced: () => void = () => undefined) {
     this.#listener = listener;
+    this.#clock = clock;
     this.#onReplaced = onReplaced;
   }
 
@@ -162,7 +165,7 @@ export class ObjectStore<Item extends ObjectRecord> {
       return;
     }
     this.#put(item);
-    remember(this.#written, item.uid);
+    remember(this.#written, item.uid, this.#clock.elapsed());
   }
 
   /**
@@ -173,11 +176,11 @@ export class ObjectStore<Item extends ObjectRecord> {
    */
   hide(uid: string, known?: Item): void {
     const wasTold = this.#hidden.has(uid);
-    remember(this.#hidden, uid);
+    remember(this.#hidden, uid, this.#clock.elapsed());
     this.#remove(uid, () => (wasTold ? undefined : known));
   }
 
-  /** Whether this process has deleted the object since a list was begun at `begunAt`, by `performance.now()`. */
+  /** Whether this process has deleted the object since a list was begun at `begunAt`, by the monotonic clock. */
   isHiddenSince(uid: string, begunAt: number): boolean {
     const hiddenAt = this.#hidden.get(uid);
     return hiddenAt !== undefined && hiddenAt >= begunAt;
@@ -242,8 +245,7 @@ function isEndOfTurn(index: number): boolean {
 }
 
 /** Keeps the entries in the order of their times, and forgets those that are too old. */
-function remember(times: Map<string, number>, uid: string): void {
-  const now = performance.now();
+function remember(times: Map<string, number>, uid: string, now: number): void {
   for (const [other, time] of times) {
     if (time > now - memoryMs) break;
     times.delete(other);

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 
 import { backoffMs, spreadMs } from '../../backoff.ts';
 import type { Backoff } from '../../backoff.ts';
+import type { Clock } from '../../clock.ts';
 import type { VersionRange } from '../../containers/resource-version.ts';
 import { sleep } from '../../time.ts';
 import { KubernetesApiError, isExpired, isPermissionMissing, retryAfterMs } from '../api/api-error.ts';
@@ -60,6 +61,7 @@ export interface ReflectorOptions<Kind extends CachedKind> {
   store: ObjectStore<Records[Kind]>;
   bounds: ReflectorBounds;
   log: Logger;
+  clock: Clock;
   /** Called when a list has taken the place of a watch that could not go on: what came and went between is not known. */
   onGap?: (gap: VersionRange) => void;
 }
@@ -108,7 +110,7 @@ export class Reflector<Kind extends CachedKind> {
   #failures: Record<Failure, number> = { unanswered: 0, refused: 0, unusable: 0 };
   /** Something failed, and no watch has shown since that the API server tells what happens. */
   #isUnproven = false;
-  #lastSignOfLife = performance.now();
+  #lastSignOfLife: number;
   /** Since when every attempt was refused for want of a permission, and what was refused last; absent: the last was not. */
   #forbidden: { since: number; call: CallDescription } | undefined;
   /** The wait that is going on because nobody answered. */
@@ -122,26 +124,27 @@ export class Reflector<Kind extends CachedKind> {
 
   constructor(options: ReflectorOptions<Kind>) {
     this.#options = options;
+    this.#lastSignOfLife = options.clock.elapsed();
     this.filled = new Promise((resolve) => {
       this.#setFilled = resolve;
     });
   }
 
-  /** When the API server was last heard of, by `performance.now()`; at first, when the reflector was made. */
+  /** When the API server was last heard of, by the monotonic clock; at first, when the reflector was made. */
   get lastSignOfLife(): number {
     return this.#lastSignOfLife;
   }
 
   /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while a watch is open. */
   get blindMs(): number {
-    return this.#hasFailed ? performance.now() - this.#lastSignOfLife : 0;
+    return this.#hasFailed ? this.#now() - this.#lastSignOfLife : 0;
   }
 
   /** What the provider may not do, for longer than the API server takes to load its permissions; absent: it may. */
   get forbidden(): CallDescription | undefined {
     if (this.#forbidden === undefined) return undefined;
     const { since, call } = this.#forbidden;
-    return performance.now() - since >= this.#options.bounds.permissionsLoadMs ? call : undefined;
+    return this.#now() - since >= this.#options.bounds.permissionsLoadMs ? call : undefined;
   }
 
   /**
@@ -156,7 +159,7 @@ export class Reflector<Kind extends CachedKind> {
   }
 
   start(): void {
-    this.#lastSignOfLife = performance.now();
+    this.#lastSignOfLife = this.#now();
     this.#running ??= this.#run();
   }
 
@@ -198,7 +201,7 @@ export class Reflector<Kind extends CachedKind> {
   async #list(): Promise<string> {
     const waiters = this.#waiters.splice(0);
     try {
-      const begunAt = performance.now();
+      const begunAt = this.#now();
       const { items, resourceVersion } = await this.#listPages();
       await this.#options.store.replace({ items, version: resourceVersion, begunAt });
       this.#forbidden = undefined;
@@ -224,7 +227,7 @@ export class Reflector<Kind extends CachedKind> {
     do {
       const query = { labelSelector: allContainersSelector, limit, ...(continueToken && { continueToken }) };
       const page = await api.list(resource, query, { signal, until: performance.now() + bounds.pageDeadlineMs });
-      this.#lastSignOfLife = performance.now();
+      this.#lastSignOfLife = this.#now();
       for (const object of page.items) {
         const known = this.#known(object);
         const isSame = known?.resourceVersion === object.metadata?.resourceVersion;
@@ -243,23 +246,22 @@ export class Reflector<Kind extends CachedKind> {
     const { api, resource, bounds } = this.#options;
     const stall = new AbortController();
     const timer = setTimeout(() => stall.abort(new Error('the watch is silent')), bounds.stallMs);
-    const openedAt = performance.now();
+    const openedAt = this.#now();
     let isEmpty = true;
     try {
       const signal = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal, stall.signal]);
       const { watchTimeoutSeconds, stallMs } = bounds;
       const timeoutSeconds = this.#isUnproven ? proofSeconds : watchTimeoutSeconds;
       const query = { labelSelector: allContainersSelector, resourceVersion: version, timeoutSeconds };
-      for await (const line of await api.watch(resource, query, { signal, until: openedAt + stallMs })) {
+      for await (const line of await api.watch(resource, query, { signal, until: performance.now() + stallMs })) {
         timer.refresh();
         isEmpty = false;
-        this.#lastSignOfLife = performance.now();
+        this.#lastSignOfLife = this.#now();
         this.#take(line);
         this.#succeeded();
       }
-      if (isEmpty && performance.now() - openedAt < shortestWatchMs)
-        throw new Error('the watch ended as soon as it began');
-      this.#lastSignOfLife = performance.now();
+      if (isEmpty && this.#now() - openedAt < shortestWatchMs) throw new Error('the watch ended as soon as it began');
+      this.#lastSignOfLife = this.#now();
       this.#succeeded();
     } finally {
       clearTimeout(timer);
@@ -304,6 +306,10 @@ export class Reflector<Kind extends CachedKind> {
     }
   }
 
+  #now(): number {
+    return this.#options.clock.elapsed();
+  }
+
   get #hasFailed(): boolean {
     return Object.values(this.#failures).some((count) => count > 0);
   }
@@ -326,9 +332,7 @@ export class Reflector<Kind extends CachedKind> {
     const refusal = error instanceof BrokenWatch ? error.cause : error;
     const failure = failureOf(error);
     const isForbidden = error instanceof KubernetesApiError && isPermissionMissing(error);
-    this.#forbidden = isForbidden
-      ? { since: this.#forbidden?.since ?? performance.now(), call: error.call }
-      : undefined;
+    this.#forbidden = isForbidden ? { since: this.#forbidden?.since ?? this.#now(), call: error.call } : undefined;
     if (failure !== 'unanswered') this.#failures.unanswered = 0;
     const attempt = ++this.#failures[failure];
     if (failure === 'unusable') {
@@ -339,7 +343,8 @@ export class Reflector<Kind extends CachedKind> {
     this.#report(error, attempt, delayMs);
     const wait = new AbortController();
     if (failure === 'unanswered') this.#unansweredWait = wait;
-    await sleep(delayMs, AbortSignal.any([this.#stopping.signal, this.#interrupt.signal, wait.signal]));
+    const ended = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal, wait.signal]);
+    await sleep(delayMs, ended, this.#options.clock);
     this.#unansweredWait = undefined;
   }
 
@@ -355,7 +360,7 @@ export class Reflector<Kind extends CachedKind> {
   /** What is left of the time in which permissions may still be loaded; `Infinity` where none are waited for. */
   get #loadingMs(): number {
     if (this.#forbidden === undefined || this.forbidden !== undefined) return Infinity;
-    return this.#forbidden.since + this.#options.bounds.permissionsLoadMs - performance.now();
+    return this.#forbidden.since + this.#options.bounds.permissionsLoadMs - this.#now();
   }
 
   #report(err: unknown, attempt: number, delayMs: number): void {

@@ -50,6 +50,7 @@ export class WatchCaches {
   readonly #caches: { [Kind in CachedKind]: Cache<Kind> };
   readonly #reflectors: readonly { [Kind in CachedKind]: Reflector<Kind> }[CachedKind][];
   readonly #liveMs: number;
+  readonly #clock: Clock;
   readonly #listeners = new Set<(containerId: string) => void>();
   readonly #endListeners = new Set<(ended: DeploymentRecord) => void>();
   readonly #gapListeners = new Set<(gap: VersionRange) => void>();
@@ -59,18 +60,23 @@ export class WatchCaches {
 
   constructor({ api, namespace, view, log, liveMs, reflector: bounds, clock }: WatchCachesOptions) {
     this.#liveMs = liveMs;
+    this.#clock = clock;
     const cache = <Kind extends CachedKind>(
       resource: Kind,
       project: ReflectorOptions<Kind>['project'],
     ): Cache<Kind> => {
       const store = new ObjectStore<Records[Kind]>(
         (before, after) => this.#change(resource, before, after),
+        clock,
         () => this.#replaced(resource),
       );
       const onGap = (gap: VersionRange) => {
         if (resource === 'deployments') for (const listener of this.#gapListeners) listener(gap);
       };
-      return { store, reflector: new Reflector({ api, resource, namespace, project, store, bounds, log, onGap }) };
+      return {
+        store,
+        reflector: new Reflector({ api, resource, namespace, project, store, bounds, log, clock, onGap }),
+      };
     };
     this.#caches = {
       deployments: cache('deployments', (deployment, known) =>
@@ -121,7 +127,7 @@ export class WatchCaches {
   /** Whether a watch has shown no sign of life for longer than the bound, or may not be opened. */
   get isCutOff(): boolean {
     if (this.forbidden !== undefined) return true;
-    const bound = performance.now() - this.#liveMs;
+    const bound = this.#clock.elapsed() - this.#liveMs;
     return this.#reflectors.some(({ lastSignOfLife }) => lastSignOfLife < bound);
   }
 
@@ -137,7 +143,7 @@ export class WatchCaches {
 
   /** What each cache has, and how long ago its watch last showed a sign of life. */
   stats(): Record<CachedKind, CacheStats> {
-    const now = performance.now();
+    const now = this.#clock.elapsed();
     const stats = Object.entries(this.#caches).map(([kind, { store, reflector }]) => [
       kind,
       { objects: store.size, ageSeconds: (now - reflector.lastSignOfLife) / 1_000 },
@@ -190,7 +196,7 @@ export class WatchCaches {
     this.#caches[kind].store.hide(uid, known);
   }
 
-  /** Whether this process has deleted the object since a list was begun at `begunAt`, by `performance.now()`. */
+  /** Whether this process has deleted the object since a list was begun at `begunAt`, by the monotonic clock. */
   isHiddenSince(kind: CachedKind, uid: string, begunAt: number): boolean {
     return this.#caches[kind].store.isHiddenSince(uid, begunAt);
   }

@@ -52,7 +52,7 @@ export async function lookUpAll(
   limits: CallLimits,
 ): Promise<Map<string, ContainerObjects>> {
   const { api, caches, clock } = access;
-  const begunAt = performance.now();
+  const begunAt = clock.elapsed();
   const all = await findDeployments(access, anyContainer(ids), limits);
   const ours = all.filter((deployment) => deployment.otherProvider === undefined);
   const deployments = ours.filter(({ uid }) => !caches.isHiddenSince('deployments', uid, begunAt));

@@ -88,6 +88,11 @@ t.test('an answer that is larger than any is not read to its end', async (t) => 
   const { api } = connected;
   t.match((await failureOf(api.version({}))).cause, { message: 'the answer has more than 16 MiB' });
   t.match((await failureOf(api.list('pods', {}, {}))).cause, { message: 'the answer has more than 128 MiB' });
+  const query = { resourceVersion: '1', timeoutSeconds: 30 };
+  const read = async () => {
+    for await (const _ of await api.watch('pods', query, { signal: AbortSignal.timeout(5_000) }));
+  };
+  t.match(await failureOf(read()), { name: 'RangeError', message: 'a line is too long' });
 });
 
 t.test('a call for which no connection is free fails in time, and is never sent', async (t) => {

@@ -4,6 +4,7 @@ import t from 'tap';
 import { ObjectStore } from '../../../src/kubernetes/cache/object-store.ts';
 import { isNewer } from '../../../src/containers/resource-version.ts';
 import type { ObjectRecord } from '../../../src/kubernetes/objects/object.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 function object(uid: string, resourceVersion: string): ObjectRecord {
   return { uid, resourceVersion, name: uid, containerId: uid, createdAt: 0 };
@@ -17,11 +18,12 @@ function list(items: ObjectRecord[], version: string, begunAt = 0) {
 /** A store and what it told, as `uid:version before>version after`. */
 function store() {
   const told: string[] = [];
+  const clock = new ManualClock();
   const items = new ObjectStore<ObjectRecord>((before, after) => {
     const { uid } = (before ?? after)!;
     told.push(`${uid}:${before?.resourceVersion ?? ''}>${after?.resourceVersion ?? ''}`);
-  });
-  return { items, told: () => told.splice(0) };
+  }, clock);
+  return { items, clock, told: () => told.splice(0) };
 }
 
 t.test('versions are compared as the numbers that they are', (t) => {
@@ -215,18 +217,45 @@ t.test('no reader sees a part of a new list', async (t) => {
 });
 
 t.test('what a list that was begun later still has, as if nobody had deleted it, shows again', async (t) => {
-  const { items, told } = store();
+  const { items, clock, told } = store();
   await items.replace(list([object('a', '1'), object('b', '1')], '1'));
-  const before = performance.now();
+  const before = clock.elapsed();
   items.hide('a');
   items.hide('b');
   told();
   await items.replace(list([object('a', '1'), object('b', '1')], '5', before));
   t.same(told(), [], 'a list that may be older shows nothing');
   t.ok(items.isHiddenSince('a', before));
-  const later = performance.now() + 1;
+  const later = clock.elapsed() + 1;
   await items.replace(list([object('a', '1'), { ...object('b', '6'), deletedAt: 1 }], '6', later));
   t.same(told(), ['a:>1']);
   t.notOk(items.isHiddenSince('a', before));
   t.notOk(items.get('b'), 'what is being deleted stays hidden');
+});
+
+t.test('an own delete that the watch never confirms is forgotten in the end', async (t) => {
+  const { items, clock, told } = store();
+  await items.replace(list([object('a', '1')], '1'));
+  items.hide('a');
+  await clock.advance(9 * 60_000);
+  items.hide('b');
+  items.apply(object('a', '2'));
+  t.same(told(), ['a:>1', 'a:1>'], 'as long as it counts nothing brings it back');
+  await clock.advance(2 * 60_000);
+  items.hide('c');
+  items.apply(object('a', '3'));
+  t.same(told(), ['a:>3']);
+});
+
+t.test('an own write that the watch never confirms is forgotten in the end', async (t) => {
+  const { items, clock, told } = store();
+  await items.replace(list([], '1'));
+  items.write(object('a', '10'));
+  await clock.advance(9 * 60_000);
+  await items.replace(list([], '5'));
+  t.same(told(), ['a:>10'], 'a list that is older than the write says nothing of it');
+  await clock.advance(2 * 60_000);
+  items.write(object('b', '11'));
+  await items.replace(list([], '6'));
+  t.same(told(), ['b:>11', 'a:10>']);
 });
