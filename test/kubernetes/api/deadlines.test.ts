@@ -95,6 +95,17 @@ t.test('an answer that is larger than any is not read to its end', async (t) => 
   t.match(await failureOf(read()), { name: 'RangeError', message: 'a line is too long' });
 });
 
+t.test('a line of a watch that is longer than any object is not read to its end', async (t) => {
+  await using server = await startStalledServer('flood');
+  await using connected = await connectTo(server.url);
+  const options = { resourceVersion: '1', timeoutSeconds: 1 };
+  const lines = await connected.api.watch('pods', options, { signal: AbortSignal.timeout(30_000) });
+  const read = async () => {
+    for await (const line of lines) t.fail(`a line of ${line.length} characters`);
+  };
+  t.match(await failureOf(read()), { message: 'a line is too long' });
+});
+
 t.test('a call for which no connection is free fails in time, and is never sent', async (t) => {
   await using cluster = await openSandbox({ controllers: false });
   const { faults, requests } = cluster.sandbox;
