@@ -23,6 +23,7 @@ export const maxOpen = maxConnections;
 /** Of them those that follow: a quarter of the connections that everything else may take. */
 export const maxFollowing = maxConnections / 2;
 const retryAfterSeconds = 5;
+const cutOff = 'The cluster has not been heard of for too long.';
 
 /** How long the answer to a request that follows waits for the first line, which may be hours in coming, in milliseconds. */
 const firstLineMs = 2_000;
@@ -51,12 +52,14 @@ export class ClusterContainerLogs implements ContainerLogs {
   }
 
   async read(id: string, request: LogRequest, { signal }: CallOptions): Promise<Readable> {
+    if (request.follow && this.#context.caches.isCutOff) throw new UnavailableError(cutOff, retryAfterSeconds);
     const end = this.#enter(request);
     signal.addEventListener('abort', () => end.abort(signal.reason), { signal: end.signal });
     try {
       const source = this.#sourceIn(await this.#objects(id, signal));
+      const text = source === undefined ? empty(end) : await this.#stream(id, source, request, end);
       signal.throwIfAborted();
-      return source === undefined ? empty(end) : await this.#stream(id, source, request, end);
+      return text;
     } catch (error) {
       end.abort();
       throw this.#translate(id, error);
@@ -100,15 +103,16 @@ export class ClusterContainerLogs implements ContainerLogs {
     text.on('error', () => undefined);
     text.once('close', () => end.abort());
     const fail = (error: Error) => (end.signal.aborted ? text.end() : text.destroy(error));
-    const opened = this.#openLog(source, request, end.signal).then((log) => void log.on('error', fail).pipe(text));
-    opened.catch(fail);
-    if (!request.follow) {
-      await opened;
-      return text;
-    }
-    this.#endWithSource(id, source, end, text);
+    const opened = this.#openLog(source, request, end.signal)
+      .then((log) => void log.on('error', fail).pipe(text))
+      .catch((error: unknown) => {
+        fail(error as Error);
+        if (!text.writableEnded) throw error;
+      });
+    if (request.follow) this.#endWithSource(id, source, end, text);
     const patience = new AbortController();
-    await Promise.race([opened, sleep(firstLineMs, patience.signal)]).finally(() => patience.abort());
+    const first = request.follow ? Promise.race([opened, sleep(firstLineMs, patience.signal)]) : opened;
+    await first.finally(() => patience.abort());
     return text;
   }
 
@@ -150,7 +154,7 @@ export class ClusterContainerLogs implements ContainerLogs {
       if (changed === id) look();
     });
     const timer = setInterval(() => {
-      if (caches.isCutOff) text.destroy(new Error('the cluster has not been heard of for too long'));
+      if (caches.isCutOff) text.destroy(new Error(cutOff));
     }, livenessCheckMs).unref();
     end.signal.addEventListener('abort', () => {
       stopListening();

@@ -28,7 +28,7 @@ export class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
   readonly #requests = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'From the arrival of a request to the last byte of its answer, in seconds.',
+    help: 'From the arrival of a request to the last byte of its answer, or the first of one that is followed, in seconds.',
     labelNames: ['method', 'route', 'status_code'] as const,
     registers: [this.#registry],
   });

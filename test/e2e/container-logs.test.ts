@@ -39,7 +39,11 @@ async function write({ cluster, workloads }: System, ...lines: string[]): Promis
 }
 
 t.test('a log over HTTP', onlyInSandbox('what is played is written'), async (t) => {
-  await using system = await startSaying({ SP_SERVER_REQUEST_TIMEOUT: '1s', SP_SERVER_WRITE_TIMEOUT: '500ms' });
+  await using system = await startSaying({
+    SP_SERVER_REQUEST_TIMEOUT: '1s',
+    SP_SERVER_WRITE_TIMEOUT: '500ms',
+    SP_MANAGEMENT_ADDRESS: '127.0.0.1:0',
+  });
   const { provider, client } = system;
   const get = (query: string, init?: RequestInit) => conformingFetch(`${provider.url}${pathOf('web', query)}`, init);
 
@@ -106,7 +110,21 @@ t.test('a log over HTTP', onlyInSandbox('what is played is written'), async (t) 
       () => sending(system),
       (logs) => logs === 0,
     );
-    t.match(await provider.logged(({ msg }) => msg === 'request aborted'), { path: pathOf('web'), containerId: 'web' });
+    const line = await provider.logged(({ msg }) => msg === 'request aborted');
+    t.match(line, { path: pathOf('web'), containerId: 'web' });
+    t.ok(Number(line['durationMs']) > 2_500, 'the log tells how long it was');
+    const { managementAddress } = await provider.logged((each) => 'managementAddress' in each);
+    const metrics = await (await fetch(`http://${String(managementAddress)}/metrics`)).text();
+    const labels = 'le="1",method="GET",route="/api/v1alpha1/containers/{container_id}:logs"';
+    t.match(
+      metrics,
+      new RegExp(`^http_request_duration_seconds_bucket\\{${labels.replace(/[{}]/g, '\\$&')}.*\\} [1-9]`, 'm'),
+    );
+    t.notMatch(
+      metrics,
+      new RegExp(`^http_request_duration_seconds_sum\\{.*:logs.*\\} ([3-9]|2\\.[5-9])`, 'm'),
+      'and how long it was in coming is measured',
+    );
   });
 
   await t.test('is cut, not ended, where the API server breaks off', async (t) => {

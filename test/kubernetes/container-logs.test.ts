@@ -249,6 +249,14 @@ t.test('a log that is followed', async (t) => {
     await eventually(sending, (logs) => logs === 0);
   });
 
+  await t.test('ends when it is told to before it has begun', async (t) => {
+    using late = faults.hang({ resource: 'pods/log' });
+    const opening = read('web', { follow: true });
+    await eventually(() => late.hits, Boolean);
+    logs.release();
+    t.equal(await text(await opening), '');
+  });
+
   await t.test('begins without a line where none comes', async (t) => {
     using late = faults.hang({ resource: 'pods/log' });
     const left = new AbortController();
@@ -283,6 +291,7 @@ t.test('a log that is quiet is followed as long as the cluster is heard of, and 
   using _outage = faults.refuse({ code: 503 }, { verb: ['watch', 'list'] });
   for (const kind of ['deployments', 'pods', 'services']) faults.resetWatches(kind);
   t.match((await broken).message, /not been heard of/);
+  t.match(await failureOf(stage.read('web', { follow: true })), UnavailableError);
   await eventually(stage.sending, (logs) => logs === 0);
 });
 

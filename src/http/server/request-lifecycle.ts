@@ -234,7 +234,9 @@ export class OpenRequests {
     const seconds = (performance.now() - arrivedAt) / 1_000;
     const status = reply.raw.writableFinished ? reply.raw.statusCode : undefined;
     const { route, operationId } = request.routeOptions.config;
-    this.#metrics.requestEnded({ method: request.method, route, status, seconds });
+    // What is followed for hours was not long in coming.
+    const measured = lifecycle.outlasts ? ((lifecycle.answeredAt ?? arrivedAt) - arrivedAt) / 1_000 : seconds;
+    this.#metrics.requestEnded({ method: request.method, route, status, seconds: measured });
     const isHealth = operationId === 'GetHealth' && status === 200;
     const level = isHealth ? this.#healthLevel : 'info';
     if (status === undefined) lifecycle.abort(new Error('the client left'));
