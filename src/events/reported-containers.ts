@@ -4,27 +4,24 @@
  */
 import type { ContainerSource } from '../containers/source.ts';
 import { backoffMs } from '../backoff.ts';
+import type { Clock } from '../clock.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { systemClock } from '../clock.ts';
-import type { Clock } from '../clock.ts';
 import { callWithin, sleep } from '../time.ts';
 import type { StatusChange } from './cloud-event.ts';
+import type { Deliveries, Delivery, Key } from './deliveries.ts';
 import { isMissing } from './nats-bucket.ts';
+import type { Bucket } from './nats-bucket.ts';
+import type { EventPublisher } from './publisher.ts';
 import { canBeKept, keyOf, readKeys } from './reported-keys.ts';
 import type { KeyOwner } from './reported-keys.ts';
-import type { Bucket, BucketEntry } from './nats-bucket.ts';
+import type { Reporter } from './reporter.ts';
+import type { WorkQueue } from './work-queue.ts';
 
 const retry = { firstMs: 1_000, maxMs: 60_000 };
 
-/** Puts and purges under way at a time, beside the puts that go along with events. */
-const debtsAtOnce = 100;
-
 /** How long events wait for the bucket to be opened before they go out without it. */
 const maxOpeningMs = 5_000;
-
-/** Ended containers whose keys could not be removed. Past this the oldest keys stay, and are judged at the next start. */
-const maxEnded = 100_000;
 
 /** A call to the cluster may take this long. */
 const clusterTimeoutMs = 30_000;
@@ -37,14 +34,15 @@ export interface ReportedContainersOptions extends Telemetry {
   providerName: string;
   /** Names that the provider had before: what was remembered under them is taken over. */
   formerNames: readonly string[];
-  publisher: { readonly connected: boolean; onConnect(listener: () => void): void };
+  publisher: Pick<EventPublisher, 'connected' | 'onConnect'>;
   source: Pick<ContainerSource, 'listIds' | 'namespace' | 'namespaceUid'>;
   leadership: Leadership;
-  /** Whether the end of this container would be noticed when it comes, or was noticed: then nothing is to be told here. */
-  isKnown: (containerId: string) => boolean;
-  /** Takes a container that was reported once and that the cluster no longer has, with the uid of its Deployment. */
-  onForgotten: (containerId: string, deploymentUid: string) => void;
-  clock?: Clock;
+  deliveries: Deliveries;
+  /** Where containers are put whose keys are owed. */
+  queue: WorkQueue;
+  /** Takes containers that were reported once and that the cluster no longer has. */
+  reporter: Pick<Reporter, 'reportForgotten'>;
+  clock: Clock;
 }
 
 export interface ReportedContainersStats {
@@ -60,20 +58,17 @@ interface Value {
   namespace?: string;
 }
 
-interface Key {
-  deploymentUid: string;
-  namespaceUid: string | undefined;
-  revision: number;
-}
-
 /** From the beginning of leading, or of a connection, to its end. */
 interface Term {
   ended: AbortSignal;
   bucket?: Bucket | undefined;
   /** The bucket is being opened and read for the first time: the keys of events could not go ahead of them. */
   isOpening: boolean;
-  /** The last thing that was asked of the bucket failed: events don't wait for it now. */
-  isFailing: boolean;
+  /** How often the bucket failed since it last took or removed a key. Events don't wait for one that fails. */
+  failures: number;
+  /** A bucket that fails is not asked before this, by the monotonic clock, and then for one container alone. */
+  retryAt: number;
+  isTrying: boolean;
   /** How often the bucket was opened anew since it last took or removed a key. */
   reopenings: number;
   namespaceUid?: string | undefined;
@@ -81,7 +76,7 @@ interface Term {
    * Uids of Deployments that were there before the uid of the namespace was read, and are not known to be gone: as long as
    * there is one, the namespace is the same.
    */
-  witnesses: Set<string>;
+  uidsSeenBefore: Set<string>;
   isCheckingNamespace: boolean;
 }
 
@@ -94,104 +89,24 @@ class BucketReplaced extends Error {
 
 export class ReportedContainers {
   readonly #options: ReportedContainersOptions;
-  readonly #clock: Clock;
   readonly #stop = new AbortController();
   #endTerm = new AbortController();
   #term: Term | undefined;
   /** Whether the keys were compared with the cluster since this replica leads. */
   #isCompared = false;
-  /** The keys of this namespace that the bucket has, by container id. */
-  #keys = new Map<string, Key>();
-  /** The uids of the Deployments that were reported and are to have a key, by container id. */
-  readonly #told = new Map<string, string>();
-  /** Of those, the ones whose key is owed to the bucket. */
-  readonly #unwritten = new Set<string>();
-  /** The uids of the Deployments whose end was reported and whose key is to go, by container id. */
-  readonly #ended = new Map<string, string>();
   readonly #listeners: (() => void)[] = [];
   /** The highest revision that the bucket has told, over all connections. */
   #revision = 0;
-  #paying: Promise<void> | undefined;
   #hasWarned = false;
 
   constructor(options: ReportedContainersOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    options.publisher.onConnect(() => this.#begin());
+    options.publisher.onConnect(() => this.begin());
   }
 
-  start(): void {
-    this.#options.leadership.onChange((leads) => {
-      if (leads) this.#begin();
-      else this.#forgetAll();
-    });
-  }
-
-  /** Pays what is owed, for as long as the deadline allows and it succeeds at once. */
-  async stop(deadline: AbortSignal): Promise<void> {
-    this.#stop.abort();
-    deadline.addEventListener('abort', () => this.#endTerm.abort());
-    if (!deadline.aborted) await this.#paying;
-    this.#endTerm.abort();
-  }
-
-  stats(): ReportedContainersStats {
-    return { open: this.#term?.bucket !== undefined, owed: this.#unwritten.size + this.#ended.size };
-  }
-
-  /** Whether events can be sent now: at the beginning they wait a while for the bucket, so that no event precedes its key. */
-  get isReady(): boolean {
-    return this.#term?.isOpening !== true;
-  }
-
-  /** Events that wait for the bucket to be opened do so no longer. */
-  releaseEvents(): void {
-    if (this.#term !== undefined) this.#settle(this.#term);
-  }
-
-  /** Calls back each time when `isReady` has become true. */
-  onReady(listener: () => void): void {
-    this.#listeners.push(listener);
-  }
-
-  /**
-   * To be called with each event before it is sent: the event counts once this has resolved too. Undefined: nothing has to
-   * be waited for. Never rejects: what the bucket does not take is owed to it, and events go out all the same.
-   */
-  remember({ containerId, status, deploymentUid }: StatusChange): Promise<void> | undefined {
-    if (deploymentUid === undefined || !canBeKept(containerId)) return undefined;
-    const term = this.#term;
-    if (status === 'DELETED') {
-      this.#isGone(term, deploymentUid);
-      return undefined;
-    }
-    const toldBefore = this.#told.get(containerId);
-    this.#told.set(containerId, deploymentUid);
-    if (toldBefore !== undefined && toldBefore !== deploymentUid) this.#isGone(term, toldBefore);
-    if (term !== undefined && term.witnesses.size === 0) void this.#checkNamespace(term);
-    if (this.#hasKey(term, containerId, deploymentUid)) return undefined;
-    if (term?.bucket !== undefined && !term.isFailing) return this.#write(term, containerId);
-    this.#unwritten.add(containerId);
-    this.#payDebts();
-    return undefined;
-  }
-
-  /** To be called when an event was confirmed: the key of a container whose end was told is removed. */
-  confirmed({ containerId, status, deploymentUid }: StatusChange): void {
-    if (status !== 'DELETED' || deploymentUid === undefined || !canBeKept(containerId)) return;
-    if (this.#told.get(containerId) === deploymentUid) {
-      this.#told.delete(containerId);
-      this.#unwritten.delete(containerId);
-    }
-    this.#isGone(this.#term, deploymentUid);
-    this.#ended.set(containerId, deploymentUid);
-    const [oldest] = this.#ended.keys();
-    if (this.#ended.size > maxEnded && oldest !== undefined) this.#ended.delete(oldest);
-    this.#payDebts();
-  }
-
-  #begin(): void {
-    const { leadership, publisher } = this.#options;
+  /** To be called when this replica begins to lead: opens the bucket over the connection, where there is one. */
+  begin(): void {
+    const { leadership, publisher, clock } = this.#options;
     this.#endTerm.abort();
     this.#term = undefined;
     if (!leadership.leads || !publisher.connected || this.#stop.signal.aborted) return;
@@ -200,49 +115,133 @@ export class ReportedContainers {
     const term: Term = {
       ended,
       isOpening: true,
-      isFailing: false,
+      failures: 0,
+      retryAt: 0,
+      isTrying: false,
       reopenings: 0,
-      witnesses: new Set(),
+      uidsSeenBefore: new Set(),
       isCheckingNamespace: false,
     };
     this.#term = term;
-    void sleep(maxOpeningMs, ended, this.#clock).then(() => this.#settle(term));
+    void sleep(maxOpeningMs, ended, clock).then(() => this.#letGo(term));
     void this.#open(term);
   }
 
-  #settle(term: Term): void {
-    if (!term.isOpening) return;
-    term.isOpening = false;
-    if (this.#term === term) for (const listener of this.#listeners) listener();
-  }
-
-  /** What another replica remembers by now is not known here. */
-  #forgetAll(): void {
+  /** To be called when this replica has ceased to lead: what another one remembers by now is not known here. */
+  forgetAll(): void {
     this.#endTerm.abort();
     this.#term = undefined;
     this.#isCompared = false;
     this.#revision = 0;
-    this.#keys.clear();
-    this.#told.clear();
-    this.#unwritten.clear();
-    this.#ended.clear();
+    this.#options.deliveries.forgetKeys();
+  }
+
+  /** Opens nothing any more, and has everything tried once more that is owed to the bucket. */
+  stop(): void {
+    this.#stop.abort();
+    this.#addOwed();
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    this.#endTerm.abort();
+  }
+
+  stats(): ReportedContainersStats {
+    const { deliveries } = this.#options;
+    const owed = [...deliveries.values()].filter((delivery) => this.#isOwed(delivery)).length;
+    return { open: this.#term?.bucket !== undefined, owed };
+  }
+
+  /** Whether events can be sent now: at the beginning they wait a while for the bucket, so that no event precedes its key. */
+  get connected(): boolean {
+    return this.#options.publisher.connected && this.#term?.isOpening !== true;
+  }
+
+  /** Calls back each time when `connected` has become true. */
+  onConnect(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Events that wait for the bucket to be opened do so no longer. */
+  releaseEvents(): void {
+    if (this.#term !== undefined) this.#letGo(this.#term);
+  }
+
+  /**
+   * To be called with each event before it is sent: the event counts once this has resolved too. Undefined: nothing has to
+   * be waited for. Never rejects: what the bucket does not take is owed to it, and events go out all the same.
+   */
+  remember(delivery: Delivery, { status, deploymentUid }: StatusChange): Promise<void> | undefined {
+    if (deploymentUid === undefined || !canBeKept(delivery.containerId)) return undefined;
+    const term = this.#term;
+    if (status === 'DELETED') {
+      this.#isGone(term, deploymentUid);
+      return undefined;
+    }
+    const { told } = delivery;
+    delivery.told = deploymentUid;
+    delivery.ended = undefined;
+    if (told !== undefined && told !== deploymentUid) this.#isGone(term, told);
+    if (term !== undefined && term.uidsSeenBefore.size === 0) void this.#checkNamespace(term);
+    const canWait = term?.bucket !== undefined && term.failures === 0;
+    return canWait && this.#isOwed(delivery) ? this.settle(delivery) : undefined;
+  }
+
+  /** To be called when an event was confirmed: the key of a container whose end was told is to be removed. */
+  confirmed(delivery: Delivery, { status, deploymentUid }: StatusChange): void {
+    const isKept = deploymentUid !== undefined && canBeKept(delivery.containerId);
+    if (status !== 'DELETED' || !isKept || !this.#options.leadership.leads) return;
+    // What was never sent, or the bucket did not take, may have left the key of a Deployment before.
+    delivery.ended = (delivery.told && delivery.key?.deploymentUid) ?? deploymentUid;
+    delivery.told = undefined;
+    this.#isGone(this.#term, deploymentUid);
+  }
+
+  /** Whether something is owed to the bucket and is to be tried now; what is to be tried later is added to the queue for then. */
+  isDue(delivery: Delivery): boolean {
+    const { queue, clock } = this.#options;
+    const term = this.#term;
+    if (term?.bucket === undefined || !this.#isOwed(delivery)) return false;
+    if (term.failures === 0) return true;
+    const ms = term.isTrying ? retry.firstMs : term.retryAt - clock.elapsed();
+    if (ms > 0) queue.addAfter(delivery.containerId, ms);
+    return ms <= 0;
+  }
+
+  /** Writes the key of the container, or removes it, whichever is owed. Never rejects. */
+  async settle(delivery: Delivery): Promise<void> {
+    const term = this.#term;
+    const bucket = term?.bucket;
+    if (term === undefined || bucket === undefined) return;
+    const isTrying = term.failures > 0;
+    if (isTrying) term.isTrying = true;
+    try {
+      await (delivery.told !== undefined ? this.#write(term, bucket, delivery) : this.#remove(term, bucket, delivery));
+    } catch (err) {
+      this.#failed(term, bucket, err);
+      if (term.bucket === bucket && !this.#isOver(term)) this.isDue(delivery);
+    }
+    if (isTrying) term.isTrying = false;
+    this.#options.deliveries.drop(delivery);
+  }
+
+  #letGo(term: Term): void {
+    if (!term.isOpening) return;
+    term.isOpening = false;
+    if (this.#term === term && this.connected) for (const listener of this.#listeners) listener();
   }
 
   /** Opens and reads the bucket, then finds out whose end was missed; tries again until that is done or the term ends. */
   async #open(term: Term): Promise<void> {
-    for (let failures = 0; !this.#isOver(term);) {
+    await this.#insist(term, async () => {
       try {
         if (term.bucket === undefined) await this.#adopt(term);
-        this.#settle(term);
-        if (!this.#isCompared) await this.#compare(term);
-        return;
-      } catch (err) {
-        failures++;
-        this.#settle(term);
-        this.#warn(term, err);
-        await sleep(backoffMs(failures, retry), term.ended, this.#clock);
+      } finally {
+        this.#letGo(term);
       }
-    }
+      if (!this.#isCompared) await this.#compare(term);
+    });
   }
 
   /**
@@ -251,78 +250,81 @@ export class ReportedContainers {
    */
   async #reopen(term: Term): Promise<void> {
     term.bucket = undefined;
-    this.#keys.clear();
-    this.#reckon(term);
-    for (;;) {
-      if (term.reopenings > 0) await sleep(backoffMs(term.reopenings, retry), term.ended, this.#clock);
-      if (this.#isOver(term)) return;
-      term.reopenings++;
+    for (const delivery of this.#options.deliveries.values()) delivery.key = undefined;
+    if (term.reopenings > 0) await this.#pause(term, term.reopenings);
+    term.reopenings++;
+    await this.#insist(term, () => this.#adopt(term), term.reopenings);
+  }
+
+  /** Tries again until it is done or the term ends; never rejects. */
+  async #insist(term: Term, act: () => Promise<void>, failuresBefore = 0): Promise<void> {
+    for (let failures = failuresBefore + 1; !this.#isOver(term); failures++) {
       try {
-        await this.#adopt(term);
+        await act();
         return;
       } catch (err) {
         this.#warn(term, err);
+        await this.#pause(term, failures);
       }
     }
   }
 
+  #pause(term: Term, failures: number): Promise<void> {
+    return sleep(backoffMs(failures, retry), term.ended, this.#options.clock);
+  }
+
   async #adopt(term: Term): Promise<void> {
-    const { openBucket, log } = this.#options;
+    const { openBucket, log, deliveries } = this.#options;
     await this.#readNamespace(term);
     const bucket = await openBucket();
     const entries = await readKeys(bucket, this.#owner, (value) => isOf(parseValue(value), term.namespaceUid));
     if (this.#isOver(term)) return;
     if (bucket.ttlMs > 0)
       log.warn({ ttlMs: bucket.ttlMs }, 'the key-value bucket forgets after a time, and deletions with it');
-    if (bucket.lastRevision < this.#revision) log.warn({ keys: this.#told.size }, lostAndMade);
-    this.#keys = keysOf(entries, term.namespaceUid);
+    const keys = [...deliveries.values()].filter(({ told }) => told !== undefined).length;
+    if (bucket.lastRevision < this.#revision) log.warn({ keys }, lostAndMade);
+    for (const delivery of deliveries.values()) delivery.key = undefined;
+    this.#revision = bucket.lastRevision;
+    for (const [containerId, { value, revision }] of entries) {
+      this.#revision = Math.max(this.#revision, revision);
+      const parsed = parseValue(value);
+      if (isOf(parsed, term.namespaceUid)) deliveries.ensure(containerId).key = keyFrom(parsed, revision);
+    }
     term.bucket = bucket;
-    this.#revision = entries
-      .values()
-      .reduce((highest, { revision }) => Math.max(highest, revision), bucket.lastRevision);
-    term.isFailing = false;
+    term.failures = 0;
     if (term.reopenings === 0) this.#hasWarned = false;
-    this.#reckon(term);
+    this.#addOwed();
   }
 
-  /** What is owed to the bucket, as its keys are known now. */
-  #reckon(term: Term): void {
-    for (const [containerId, uid] of this.#told) {
-      if (this.#hasKey(term, containerId, uid)) this.#unwritten.delete(containerId);
-      else this.#unwritten.add(containerId);
-    }
-    this.#payDebts();
+  /** Has everything tried that is owed to the bucket. */
+  #addOwed(): void {
+    const { deliveries, queue } = this.#options;
+    for (const delivery of deliveries.values()) if (this.#isOwed(delivery)) queue.add(delivery.containerId);
   }
 
   async #readNamespace(term: Term): Promise<void> {
-    const toldBefore = [...this.#told.values()];
-    term.namespaceUid = await this.#ask(term, (signal) => this.#options.source.namespaceUid(signal));
-    const stillTold = new Set(this.#told.values());
-    term.witnesses = new Set(toldBefore.filter((uid) => stillTold.has(uid)));
+    const { source, deliveries } = this.#options;
+    const told = () => [...deliveries.values()].map(({ told }) => told).filter((uid) => uid !== undefined);
+    const toldBefore = new Set(told());
+    term.namespaceUid = await this.#ask(term, (signal) => source.namespaceUid(signal));
+    term.uidsSeenBefore = new Set(told().filter((uid) => toldBefore.has(uid)));
   }
 
-  /** A namespace only goes with everything in it: one that is made anew while this runs has another uid, and none of the witnesses. */
+  /** A namespace only goes with everything in it: one that is made anew while this runs has another uid, and none of those. */
   #isGone(term: Term | undefined, deploymentUid: string): void {
-    if (term === undefined || !term.witnesses.delete(deploymentUid)) return;
-    if (term.witnesses.size === 0) void this.#checkNamespace(term);
+    if (term === undefined || !term.uidsSeenBefore.delete(deploymentUid)) return;
+    if (term.uidsSeenBefore.size === 0) void this.#checkNamespace(term);
   }
 
   /** Reads the namespace's uid again, and has the keys corrected that were written with a former one. Never rejects. */
   async #checkNamespace(term: Term): Promise<void> {
     if (term.bucket === undefined || term.isCheckingNamespace) return;
     term.isCheckingNamespace = true;
-    for (let failures = 0; !this.#isOver(term);) {
-      try {
-        const before = term.namespaceUid;
-        await this.#readNamespace(term);
-        if (term.namespaceUid !== before && !this.#isOver(term)) this.#reckon(term);
-        break;
-      } catch (err) {
-        failures++;
-        this.#warn(term, err);
-        await sleep(backoffMs(failures, retry), term.ended, this.#clock);
-      }
-    }
+    await this.#insist(term, async () => {
+      const before = term.namespaceUid;
+      await this.#readNamespace(term);
+      if (term.namespaceUid !== before && !this.#isOver(term)) this.#addOwed();
+    });
     term.isCheckingNamespace = false;
   }
 
@@ -332,21 +334,23 @@ export class ReportedContainers {
    * nothing that was just created can be missing from it.
    */
   async #compare(term: Term): Promise<void> {
-    const { source, isKnown, onForgotten, log } = this.#options;
-    const open = new Map(this.#keys);
+    const { source, deliveries, reporter, log } = this.#options;
+    const keyed = [...deliveries.values()].filter(({ key }) => key !== undefined);
+    const open = new Map(keyed.map(({ containerId, key }) => [containerId, key!.deploymentUid]));
     const remembered = open.size;
     let deleted = 0;
     for (let lists = 1; ; lists++) {
       const existing = await this.#ask(term, (signal) => source.listIds(signal));
       if (this.#isOver(term)) return;
-      for (const [containerId, { deploymentUid }] of open) {
+      for (const [containerId, deploymentUid] of open) {
         if (existing.has(containerId)) continue;
         open.delete(containerId);
-        if (this.#ended.has(containerId)) continue;
-        onForgotten(containerId, deploymentUid);
+        if (deliveries.get(containerId)?.ended !== undefined) continue;
+        reporter.reportForgotten(containerId, deploymentUid);
         deleted++;
       }
-      if (!open.keys().every(isKnown)) await sleep(backoffMs(lists, retry), term.ended, this.#clock);
+      const isKnown = (containerId: string) => deliveries.knows(containerId);
+      if (!open.keys().every(isKnown)) await this.#pause(term, lists);
       for (const containerId of open.keys()) if (isKnown(containerId)) open.delete(containerId);
       if (open.size === 0) break;
     }
@@ -356,100 +360,58 @@ export class ReportedContainers {
 
   #ask<T>({ ended }: Term, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const message = `the cluster did not answer within ${clusterTimeoutMs} ms`;
-    return callWithin({ ms: clusterTimeoutMs, message, signal: ended, clock: this.#clock }, call);
+    return callWithin({ ms: clusterTimeoutMs, message, signal: ended, clock: this.#options.clock }, call);
   }
 
-  #hasKey(term: Term | undefined, containerId: string, deploymentUid: string): boolean {
-    const key = this.#keys.get(containerId);
-    if (key?.deploymentUid !== deploymentUid) return false;
-    return term?.namespaceUid === undefined || key.namespaceUid === term.namespaceUid;
+  /** Whether the bucket is to have another key of the container, or none, as far as is known. */
+  #isOwed({ told, ended, key }: Delivery): boolean {
+    if (told === undefined) return ended !== undefined;
+    if (key?.deploymentUid !== told) return true;
+    const namespaceUid = this.#term?.namespaceUid;
+    return namespaceUid !== undefined && key.namespaceUid !== namespaceUid;
   }
 
-  async #write(term: Term, containerId: string): Promise<void> {
-    const { bucket, namespaceUid } = term;
-    const deploymentUid = this.#told.get(containerId);
-    if (deploymentUid === undefined || bucket === undefined || this.#isOver(term)) return;
-    if (this.#hasKey(term, containerId, deploymentUid)) {
-      this.#unwritten.delete(containerId);
-      return;
-    }
-    const value: Value = {
-      deployment: deploymentUid,
-      ...(namespaceUid !== undefined && { namespace: namespaceUid }),
-    };
+  async #write(term: Term, bucket: Bucket, delivery: Delivery): Promise<void> {
+    const { told, containerId } = delivery;
+    if (told === undefined || !this.#isOwed(delivery)) return;
+    const { namespaceUid } = term;
+    const value: Value = { deployment: told, ...(namespaceUid !== undefined && { namespace: namespaceUid }) };
     const before = this.#revision;
-    try {
-      const revision = await bucket.put(this.#keyOf(containerId), JSON.stringify(value));
-      if (this.#isOver(term) || term.bucket !== bucket) return;
-      if (revision <= before) throw new BucketReplaced();
-      this.#works(term);
-      this.#revision = Math.max(this.#revision, revision);
-      this.#keys.set(containerId, { deploymentUid, namespaceUid, revision });
-      const told = this.#told.get(containerId);
-      if (told !== undefined && this.#hasKey(term, containerId, told)) this.#unwritten.delete(containerId);
-    } catch (err) {
-      term.isFailing = true;
-      if (this.#told.get(containerId) === deploymentUid) this.#unwritten.add(containerId);
-      this.#failed(term, bucket, err);
-      this.#payDebts();
-    }
+    const revision = await bucket.put(this.#keyOf(containerId), JSON.stringify(value));
+    if (this.#isOver(term) || term.bucket !== bucket) return;
+    if (revision <= before) throw new BucketReplaced();
+    this.#revision = Math.max(this.#revision, revision);
+    delivery.key = keyFrom(value, revision);
+    this.#works(term);
   }
 
   /** Only up to the revision that is known, and only for the Deployment whose end was told: the id may be taken again. */
-  async #remove(term: Term, containerId: string, deploymentUid: string): Promise<void> {
-    const key = this.#keys.get(containerId);
-    const { bucket } = term;
-    if (bucket === undefined) return;
-    if (key?.deploymentUid === deploymentUid) {
-      try {
-        await bucket.purge(this.#keyOf(containerId), key.revision);
-      } catch (err) {
-        this.#failed(term, bucket, err);
-        return;
-      }
+  async #remove(term: Term, bucket: Bucket, delivery: Delivery): Promise<void> {
+    const { ended, key, containerId } = delivery;
+    if (ended !== undefined && key?.deploymentUid === ended) {
+      await bucket.purge(this.#keyOf(containerId), key.revision);
       if (this.#isOver(term) || term.bucket !== bucket) return;
+      delivery.key = undefined;
       this.#works(term);
-      if (this.#keys.get(containerId) === key) this.#keys.delete(containerId);
     }
-    if (this.#ended.get(containerId) === deploymentUid) this.#ended.delete(containerId);
-  }
-
-  #payDebts(): void {
-    const term = this.#term;
-    const bucket = term?.bucket;
-    if (term === undefined || bucket === undefined) return;
-    this.#paying ??= this.#payAll(term, bucket).finally(() => {
-      this.#paying = undefined;
-      if (this.#term?.bucket !== bucket) this.#payDebts();
-    });
-  }
-
-  async #payAll(term: Term, bucket: Bucket): Promise<void> {
-    let failures = 0;
-    while (!this.#isOver(term) && term.bucket === bucket && this.#options.publisher.connected) {
-      const before = this.#unwritten.size + this.#ended.size;
-      if (before === 0) return;
-      const puts = [...this.#unwritten].slice(0, debtsAtOnce).map((containerId) => this.#write(term, containerId));
-      const removals = [...this.#ended]
-        .slice(0, debtsAtOnce)
-        .map(([containerId, uid]) => this.#remove(term, containerId, uid));
-      await Promise.all([...puts, ...removals]);
-      if (term.bucket !== bucket) return;
-      failures = this.#unwritten.size + this.#ended.size < before ? 0 : failures + 1;
-      if (failures > 0 && this.#stop.signal.aborted) return;
-      if (failures > 0)
-        await sleep(backoffMs(failures, retry), AbortSignal.any([term.ended, this.#stop.signal]), this.#clock);
-    }
+    delivery.ended = undefined;
   }
 
   #works(term: Term): void {
-    term.isFailing = false;
+    const failed = term.failures > 0;
+    term.failures = 0;
     term.reopenings = 0;
     this.#hasWarned = false;
+    if (failed) this.#addOwed();
   }
 
   #failed(term: Term, bucket: Bucket, err: unknown): void {
+    const { clock } = this.#options;
     this.#warn(term, err);
+    if (clock.elapsed() >= term.retryAt) {
+      term.failures++;
+      term.retryAt = clock.elapsed() + backoffMs(term.failures, retry);
+    }
     const isLost = isMissing(err) || err instanceof BucketReplaced;
     if (isLost && term.bucket === bucket && !this.#isOver(term)) void this.#reopen(term);
   }
@@ -479,17 +441,11 @@ export class ReportedContainers {
   }
 }
 
-/** Keys of a namespace that had the same name and is gone are no longer anybody's; where a uid is not known, the name counts. */
-function keysOf(entries: ReadonlyMap<string, BucketEntry>, namespaceUid: string | undefined): Map<string, Key> {
-  const keys = new Map<string, Key>();
-  for (const [containerId, { value, revision }] of entries) {
-    const parsed = parseValue(value);
-    if (!isOf(parsed, namespaceUid)) continue;
-    keys.set(containerId, { deploymentUid: parsed.deployment, namespaceUid: parsed.namespace, revision });
-  }
-  return keys;
+function keyFrom({ deployment, namespace }: Value, revision: number): Key {
+  return { deploymentUid: deployment, namespaceUid: namespace, revision };
 }
 
+/** Keys of a namespace that had the same name and is gone are no longer anybody's; where a uid is not known, the name counts. */
 function isOf(value: Partial<Value>, namespaceUid: string | undefined): value is Value {
   const { deployment, namespace } = value;
   return deployment !== undefined && (namespace ?? namespaceUid) === (namespaceUid ?? namespace);

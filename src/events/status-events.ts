@@ -5,20 +5,22 @@ import type { Clock } from '../clock.ts';
 import type { EventStats, Telemetry } from '../telemetry/telemetry.ts';
 import { systemClock } from '../clock.ts';
 import { createStatusEventEncoder, statusSubject } from './cloud-event.ts';
+import { alwaysLeads } from '../leadership/leadership.ts';
+import type { SenderLeadership } from '../leadership/leadership.ts';
+import type { NatsServers } from '../config/nats-urls.ts';
+import { Deliveries } from './deliveries.ts';
+import { Failover } from './failover.ts';
 import type { Bucket } from './nats-bucket.ts';
 import { NatsPublisher } from './nats-publisher.ts';
 import type { NatsPublisherStats } from './nats-publisher.ts';
-import { alwaysLeads } from '../leadership/leadership.ts';
-import type { SenderLeadership } from '../leadership/leadership.ts';
-import { HandOver } from './hand-over.ts';
-import { KeysFirst } from './keys-first.ts';
-import type { NatsServers } from '../config/nats-urls.ts';
-import { Outbox } from './outbox.ts';
-import type { OutboxStats } from './outbox.ts';
 import type { EventPublisher } from './publisher.ts';
 import { ReportedContainers } from './reported-containers.ts';
 import type { ReportedContainersStats } from './reported-containers.ts';
-import { StatusReporter } from './reporter.ts';
+import { Reporter } from './reporter.ts';
+import { Resync } from './resync.ts';
+import { Sender } from './sender.ts';
+import type { SenderStats } from './sender.ts';
+import { WorkQueue } from './work-queue.ts';
 
 /** What is delivered, and for whom; how it travels is not said here. */
 export interface DeliveryOptions extends Telemetry {
@@ -46,7 +48,7 @@ export interface StatusEventsOptions extends DeliveryOptions {
 }
 
 export interface DeliveryStats extends EventStats {
-  outbox: OutboxStats;
+  outbox: SenderStats;
   /** Absent where no bucket is used. */
   bucket?: ReportedContainersStats;
 }
@@ -66,6 +68,12 @@ export interface StatusEvents {
 
 /** What is kept for publishing what waits at the end, in milliseconds. */
 const lastEventsMs = 3_000;
+
+/**
+ * Containers of which an event, or a key, is on its way. Enough to hide a round trip, little to send again, and what one
+ * answer of the server confirms, and lets go on, is done within one turn of the event loop.
+ */
+const maxInFlight = 250;
 
 export function createStatusEvents({ natsServers, bucketName, ...options }: StatusEventsOptions): StatusEvents {
   const { providerName, log } = options;
@@ -88,76 +96,50 @@ export function createDelivery(
   },
 ): Part & { stats(): DeliveryStats } {
   const { source, publisher, openBucket, providerName, namespace, debounceMs, resyncPeriodMs } = options;
-  const { leadership = alwaysLeads, maxDeleted, clock = systemClock, log, metrics } = options;
-  const telemetry = { log, ...(metrics && { metrics }) };
-  const record =
-    openBucket &&
-    new ReportedContainers({
-      openBucket,
-      source,
-      providerName,
-      formerNames: options.formerNames ?? [],
-      isKnown: (containerId): boolean => reporter.knows(containerId),
-      onForgotten: (containerId, deploymentUid) => reporter.reportForgotten(containerId, deploymentUid),
-      publisher,
-      leadership,
-      clock,
-      log,
-    });
+  const { leadership = alwaysLeads, maxDeleted, formerNames = [], clock = systemClock, log, metrics } = options;
+  const deliveries = new Deliveries({ maxDeleted });
+  const queue = new WorkQueue({ clock, maxRunning: maxInFlight });
+  const shared = { source, deliveries, queue, leadership, publisher, clock, log, ...(metrics && { metrics }) };
+  const reporter = new Reporter({ ...shared, debounceMs });
+  const resync = new Resync({ ...shared, reporter, periodMs: resyncPeriodMs });
+  const record = openBucket && new ReportedContainers({ ...shared, openBucket, providerName, formerNames, reporter });
   const encode = createStatusEventEncoder({ providerName, namespace });
-  const outbox = new Outbox({
-    publisher: record ? new KeysFirst(publisher, record) : publisher,
-    encode,
-    leadership,
-    clock,
-    ...(record && { record }),
-    ...(maxDeleted !== undefined && { maxUnpublished: maxDeleted }),
-    onConfirmed(event, { isStored }) {
-      record?.confirmed(event);
-      if (isStored) reporter.stored(event);
-    },
-    ...telemetry,
-  });
-  const reporter = new StatusReporter({
-    source,
-    put: outbox.put.bind(outbox),
-    debounceMs,
-    resyncPeriodMs,
-    tells: () => leadership.leads,
-    hasPeers: leadership !== alwaysLeads,
-    mayForget: (): boolean => handOver.mayForget,
-    ...(maxDeleted !== undefined && { maxDeletedKept: maxDeleted }),
-    log,
-    clock,
-  });
-  publisher.onNewStream(() => {
-    if (leadership.leads) reporter.repeatEverything({ evenStored: false });
-  });
-  const handOver = new HandOver({ leadership, source, reporter, outbox, publisher, log, clock });
+  const sender = new Sender({ ...shared, gate: record ?? publisher, record, encode });
+  const failover = new Failover({ ...shared, reporter, resync, record, sender });
   return {
     name: 'events',
     stopMs: lastEventsMs,
     start() {
-      record?.start();
-      handOver.start();
+      queue.start((containerId) => {
+        const delivery = deliveries.get(containerId);
+        if (delivery === undefined) return undefined;
+        reporter.reportIfDue(delivery);
+        return sender.process(delivery);
+      });
+      failover.start();
       reporter.start();
+      resync.start();
     },
     async stop(deadline) {
+      resync.stop();
       reporter.stop();
       // A bucket that is still being opened must not take all the time that the last events have.
       const cancelRelease = clock.after(lastEventsMs / 2, () => record?.releaseEvents());
-      await outbox.empty(deadline);
+      await sender.drain(deadline);
       cancelRelease();
-      handOver.stop();
-      await record?.stop(deadline);
-      if (outbox.size > 0) log.error({ unpublished: outbox.size }, 'stopping with unpublished status events');
-      outbox.close();
+      failover.stop();
+      record?.stop();
+      await queue.shutDownWithDrain(deadline);
+      record?.close();
+      const unpublished = deliveries.unconfirmed.size;
+      if (unpublished > 0) log.error({ unpublished }, 'stopping with unpublished status events');
+      sender.discard();
     },
     stats: () => ({
-      containers: reporter.countByStatus(),
-      unconfirmed: outbox.size,
+      containers: deliveries.countByStatus(),
+      unconfirmed: deliveries.unconfirmed.size,
       connected: publisher.connected,
-      outbox: outbox.stats(),
+      outbox: sender.stats(),
       ...(record && { owedKeys: record.stats().owed, bucket: record.stats() }),
     }),
   };

@@ -8,11 +8,8 @@ import { connect, DiscardPolicy } from 'nats';
 import type { JetStreamManager, Msg, StreamConfig } from 'nats';
 import t from 'tap';
 import { systemClock } from '../../src/clock.ts';
-import { createStatusEventEncoder } from '../../src/events/cloud-event.ts';
 import { NatsPublisher } from '../../src/events/nats-publisher.ts';
 import { parseNatsUrls } from '../../src/config/nats-urls.ts';
-import { Outbox } from '../../src/events/outbox.ts';
-import { alwaysLeads } from '../../src/leadership/leadership.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { captureLog } from '../support/log-lines.ts';
 import { findFreePort } from '../../scripts/free-port.ts';
@@ -23,6 +20,7 @@ import {
   withoutNatsServer,
   withoutNatsServerSince,
 } from '../../scripts/sandbox/nats/nats-server.ts';
+import { startSender } from '../support/sender.ts';
 import { until } from '../support/until.ts';
 
 const subject = 'dcm.container';
@@ -32,28 +30,22 @@ const servers = [
   { name: 'the small server', start: startCoreNatsServer, skip: false as const },
 ];
 
-/** A publisher that has been started, with the outbox before it. */
+/** A publisher that has been started, with the part before it that sends. */
 function publisherTo(url: string, { answerTimeoutMs = 5_000 } = {}) {
   const { log, lines } = captureLog();
   const natsServers = parseNatsUrls(url);
   const publisher = new NatsPublisher({ natsServers, subject, connectionName: 'test', answerTimeoutMs, log });
-  const outbox = new Outbox({
-    publisher,
-    encode: createStatusEventEncoder({ providerName: 'sp', namespace: 'containers' }),
-    leadership: alwaysLeads,
-    log,
-    clock: systemClock,
-  });
+  const sending = startSender({ publisher, log, clock: systemClock });
   publisher.start();
   return {
     publisher,
-    outbox,
+    sending,
     lines,
-    put: (containerId: string, message = '') => outbox.put({ containerId, status: 'RUNNING', message, endpoints: [] }),
-    emptied: () => until('everything is confirmed', () => outbox.size === 0),
+    put: (containerId: string, message = '') => sending.put({ containerId, status: 'RUNNING', message, endpoints: [] }),
+    emptied: () => until('everything is confirmed', () => sending.size === 0),
     logged: (msg: string) => lines.filter((line) => line.msg === msg),
     [Symbol.asyncDispose]: async () => {
-      outbox.close();
+      await sending.close();
       await publisher.stop();
     },
   };
@@ -110,7 +102,7 @@ for (const { name, start, skip } of servers) {
     await using sender = publisherTo(`nats://127.0.0.1:${port}`);
     for (let count = 0; count < 10; count++) sender.put('web', String(count));
     await until('it has tried in vain', () => sender.logged('NATS cannot be reached, will retry').length > 1);
-    t.equal(sender.outbox.size, 1);
+    t.equal(sender.sending.size, 1);
     await using server = await start({ port });
     await using subscriber = await subscriberOf({ servers: server.url });
     await sender.emptied();
@@ -128,7 +120,7 @@ for (const { name, start, skip } of servers) {
     await until('the loss is noticed', () => !sender.publisher.connected);
     t.match(sender.logged('lost the connection to NATS, will reconnect'), [{ level: 'warn' }]);
     for (let id = 0; id < 100; id++) sender.put(String(id));
-    t.equal(sender.outbox.size, 100);
+    t.equal(sender.sending.size, 100);
     await server.restart();
     await sender.emptied();
     t.equal(sender.logged('connected to NATS').length, 2);
@@ -144,7 +136,7 @@ for (const { name, start, skip } of servers) {
     for (let id = 0; id < 20; id++) sender.put(String(id));
     await until('the connection is given up', () => !sender.publisher.connected);
     // A busy machine may let the server confirm some before it stops.
-    t.ok(sender.outbox.size > 0);
+    t.ok(sender.sending.size > 0);
     server.resume();
     await sender.emptied();
     await until('all have arrived', () => new Set(subscriber.ids()).size === 20);
@@ -187,7 +179,7 @@ await t.test('loses nothing while nats-server is killed twice under load', { ski
   for (const killAt of [1_000, 2_500]) {
     await until(`${killAt} containers have changed`, () => next > killAt && sender.publisher.connected);
     await server.kill();
-    await until('changes wait', () => sender.outbox.size > 200);
+    await until('changes wait', () => sender.sending.size > 200);
     await server.restart();
   }
   await until('4,000 containers have changed', () => next > 4_000);
@@ -222,7 +214,7 @@ await t.test(
     await using sender = publisherTo(server.url);
     for (let id = 0; id < 5; id++) sender.put(String(id));
     await until('it was refused', () => sender.logged('publishing failed, will retry').length > 1);
-    t.equal(sender.outbox.size, 2);
+    t.equal(sender.sending.size, 2);
     t.match(sender.logged('publishing failed, will retry')[0], { err: { message: /maximum messages exceeded/ } });
     await stream.manager.streams.update('events', { max_msgs: 100 });
     await sender.emptied();
@@ -243,7 +235,7 @@ await t.test('does not look for the stream again because it refuses', { skip: wi
   connection.subscribe('$JS.API.STREAM.NAMES', { callback: () => asked++ });
   await connection.flush();
   for (let id = 0; id < 200; id++) sender.put(String(id));
-  await until('all were refused again and again', () => sender.outbox.stats().failed >= 600);
+  await until('all were refused again and again', () => sender.sending.sender.stats().failed >= 600);
   t.ok(asked <= 1, `asked ${asked} times`);
   t.ok(stream.manager);
 });
@@ -261,7 +253,7 @@ for (const [limit, start] of [
     sender.put('large', 'x'.repeat(2_000));
     sender.put('small');
     await sender.emptied();
-    t.match(sender.outbox.stats(), { published: 1, dropped: 1 });
+    t.match(sender.sending.sender.stats(), { published: 1, dropped: 1 });
     t.match(sender.logged('a status event is too large for NATS, dropped it'), [
       { level: 'error', containerId: 'large', err: { message: /larger than NATS takes/ } },
     ]);
@@ -408,7 +400,7 @@ await t.test('does not take an event for published that the server refuses', { s
   await using sender = publisherTo(url);
   sender.put('web');
   await until('it was refused', () => sender.logged('publishing failed, will retry').length > 0);
-  t.equal(sender.outbox.size, 1);
+  t.equal(sender.sending.size, 1);
   await server.reload(users(subject));
   await sender.emptied();
   t.notMatch(JSON.stringify(sender.lines), 'secret-1');
@@ -563,13 +555,13 @@ await t.test(
     for (const { logged } of [untrusting, upgraded]) {
       await until('it was refused', () => logged('NATS cannot be reached, will retry').length > 0);
     }
-    t.equal(untrusting.outbox.size, 1);
-    t.equal(upgraded.outbox.size, 1);
+    t.equal(untrusting.sending.size, 1);
+    t.equal(upgraded.sending.size, 1);
     await using plain = await startRealNatsServer();
     await using demanding = publisherTo(plain.url.replace('nats:', 'tls:'));
     demanding.put('web');
     await until('it was refused', () => demanding.logged('NATS cannot be reached, will retry').length > 0);
-    t.equal(demanding.outbox.size, 1, 'never in plain text');
+    t.equal(demanding.sending.size, 1, 'never in plain text');
   },
 );
 
@@ -610,7 +602,7 @@ await t.test('never says the name of a user to a server that does not begin with
   sender.put('web');
   await until('it was refused', () => sender.logged('NATS cannot be reached, will retry').length > 0);
   t.match(sender.logged('NATS cannot be reached, will retry')[0], { err: { code: /SSL|EPROTO/ } });
-  t.equal(sender.outbox.size, 1);
+  t.equal(sender.sending.size, 1);
 });
 
 const greeting = `INFO ${JSON.stringify({ server_id: 'x', version: '2.10.0', proto: 1, headers: true, max_payload: 1_048_576, tls_required: true })}\r\n`;

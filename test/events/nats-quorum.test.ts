@@ -2,14 +2,12 @@ import { connect } from 'nats';
 import t from 'tap';
 import { parseNatsUrls } from '../../src/config/nats-urls.ts';
 import { systemClock } from '../../src/clock.ts';
-import { createStatusEventEncoder } from '../../src/events/cloud-event.ts';
 import { NatsPublisher } from '../../src/events/nats-publisher.ts';
-import { Outbox } from '../../src/events/outbox.ts';
-import { alwaysLeads } from '../../src/leadership/leadership.ts';
 import { withoutNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { captureLog } from '../support/log-lines.ts';
 import { startNatsCluster } from '../support/nats-cluster.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { startSender } from '../support/sender.ts';
 import { until } from '../support/until.ts';
 
 await t.test(
@@ -35,20 +33,14 @@ await t.test(
     const natsServers = parseNatsUrls(`nats://127.0.0.1:${proxy.port}`);
     const options = { natsServers, subject: 'dcm.container', connectionName: 'test', answerTimeoutMs: 500, log };
     const publisher = new NatsPublisher(options);
-    const outbox = new Outbox({
-      publisher,
-      encode: createStatusEventEncoder({ providerName: 'sp', namespace: 'containers' }),
-      leadership: alwaysLeads,
-      log,
-      clock: systemClock,
-    });
+    const sending = startSender({ publisher, log, clock: systemClock });
     t.teardown(() => publisher.stop());
-    const put = (containerId: string) => outbox.put({ containerId, status: 'RUNNING', message: '', endpoints: [] });
+    const put = (containerId: string) => sending.put({ containerId, status: 'RUNNING', message: '', endpoints: [] });
     let begun = 0;
     publisher.onNewStream(() => begun++);
     publisher.start();
     put('before');
-    await until('the event is stored', () => outbox.size === 0);
+    await until('the event is stored', () => sending.size === 0);
     await until('a bucket is made', () =>
       publisher.openBucket('reported').then(
         () => true,
@@ -71,8 +63,8 @@ await t.test(
     put('during-1');
     put('during-2');
     const waits = 'NATS does not tell which stream captures the status events, they wait';
-    await until('it has asked again and again', () => logged(waits).length >= 3 || outbox.size === 0);
-    t.equal(outbox.size, 2);
+    await until('it has asked again and again', () => logged(waits).length >= 3 || sending.size === 0);
+    t.equal(sending.size, 2);
     t.strictSame(
       logged(waits).map(({ level }) => level),
       [
@@ -85,7 +77,7 @@ await t.test(
     );
 
     await Promise.all(others.map((server) => server.restart()));
-    await until('the events are stored', () => outbox.size === 0);
+    await until('the events are stored', () => sending.size === 0);
     const stored = async () => (await manager.streams.info('events')).state.messages;
     t.equal(begun, 0, 'it was the same stream throughout');
     await until('the stream has all of them', async () => (await stored().catch(() => 0)) === 3);

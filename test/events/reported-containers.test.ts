@@ -5,12 +5,11 @@ import { connect, ErrorCode, NatsError, StringCodec } from 'nats';
 import t from 'tap';
 import { parseNatsUrls } from '../../src/config/nats-urls.ts';
 import type { Bucket } from '../../src/events/nats-bucket.ts';
-import { ReportedContainers } from '../../src/events/reported-containers.ts';
-import { createStatusEvents } from '../../src/events/status-events.ts';
+import { createDelivery, createStatusEvents } from '../../src/events/status-events.ts';
 import type { StatusEventsOptions } from '../../src/events/status-events.ts';
-import { alwaysLeads } from '../../src/leadership/leadership.ts';
 import { startRealNatsServer, withoutNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { MemorySource } from '../support/container-source.ts';
+import { RecordingPublisher } from '../support/event-publisher.ts';
 import { openEventStream } from '../support/event-stream.ts';
 import { subscribeEvents } from '../support/events.ts';
 import { captureLog } from '../support/log-lines.ts';
@@ -471,31 +470,30 @@ await t.test('opens a bucket that can be read and never takes a key less and les
     put: () => Promise.reject(NatsError.errorForCode(ErrorCode.NoResponders)),
     purge: () => Promise.resolve(),
   };
-  let connect: (() => void) | undefined;
-  const record = new ReportedContainers({
-    openBucket: () => {
-      opened++;
-      return Promise.resolve(bucket);
-    },
-    publisher: { connected: true, onConnect: (listener) => (connect = listener) },
-    source: new MemorySource(),
+  const source = new MemorySource();
+  const publisher = new RecordingPublisher();
+  const part = createDelivery({
+    source,
+    publisher,
+    openBucket: () => Promise.resolve(bucket).finally(() => opened++),
     providerName: 'sp',
-    formerNames: [],
-    leadership: alwaysLeads,
-    isKnown: () => true,
-    onForgotten: () => undefined,
+    namespace: 'containers',
+    debounceMs: 0,
+    resyncPeriodMs: 600_000,
     log,
   });
-  connect!();
-  await until('it is open', () => record.stats().open);
+  await part.start();
+  publisher.connect();
+  source.becomeReady();
+  await until('it is open', () => part.stats().bucket?.open === true);
   const begunAt = performance.now();
-  void record.remember({ containerId: 'web', status: 'RUNNING', message: '', endpoints: [], deploymentUid: 'uid-1' });
+  setRunning(source, 'web', 'uid-1');
   await until('it was opened again', () => opened >= 4);
   const ms = performance.now() - begunAt;
   t.ok(ms >= 500 + 1_000, `three times in ${Math.round(ms)} ms`);
   t.equal(lines.filter(({ level }) => level === 'warn').length, 1);
-  t.match(record.stats(), { owed: 1 });
-  await record.stop(AbortSignal.abort());
+  t.match(part.stats(), { owedKeys: 1 });
+  await part.stop(AbortSignal.abort());
 });
 
 await t.test('names the bucket that has to be named in place of one that mirrors it', skip, async (t) => {

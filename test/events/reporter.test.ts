@@ -5,11 +5,14 @@ import t from 'tap';
 import type { ContainerEndpoint } from '../../src/containers/container.ts';
 import { deletedMessage } from '../../src/containers/status.ts';
 import type { ObservedContainer, ObservedContainerObjects } from '../../src/containers/observed.ts';
-import { createStatusEventEncoder } from '../../src/events/cloud-event.ts';
 import type { StatusChange } from '../../src/events/cloud-event.ts';
-import { Outbox } from '../../src/events/outbox.ts';
+import { Deliveries } from '../../src/events/deliveries.ts';
+import type { Delivery } from '../../src/events/deliveries.ts';
 import { alwaysLeads } from '../../src/leadership/leadership.ts';
-import { StatusReporter } from '../../src/events/reporter.ts';
+import { Reporter } from '../../src/events/reporter.ts';
+import { Resync } from '../../src/events/resync.ts';
+import { createDelivery } from '../../src/events/status-events.ts';
+import { WorkQueue } from '../../src/events/work-queue.ts';
 import { MemorySource } from '../support/container-source.ts';
 import { RecordingPublisher } from '../support/event-publisher.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -31,20 +34,52 @@ function reporterOf({ debounceMs = 500, resyncPeriodMs = 10 * minute, maxDeleted
   const changes: StatusChange[] = [];
   const times: number[] = [];
   const warnings: string[] = [];
-  const reporter = new StatusReporter({
+  const deliveries = new Deliveries({ maxDeleted: maxDeletedKept });
+  const queue = new WorkQueue({ clock, maxRunning: 1 });
+  const parts = {
     source,
-    put(change) {
-      const { containerId, status } = change;
-      changes.push(change);
-      reported.push(`${containerId} ${status}`);
-      times.push(clock.now() - startedAt);
-    },
-    debounceMs,
-    resyncPeriodMs,
-    maxDeletedKept,
+    deliveries,
+    queue,
+    leadership: alwaysLeads,
+    publisher: { connected: true, onConnect: () => undefined },
     log: pino({ level: 'warn' }, { write: (line: string) => warnings.push(line) }),
     clock,
-  });
+  };
+  const looks = new Reporter({ ...parts, debounceMs });
+  const resync = new Resync({ ...parts, reporter: looks, periodMs: resyncPeriodMs });
+  /** What is wanted counts as confirmed at once. */
+  const take = (delivery: Delivery) => {
+    if (delivery.wanted === undefined) return;
+    const { event } = delivery.wanted;
+    changes.push(event);
+    reported.push(`${event.containerId} ${event.status}`);
+    times.push(clock.now() - startedAt);
+    delivery.wanted = undefined;
+    deliveries.noteConfirmation(delivery);
+  };
+  const reporter = {
+    start() {
+      queue.start((containerId) => {
+        const delivery = deliveries.get(containerId);
+        if (delivery === undefined) return undefined;
+        looks.reportIfDue(delivery);
+        take(delivery);
+        return undefined;
+      });
+      looks.start();
+      resync.start();
+    },
+    stop() {
+      resync.stop();
+      looks.stop();
+      for (const delivery of [...deliveries.unconfirmed]) take(delivery);
+      void queue.shutDownWithDrain(AbortSignal.abort());
+    },
+    repeatEverything: resync.repeatEverything.bind(resync),
+    knows: deliveries.knows.bind(deliveries),
+    endedWithin: deliveries.endedWithin.bind(deliveries),
+    stored: (containerId: string) => (deliveries.get(containerId)!.seen!.isStored = true),
+  };
   return { clock, source, reported, changes, times, warnings, reporter };
 }
 
@@ -366,16 +401,15 @@ await t.test('repeats DELETED at the next two resyncs, and then forgets the cont
 });
 
 await t.test('does not repeat at a resync the DELETED that a stream has acknowledged', async (t) => {
-  const { clock, source, reported, changes, reporter } = await started();
+  const { clock, source, reported, reporter } = await started();
   for (const id of ['stored', 'told']) source.setPhase(id, 'Running');
   await clock.advance(minute);
   for (const id of ['stored', 'told']) source.delete(id);
   await clock.advance(minute);
   t.strictSame(reported.slice(2), ['stored DELETED', 'told DELETED']);
-  reporter.stored({ ...changes[2]!, deploymentUid: 'uid-of-another' });
   await clock.advance(10 * minute);
-  t.strictSame(reported.slice(4), ['stored DELETED', 'told DELETED'], 'it was of another Deployment');
-  reporter.stored(changes[2]!);
+  t.strictSame(reported.slice(4), ['stored DELETED', 'told DELETED']);
+  reporter.stored('stored');
   await clock.advance(10 * minute);
   t.strictSame(reported.slice(6), ['told DELETED']);
   t.ok(reporter.knows('stored'), 'it is remembered for as long as it would be repeated');
@@ -388,12 +422,12 @@ await t.test('does not repeat at a resync the DELETED that a stream has acknowle
 await t.test(
   'repeats at a change of leader also what a stream has acknowledged, and for a new stream not',
   async (t) => {
-    const { clock, source, reported, changes, reporter } = await started();
+    const { clock, source, reported, reporter } = await started();
     for (const id of ['stored', 'told', 'a']) source.setPhase(id, 'Running');
     await clock.advance(minute);
     for (const id of ['stored', 'told']) source.delete(id);
     await clock.advance(minute);
-    reporter.stored(changes[3]!);
+    reporter.stored('stored');
     reporter.repeatEverything({ evenStored: false });
     await clock.advance(minute);
     t.strictSame(reported.splice(0).slice(5).sort(), ['a RUNNING', 'told DELETED']);
@@ -504,16 +538,17 @@ await t.test('ends with the last status published, whatever changes, fails and i
       const source = new MemorySource(clock);
       const publisher = new RecordingPublisher();
       const log = pino({ level: 'silent' });
-      const outbox = new Outbox({
+      const part = createDelivery({
+        source,
         publisher,
-        encode: createStatusEventEncoder({ providerName: 'sp', namespace: 'containers' }),
-        leadership: alwaysLeads,
+        providerName: 'sp',
+        namespace: 'containers',
+        debounceMs: 500,
+        resyncPeriodMs: 5_000,
         log,
         clock,
       });
-      const put = outbox.put.bind(outbox);
-      const reporter = new StatusReporter({ source, put, debounceMs: 500, resyncPeriodMs: 5_000, log, clock });
-      reporter.start();
+      void part.start();
       source.becomeReady();
       const touched = new Set<string>();
       for (const step of steps) {
@@ -535,22 +570,21 @@ await t.test('ends with the last status published, whatever changes, fails and i
       for (const { fail } of publisher.sent.slice()) fail(new Error('not confirmed'));
       publisher.connect();
       await clock.advance(30_000);
-      reporter.stop();
+      void part.stop(AbortSignal.timeout(10_000));
       await clock.advance(0);
       for (const containerId of touched) {
         const last = publisher.sent.findLast(({ data }) => data.id === containerId)?.data;
-        const view = source.view(containerId);
         const {
           status,
           message,
           endpoints: reached,
-        } = view ?? { status: 'DELETED', message: deletedMessage, endpoints: [] };
+        } = source.view(containerId) ?? { status: 'DELETED', message: deletedMessage, endpoints: [] };
         if (last === undefined && status === 'DELETED') continue;
         if (last?.status !== status || last.message !== message) return false;
         const told = status === 'DELETED' ? undefined : reached.length > 0 ? reached : null;
         if (!isDeepStrictEqual(last.output_spec?.endpoints, told)) return false;
       }
-      return outbox.size === 0;
+      return part.stats().unconfirmed === 0;
     }),
     { numRuns: 300 },
   );

@@ -27,6 +27,16 @@ export class RecordingPublisher implements EventPublisher {
     for (const listener of this.#listeners) listener();
   }
 
+  readonly #streamListeners: (() => void)[] = [];
+
+  onNewStream(listener: () => void): void {
+    this.#streamListeners.push(listener);
+  }
+
+  newStream(): void {
+    for (const listener of this.#streamListeners) listener();
+  }
+
   publish(message: EventMessage): Promise<Confirmed> {
     const { promise, resolve, reject } = Promise.withResolvers<Confirmed>();
     const confirm = () => resolve({ isStored: this.isStored });

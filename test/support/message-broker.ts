@@ -17,7 +17,6 @@ export type BucketState = 'ok' | 'full' | 'lost';
 /** The publisher of one replica: what it sends arrives with the others' at the broker, if it does. */
 export class BrokerPublisher extends RecordingPublisher {
   readonly #broker: Broker;
-  readonly #streamListeners: (() => void)[] = [];
   /** What was sent last and failed, by the id of the container. */
   readonly failed = new Map<string, { message: EventMessage; sentAt: number }>();
   /** Sent and not answered, by the id of the container. */
@@ -52,14 +51,6 @@ export class BrokerPublisher extends RecordingPublisher {
       });
     }
     return confirmed;
-  }
-
-  onNewStream(listener: () => void): void {
-    this.#streamListeners.push(listener);
-  }
-
-  newStream(): void {
-    for (const listener of this.#streamListeners) listener();
   }
 }
 

@@ -5,13 +5,14 @@ import { pino } from 'pino';
 import { momentOf } from '../../src/clock.ts';
 import { containerStatus } from '../../src/containers/status.ts';
 import type { ObservedContainerObjects } from '../../src/containers/observed.ts';
-import { StatusReporter } from '../../src/events/reporter.ts';
+import { createDelivery } from '../../src/events/status-events.ts';
 import type { Deployment, Pod } from '../../src/kubernetes/api/resources.ts';
 import { observeObjects } from '../../src/kubernetes/objects/container.ts';
 import { projectDeployment } from '../../src/kubernetes/objects/deployment.ts';
 import { projectPod } from '../../src/kubernetes/objects/pod.ts';
 import type { PodRecord } from '../../src/kubernetes/objects/pod.ts';
 import { MemorySource } from './container-source.ts';
+import { RecordingPublisher } from './event-publisher.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const folder = join(import.meta.dirname, '..', 'recordings');
@@ -49,19 +50,18 @@ export async function replay(name: string, options: ReplayOptions = {}): Promise
   const observe = (seen: readonly PodRecord[] = [...pods.values()]): ObservedContainerObjects =>
     observeObjects({ deployments: [deploymentRecord(lines[0]!.at, cameUp)], services: [], pods: seen });
   const source = new MemorySource(clock);
-  const events: string[] = [];
-  const reporter = new StatusReporter({
+  const publisher = new RecordingPublisher();
+  const part = createDelivery({
     source,
-    put({ status, message }) {
-      const event = isStart(message) ? 'PENDING …' : `${status} ${message}`;
-      if (events.at(-1) !== event) events.push(event);
-    },
+    publisher,
+    providerName: 'sp',
+    namespace: 'containers',
     debounceMs: 500,
     resyncPeriodMs: 24 * 3_600_000,
     log: pino({ enabled: false }),
     clock,
   });
-  reporter.start();
+  void part.start();
   source.becomeReady();
   for (const [index, line] of lines.entries()) {
     await clock.advance(Date.parse(line.at) - clock.now());
@@ -71,8 +71,10 @@ export async function replay(name: string, options: ReplayOptions = {}): Promise
     checkAnotherReplica(observe(), lines.slice(0, index + 1));
   }
   await clock.advance(afterMs);
-  reporter.stop();
-  return events;
+  void part.stop(AbortSignal.abort());
+  return publisher.sent
+    .map(({ data: { status, message } }) => (isStart(message) ? 'PENDING …' : `${status} ${message}`))
+    .filter((event, index, all) => event !== all[index - 1]);
 
   /** One that has just started knows the same objects and nothing else: it must say the same. */
   function checkAnotherReplica(seen: ObservedContainerObjects, until: readonly RecordedStatus[]): void {

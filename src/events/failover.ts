@@ -4,79 +4,77 @@ import type { Clock } from '../clock.ts';
 import type { ContainerSource } from '../containers/source.ts';
 import { maxUnconnectedMs } from '../leadership/leadership.ts';
 import type { SenderLeadership } from '../leadership/leadership.ts';
-import type { Outbox } from './outbox.ts';
+import type { Deliveries } from './deliveries.ts';
+import type { NatsPublisher } from './nats-publisher.ts';
 import type { EventPublisher } from './publisher.ts';
-import type { StatusReporter } from './reporter.ts';
+import type { ReportedContainers } from './reported-containers.ts';
+import type { Reporter } from './reporter.ts';
+import type { Resync } from './resync.ts';
+import type { Sender } from './sender.ts';
 
 /** How often a leader looks whether its events reach anybody. */
 const connectionLookMs = 1_000;
 
-export interface HandOverOptions {
+export interface FailoverOptions {
   leadership: SenderLeadership;
   source: Pick<ContainerSource, 'onGap'>;
-  reporter: Pick<StatusReporter, 'repeatEverything' | 'endedWithin' | 'knows' | 'reportForgotten'>;
-  outbox: Pick<Outbox, 'discard'>;
-  publisher: Pick<EventPublisher, 'connected' | 'onConnect'>;
+  deliveries: Deliveries;
+  reporter: Pick<Reporter, 'reportForgotten'>;
+  resync: Pick<Resync, 'repeatEverything'>;
+  sender: Pick<Sender, 'discard'>;
+  record?: Pick<ReportedContainers, 'begin' | 'forgetAll'> | undefined;
+  publisher: Pick<EventPublisher, 'connected'> & Pick<NatsPublisher, 'onNewStream'>;
   log: Logger;
   clock: Clock;
 }
 
-export class HandOver {
-  readonly #options: HandOverOptions;
-  #ends: (() => void)[] = [];
+export class Failover {
+  readonly #options: FailoverOptions;
+  #unsubscribe: (() => void)[] = [];
   #cancelRepeat: (() => void) | undefined;
   #cancelLook: (() => void) | undefined;
-  /** When this replica was connected last after it was not. */
-  #connectedAt: number;
 
-  constructor(options: HandOverOptions) {
+  constructor(options: FailoverOptions) {
     this.#options = options;
-    const { publisher, clock } = options;
-    this.#connectedAt = clock.elapsed();
-    publisher.onConnect(() => (this.#connectedAt = clock.elapsed()));
-  }
-
-  /**
-   * Whether a former leader's events, sent or given up, need this replica's memory no more: had they reached nobody, the
-   * leader would have stood back by now, and this replica, which is connected, would have repeated them.
-   */
-  get mayForget(): boolean {
-    const { leadership, publisher, clock } = this.#options;
-    const longEnoughMs = maxUnconnectedMs + 2 * leadership.leaseDurationMs;
-    return publisher.connected && clock.elapsed() - this.#connectedAt >= longEnoughMs;
+    const { publisher, leadership, resync } = options;
+    publisher.onNewStream(() => {
+      if (leadership.leads) resync.repeatEverything({ evenStored: false });
+    });
   }
 
   start(): void {
-    const { leadership, reporter, source } = this.#options;
-    leadership.answerMissed((missed) => reporter.endedWithin(missed));
-    this.#ends = [
+    const { leadership, deliveries, reporter, resync, source } = this.#options;
+    leadership.answerMissed((missed) => deliveries.endedWithin(missed));
+    this.#unsubscribe = [
       leadership.onChange((leads) => (leads ? this.#takeOver() : this.#giveUp())),
-      leadership.onSentLate(() => reporter.repeatEverything()),
+      leadership.onSentLate(() => resync.repeatEverything()),
       source.onGap((missed) => leadership.reportMissed(missed)),
       leadership.onEnded((containerId, uid) => {
-        if (!reporter.knows(containerId)) reporter.reportForgotten(containerId, uid);
+        if (!deliveries.knows(containerId)) reporter.reportForgotten(containerId, uid);
       }),
     ];
   }
 
   stop(): void {
-    for (const end of this.#ends) end();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#cancelTimers();
   }
 
   /** Repeats once more when the events of the former leader can no longer be on their way. */
   #takeOver(): void {
-    const { leadership, reporter, clock } = this.#options;
-    reporter.repeatEverything();
+    const { leadership, record, resync, clock } = this.#options;
+    record?.begin();
+    resync.repeatEverything();
     this.#cancelTimers();
-    this.#cancelRepeat = clock.after(leadership.leaseDurationMs, () => reporter.repeatEverything());
+    this.#cancelRepeat = clock.after(leadership.leaseDurationMs, () => resync.repeatEverything());
     this.#watchConnection(clock.elapsed());
   }
 
   #giveUp(): void {
-    const { leadership, outbox } = this.#options;
+    const { leadership, record, sender } = this.#options;
     this.#cancelTimers();
-    if (outbox.discard()) leadership.reportSentLate();
+    record?.forgetAll();
+    if (sender.discard()) leadership.reportSentLate();
   }
 
   /** A leader whose events reach nobody lets another one try. */

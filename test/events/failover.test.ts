@@ -1,10 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import t from 'tap';
-import { createStatusEventEncoder } from '../../src/events/cloud-event.ts';
-import { HandOver } from '../../src/events/hand-over.ts';
-import { Outbox } from '../../src/events/outbox.ts';
-import { StatusReporter } from '../../src/events/reporter.ts';
+import { createDelivery } from '../../src/events/status-events.ts';
 import { MemorySource } from '../support/container-source.ts';
 import { RecordingPublisher } from '../support/event-publisher.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -18,29 +15,18 @@ async function replica() {
   const source = new MemorySource(clock);
   const publisher = new RecordingPublisher();
   const leadership = new ManualLeadership(false);
-  const log = pino({ level: 'silent' });
-  const outbox = new Outbox({
-    publisher,
-    encode: createStatusEventEncoder({ providerName: 'sp', namespace: 'containers' }),
-    leadership,
-    log,
-    clock,
-  });
-  const put = outbox.put.bind(outbox);
-  // eslint-disable-next-line @typescript-eslint/no-use-before-define -- each of the two needs the other
-  const mayForget = (): boolean => handOver.mayForget;
-  const reporter = new StatusReporter({
+  const part = createDelivery({
     source,
-    put,
+    publisher,
+    leadership,
+    providerName: 'sp',
+    namespace: 'containers',
     debounceMs: 500,
     resyncPeriodMs: 10 * minute,
-    mayForget,
-    log,
+    log: pino({ level: 'silent' }),
     clock,
   });
-  const handOver = new HandOver({ leadership, source, reporter, outbox, publisher, log, clock });
-  handOver.start();
-  reporter.start();
+  await part.start();
   source.becomeReady();
   await clock.advance(0);
   /** What was sent since it was last asked for. */
@@ -50,15 +36,16 @@ async function replica() {
     seen = publisher.sent.length;
     return fresh;
   };
-  return { clock, source, publisher, leadership, outbox, reporter, handOver, sent };
+  const unconfirmed = () => part.stats().unconfirmed;
+  return { clock, source, publisher, leadership, part, unconfirmed, sent };
 }
 
 await t.test('a standby sends nothing and keeps nothing to send', async (t) => {
-  const { clock, source, outbox, sent } = await replica();
+  const { clock, source, unconfirmed, sent } = await replica();
   source.setPhase('a', 'Running');
   await clock.advance(11 * minute);
   t.strictSame(sent(), []);
-  t.equal(outbox.size, 0);
+  t.equal(unconfirmed(), 0);
 });
 
 await t.test(
@@ -134,14 +121,14 @@ await t.test('a new leader whose caches are cut off reports everything once they
 });
 
 await t.test('who leads no more forgets what waits, and says so only where it may have sent late', async (t) => {
-  const { clock, source, publisher, leadership, outbox, sent } = await replica();
+  const { clock, source, publisher, leadership, unconfirmed, sent } = await replica();
   leadership.set(true);
   publisher.connected = false;
   source.setPhase('a', 'Running');
   await clock.advance(minute / 2);
-  t.equal(outbox.size, 1);
+  t.equal(unconfirmed(), 1);
   leadership.set(false);
-  t.equal(outbox.size, 0);
+  t.equal(unconfirmed(), 0);
   t.strictSame(leadership.asked, [], 'nothing was ever sent');
   publisher.connect();
   await clock.advance(minute);
@@ -161,7 +148,7 @@ await t.test('who leads no more forgets what waits, and says so only where it ma
 });
 
 await t.test('a leader that was frozen sends nothing more, before it is even told that it was deposed', async (t) => {
-  const { clock, source, publisher, leadership, outbox, sent } = await replica();
+  const { clock, source, publisher, leadership, unconfirmed, sent } = await replica();
   leadership.set(true);
   publisher.holding = true;
   for (let id = 0; id < 1_500; id++) source.setPhase(`c${id}`, 'Running');
@@ -172,7 +159,7 @@ await t.test('a leader that was frozen sends nothing more, before it is even tol
   await nextTurn();
   t.strictSame(sent(), []);
   leadership.set(false);
-  t.equal(outbox.size, 0);
+  t.equal(unconfirmed(), 0);
   t.strictSame(leadership.asked, ['reportSentLate'], 'what was confirmed only now may have arrived now');
   leadership.set(false);
   t.strictSame(leadership.asked, ['reportSentLate']);
@@ -214,10 +201,9 @@ await t.test('a leader without NATS for a minute stands back, and one with it do
 });
 
 await t.test('leaves no timer behind', async (t) => {
-  const { clock, leadership, reporter, handOver } = await replica();
+  const { clock, leadership, part } = await replica();
   leadership.set(true);
-  reporter.stop();
-  handOver.stop();
+  await part.stop(AbortSignal.abort());
   await clock.advance(0);
   t.equal(clock.pending, 0);
 });
