@@ -81,6 +81,46 @@ export interface paths {
     delete: operations['DeleteContainer'];
     options?: never;
     head?: never;
+    /**
+     * Change a container
+     * @description Merges what is sent into the spec of the container (RFC 7396): members that are `null` go, objects are merged,
+     *     everything else, lists included, takes the place of what was. Everything may change but `service_type`,
+     *     `metadata.name` and `metadata.namespace`. Of several updates at once each changes what the one before has made; with
+     *     `If-Match` it is for that version alone. What changes nothing writes nothing.
+     *
+     *     The Pod is replaced where what it is made of changes: the former one serves until the new one is ready. `reconciling`
+     *     tells how far that is, and `status_message` why the new one does not come up. Services follow the ports, and keep
+     *     their addresses where they can.
+     *
+     *     After a 503 the container may or may not have changed: the same request again does no harm.
+     */
+    patch: operations['UpdateContainer'];
+    trace?: never;
+  };
+  '/containers/{container_id}:restart': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /**
+         * @description The `id` of the container.
+         * @example web-1
+         */
+        container_id: components['parameters']['ContainerId'];
+      };
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Restart a container
+     * @description Replaces the Pod by a new one, as `kubectl rollout restart` does: the former one serves until the new one is ready.
+     *     Takes no body. Done twice it restarts twice.
+     */
+    post: operations['RestartContainer'];
+    delete?: never;
+    options?: never;
+    head?: never;
     patch?: never;
     trace?: never;
   };
@@ -295,6 +335,16 @@ export interface components {
       };
     } & {
       [key: string]: unknown;
+    };
+    /** @description A merge patch (RFC 7396) of a container. */
+    ContainerPatch: {
+      /**
+       * @description Members of `ContainerSpec`, each with its new value or `null` to remove it. Present values, and read-only members
+       *     that a read gave, may stand there as well.
+       */
+      spec: {
+        [key: string]: unknown;
+      };
     };
     /**
      * @description Settings of Kubernetes, in its own shapes. The operator of the provider decides which of them callers may use:
@@ -953,7 +1003,25 @@ export interface components {
         'application/problem+json': components['schemas']['Problem'];
       };
     };
-    /** @description The body is not `application/json`, or has a `Content-Encoding`. */
+    /** @description The container has changed since the entity tag of `If-Match` was given out. Nothing was changed now. */
+    PreconditionFailed: {
+      headers: {
+        [name: string]: unknown;
+      };
+      content: {
+        /**
+         * @example {
+         *       "type": "INVALID_ARGUMENT",
+         *       "title": "Invalid argument",
+         *       "status": 412,
+         *       "detail": "The container web-1 has changed: it no longer has the entity tag of If-Match.",
+         *       "instance": "/api/v1alpha1/containers/web-1"
+         *     }
+         */
+        'application/problem+json': components['schemas']['Problem'];
+      };
+    };
+    /** @description The body is not of the media type that is asked for, or has a `Content-Encoding`. */
     UnsupportedMediaType: {
       headers: {
         [name: string]: unknown;
@@ -1054,6 +1122,17 @@ export interface components {
      *     makes nothing. `Idempotency-Key` is ignored then.
      */
     ValidateOnly: boolean;
+    /**
+     * @description Checks everything that an update checks, the cluster's admission of the Deployment and the Service included, and
+     *     changes nothing.
+     */
+    ValidateOnlyOfUpdate: boolean;
+    /**
+     * @description Entity tags, as `ETag` gave them, separated by commas: 412 where the container has another one by now. `*` is every
+     *     container that exists. Absent: the container is changed as it is.
+     * @example "kZ0Jq3mYw8o2Tn5bXc1LdA"
+     */
+    IfMatch: string;
     /** @description The statuses to wait for; may be given several times. */
     WaitStatus: components['schemas']['ContainerStatus'][];
     /**
@@ -1712,6 +1791,108 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      400: components['responses']['BadRequest'];
+      401: components['responses']['Unauthorized'];
+      403: components['responses']['Forbidden'];
+      404: components['responses']['NotFound'];
+      409: components['responses']['Conflict'];
+      500: components['responses']['InternalError'];
+      503: components['responses']['Unavailable'];
+      default: components['responses']['Problem'];
+    };
+  };
+  UpdateContainer: {
+    parameters: {
+      query?: {
+        /**
+         * @description Checks everything that an update checks, the cluster's admission of the Deployment and the Service included, and
+         *     changes nothing.
+         */
+        validate_only?: components['parameters']['ValidateOnlyOfUpdate'];
+      };
+      header?: {
+        /**
+         * @description Entity tags, as `ETag` gave them, separated by commas: 412 where the container has another one by now. `*` is every
+         *     container that exists. Absent: the container is changed as it is.
+         * @example "kZ0Jq3mYw8o2Tn5bXc1LdA"
+         */
+        'If-Match'?: components['parameters']['IfMatch'];
+      };
+      path: {
+        /**
+         * @description The `id` of the container.
+         * @example web-1
+         */
+        container_id: components['parameters']['ContainerId'];
+      };
+      cookie?: never;
+    };
+    /**
+     * @description What is to change. Only `spec` counts; what is beside it is ignored. The body may have 200 KiB, and so may the
+     *     container that comes out.
+     */
+    requestBody: {
+      content: {
+        'application/merge-patch+json': {
+          /**
+           * @description Members of `ContainerSpec`, each with its new value or `null` to remove it. Present values, and read-only members
+           *     that a read gave, may stand there as well.
+           */
+          spec: {
+            [key: string]: unknown;
+          };
+        };
+      };
+    };
+    responses: {
+      /** @description The container as it is now, or with `validate_only` as it would be. */
+      200: {
+        headers: {
+          ETag: components['headers']['ETag'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Container'];
+        };
+      };
+      400: components['responses']['BadRequest'];
+      401: components['responses']['Unauthorized'];
+      403: components['responses']['Forbidden'];
+      404: components['responses']['NotFound'];
+      409: components['responses']['Conflict'];
+      412: components['responses']['PreconditionFailed'];
+      413: components['responses']['BodyTooLarge'];
+      415: components['responses']['UnsupportedMediaType'];
+      500: components['responses']['InternalError'];
+      503: components['responses']['Unavailable'];
+      default: components['responses']['Problem'];
+    };
+  };
+  RestartContainer: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /**
+         * @description The `id` of the container.
+         * @example web-1
+         */
+        container_id: components['parameters']['ContainerId'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The container, which is `reconciling` until the new Pod serves. */
+      200: {
+        headers: {
+          ETag: components['headers']['ETag'];
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['Container'];
+        };
       };
       400: components['responses']['BadRequest'];
       401: components['responses']['Unauthorized'];

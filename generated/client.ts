@@ -12,6 +12,11 @@ export type CreateContainerBody = NonNullable<
   operations['CreateContainer']['requestBody']
 >['content']['application/json'];
 
+/** What `UpdateContainer` takes: read-only fields left out. */
+export type UpdateContainerBody = NonNullable<
+  operations['UpdateContainer']['requestBody']
+>['content']['application/merge-patch+json'];
+
 export type Client = FetchClient<paths>;
 
 export interface ClientOptions extends FetchClientOptions {

@@ -13,6 +13,8 @@ export const routes = {
   GetHealth: { method: 'GET', url: '/containers/health' },
   GetContainer: { method: 'GET', url: '/containers/:container_id' },
   DeleteContainer: { method: 'DELETE', url: '/containers/:container_id' },
+  UpdateContainer: { method: 'PATCH', url: '/containers/:container_id' },
+  RestartContainer: { method: 'POST', url: '/containers/:container_id(^[a-z0-9-]+)::restart' },
   WaitContainer: { method: 'GET', url: '/containers/:container_id(^[a-z0-9-]+)::wait' },
   LogsContainer: { method: 'GET', url: '/containers/:container_id(^[a-z0-9-]+)::logs' },
 } as const;
@@ -127,6 +129,42 @@ export interface Handlers {
     /** Names the container of a request whose client does not, for the log. */
     chose(containerId: string): void;
   }) => Promise<Answer<operations['DeleteContainer']['responses']>>;
+  UpdateContainer: (call: {
+    params: {
+      container_id: NonNullable<NonNullable<operations['UpdateContainer']['parameters']['path']>['container_id']>;
+    };
+    query: {
+      validate_only: NonNullable<NonNullable<operations['UpdateContainer']['parameters']['query']>['validate_only']>;
+    };
+    headers: {
+      'If-Match'?: NonNullable<NonNullable<operations['UpdateContainer']['parameters']['header']>['If-Match']>;
+    };
+    body: operations['UpdateContainer']['requestBody']['content']['application/merge-patch+json'];
+    /** Aborted when the client leaves or the time for the request is up. */
+    signal: AbortSignal;
+    /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
+    onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
+  }) => Promise<Answer<operations['UpdateContainer']['responses']>>;
+  RestartContainer: (call: {
+    params: {
+      container_id: NonNullable<NonNullable<operations['RestartContainer']['parameters']['path']>['container_id']>;
+    };
+    query: Record<never, never>;
+    headers: Record<never, never>;
+    body: undefined;
+    /** Aborted when the client leaves or the time for the request is up. */
+    signal: AbortSignal;
+    /** Has one thing told when the signal is aborted, or would be if it was asked for; at once where that was before. */
+    onAbort(abortable: { abort(reason: Error): void }): void;
+    /** Lets the answer take as long as it does. */
+    outlast(): void;
+    /** Names the container of a request whose client does not, for the log. */
+    chose(containerId: string): void;
+  }) => Promise<Answer<operations['RestartContainer']['responses']>>;
   WaitContainer: (call: {
     params: {
       container_id: NonNullable<NonNullable<operations['WaitContainer']['parameters']['path']>['container_id']>;

@@ -3,7 +3,7 @@ import type { PolicyRule } from './control-plane.ts';
 
 export const providerRules: readonly PolicyRule[] = [
   { apiGroups: ['apps'], resources: ['deployments'], verbs: ['create', 'delete', 'list', 'patch', 'watch'] },
-  { apiGroups: [''], resources: ['services'], verbs: ['create', 'delete', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['services'], verbs: ['create', 'delete', 'list', 'patch', 'watch'] },
   { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
 ];
 

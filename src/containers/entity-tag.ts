@@ -20,3 +20,20 @@ export function entityTagOf(container: Container): string {
   }
   return tag;
 }
+
+const entityTag = String.raw`(?:W/)?"[!#-~\x80-\xff]*"`;
+const listOfTags = new RegExp(`^\\s*${entityTag}(?:\\s*,\\s*${entityTag})*\\s*$`);
+
+/** Completes "The header If-Match …". */
+export const ifMatchRule = 'must be * or entity tags in quotes, separated by commas';
+
+/**
+ * What a header `If-Match` (RFC 9110, section 13.1.1) holds for, as a function of the present entity tag; absent where it is
+ * malformed. Weak tags are never equal.
+ */
+export function parseIfMatch(value: string): ((tag: string) => boolean) | undefined {
+  if (value.trim() === '*') return () => true;
+  if (!listOfTags.test(value)) return undefined;
+  const tags = value.match(new RegExp(entityTag, 'g'))!;
+  return (tag) => tags.includes(tag);
+}

@@ -67,6 +67,11 @@ export class KeyReusedError extends ContainerError {
   override readonly name = 'KeyReusedError';
 }
 
+/** The container is not, or no longer, in the version that the request is for (412). Nothing was changed. */
+export class PreconditionFailedError extends ContainerError {
+  override readonly name = 'PreconditionFailedError';
+}
+
 /** The cluster cannot do it now, and may later (503 with `Retry-After`). */
 export class UnavailableError extends ContainerError {
   override readonly name = 'UnavailableError';

@@ -3,6 +3,7 @@
  * here is what schemas cannot say, and which of them the operator lets callers use.
  */
 import { posix } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ContainerSpec } from './container.ts';
 import { maxViolations } from './errors.ts';
 import type { Violation } from './errors.ts';
@@ -61,6 +62,31 @@ export const defaultHintPolicy: HintPolicy = {
   pullSecrets: new Set(),
   serviceAnnotations: new Set(),
 };
+
+/**
+ * The policy for an update: a hint that stays what it is may stay, whatever is allowed by now.
+ *
+ * @param before - the spec that the container has, whose hints are acted upon
+ * @param after - the spec that it is to have
+ */
+export function allowingUntouched(policy: HintPolicy, before: unknown, after: unknown): HintPolicy {
+  const [had, has] = [hintsOf(objectOf(before)), hintsOf(objectOf(after))];
+  const isUntouched = (hint: string) => had[hint] !== undefined && isDeepStrictEqual(had[hint], has[hint]);
+  const untouched = hintNames.filter((name) => isUntouched(name.split('.')[0]!));
+  const secrets = untouched.includes('image_pull_secrets') ? arrayOf(had.image_pull_secrets) : [];
+  const annotations = untouched.includes('service_annotations') ? Object.keys(objectOf(had.service_annotations)) : [];
+  return {
+    ...policy,
+    hints: new Set([...policy.hints, ...untouched]),
+    pullSecrets: new Set([...policy.pullSecrets, ...secrets.map((secret) => String(objectOf(secret).name))]),
+    serviceAnnotations: new Set([...policy.serviceAnnotations, ...annotations]),
+  };
+}
+
+/** Whether the hints for Kubernetes of two specs are the same. */
+export function haveSameHints(one: unknown, other: unknown): boolean {
+  return isDeepStrictEqual(hintsOf(objectOf(one)), hintsOf(objectOf(other)));
+}
 
 const base = '/spec/provider_hints/kubernetes';
 const notAllowed = 'is not allowed by the operator of this provider';

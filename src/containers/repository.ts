@@ -23,6 +23,27 @@ export interface KeyedCreateRequest extends CreateRequest {
   key: string;
 }
 
+/** A container as an update finds it. */
+export interface CurrentSpec {
+  /** As reads show it, without the address. */
+  spec: ContainerSpec;
+  /** Its hints for Kubernetes are acted upon: those of containers that were made before any were are not, until they change. */
+  hintsApply: boolean;
+}
+
+export interface UpdateRequest {
+  id: string;
+  /**
+   * The spec that it is to have, valid and without read-only members. Pure: it is asked again where another update came first.
+   * What it throws ends the update.
+   */
+  change: (current: CurrentSpec) => ContainerSpec;
+  /** Whether the update is for the container with this entity tag; absent: whatever it has. */
+  isFor?: (entityTag: string) => boolean;
+  /** Everything is checked, and nothing is changed. */
+  validateOnly?: boolean;
+}
+
 export interface PageRequest {
   /** 1 to 1000. */
   pageSize: number;
@@ -76,6 +97,16 @@ export interface ContainerRepository {
    * @throws InvalidArgumentError for a token that does not parse or is of another filter; UnavailableError while no live cache can answer
    */
   list(page: PageRequest, options: CallOptions): Promise<ContainerPage>;
+  /**
+   * Changes the spec of the container: of several updates at once each is applied to what the one before has made. What changes
+   * nothing writes nothing.
+   *
+   * @throws NotFoundError; PreconditionFailedError where it is for another version; InvalidArgumentError when the cluster refuses
+   *   the spec; ConflictError when two Deployments carry the id; UnavailableError; InternalError
+   */
+  update(request: UpdateRequest, options: CallOptions): Promise<Container>;
+  /** Has its Pods replaced by new ones. @throws NotFoundError; ConflictError; UnavailableError; InternalError */
+  restart(id: string, options: CallOptions): Promise<Container>;
   /**
    * Removes the container. With a key it is no error that there is none, and what was made anew since a delete with this
    * key, as far as that is known here, stays.

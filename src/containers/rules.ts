@@ -36,6 +36,12 @@ export function findBodyViolations(body: unknown, policy: HintPolicy): Violation
   return [...findSpecViolations(spec, policy), ...findDepthViolations(others, '')];
 }
 
+/** Violations of a merge patch of a container, as it was sent; what it makes of one is judged by `findBodyViolations`. */
+export function findPatchViolations(body: unknown): Violation[] {
+  const { spec, ...others } = objectOf(body);
+  return [...findDepthViolations(objectOf(spec), '/spec'), ...findDepthViolations(others, '')];
+}
+
 /** Violations of `spec` as it was sent, `maxViolations` at most, with pointers into the body that it is a member of. */
 export function findSpecViolations(spec: unknown, policy: HintPolicy = defaultHintPolicy): Violation[] {
   const members = objectOf(spec);

@@ -14,7 +14,11 @@ import type { Authenticate, TokenRules } from './auth/authentication.ts';
 import { bindOperations, refuseOtherMethods } from './contract/bindings.ts';
 import type { TokenHolder } from './server/request-log.ts';
 import { acceptJsonOnly, ignoreOtherTypes, maxBodyBytes } from './server/body.ts';
-import { loadContract } from './contract/document.ts';
+import { loadContract, operationsOf } from './contract/document.ts';
+import type { OpenApiDocument } from './contract/document.ts';
+import { compileBodyValidation } from './contract/request-validation.ts';
+import type { BodyValidation } from './contract/request-validation.ts';
+import type { OperationId } from '../../generated/routes.ts';
 import { serveDocumentation } from './contract/documentation.ts';
 import { drainOnClose, stopping } from './server/closing.ts';
 import { OpenRequests } from './server/request-lifecycle.ts';
@@ -118,10 +122,20 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorateRequest('lifecycle');
   acceptJsonOnly(app);
   const addRefusals = refuseOtherMethods(app);
-  await bindOperations(app, document, createHandlers({ ...options, waiting }), createRules(options));
+  const handlers = createHandlers({ ...options, waiting, readBody: readBodiesOf('CreateContainer', document) });
+  await bindOperations(app, document, handlers, createRules(options));
   await serveDocumentation(app, document);
   addRefusals();
   return app;
+}
+
+/** What it takes is made when the first body comes: most processes see none, and it would be a good part of their start. */
+function readBodiesOf(operationId: OperationId, document: OpenApiDocument): BodyValidation {
+  let read: BodyValidation | undefined;
+  return (text, rules) => {
+    read ??= compileBodyValidation(operationsOf(document).find((operation) => operation.operationId === operationId)!);
+    return read(text, rules);
+  };
 }
 
 interface ServerParts {

@@ -1,25 +1,30 @@
 /** What each operation of the contract does. */
 import type { Logger } from 'pino';
 import type { Handlers, OperationId } from '../../generated/routes.ts';
-import type { Container } from '../containers/container.ts';
+import type { Container, ContainerSpec } from '../containers/container.ts';
 import { parseDuration } from '../config/duration.ts';
 import type { ContainerLogs } from '../containers/logs.ts';
-import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
+import type { ClusterHealth, ContainerRepository, CurrentSpec } from '../containers/repository.ts';
 import type { ContainerWaiting } from '../containers/waiting.ts';
-import { entityTagOf } from '../containers/entity-tag.ts';
+import { entityTagOf, ifMatchRule, parseIfMatch } from '../containers/entity-tag.ts';
 import { randomContainerId } from '../containers/container-id.ts';
 import { containerIdOfKey, idempotencyKeyRule, parseIdempotencyKey } from '../containers/idempotency.ts';
-import { NotFoundError } from '../containers/errors.ts';
+import { InvalidArgumentError, NotFoundError } from '../containers/errors.ts';
 import type { Violation } from '../containers/errors.ts';
 import { findFilterViolations, parseFilter } from '../containers/filter.ts';
+import { mergePatch } from '../containers/merge-patch.ts';
 import { findPageTokenViolations } from '../containers/page-token.ts';
-import { unknownHints } from '../containers/hints.ts';
+import { allowingUntouched, haveSameHints, unknownHints } from '../containers/hints.ts';
 import type { HintPolicy } from '../containers/hints.ts';
-import { findBodyViolations, findIdViolations } from '../containers/rules.ts';
+import { findBodyViolations, findIdViolations, findPatchViolations } from '../containers/rules.ts';
+import { findFixedViolations } from '../containers/update.ts';
+import { maxBodyBytes } from './server/body.ts';
 import { withinPage } from './contract/serialize.ts';
-import type { Rules } from './contract/request-validation.ts';
+import type { BodyValidation, Rules } from './contract/request-validation.ts';
 
 export interface HandlerOptions {
+  /** Reads the text of a body that a create could have; throws what is wrong with it. */
+  readBody: BodyValidation;
   repository: ContainerRepository;
   /** Absent: callers may not read them. */
   logs?: ContainerLogs;
@@ -120,6 +125,21 @@ export function createHandlers(options: HandlerOptions): Handlers {
       return { status: 200, body, headers: { 'x-content-type-options': 'nosniff' } };
     },
 
+    async UpdateContainer({ params, query, headers, body, signal }) {
+      const { 'If-Match': ifMatch } = headers;
+      const request = {
+        id: params.container_id,
+        change: (current: CurrentSpec) => changeSpec(options, current, body),
+        validateOnly: query.validate_only,
+        ...(ifMatch !== undefined && { isFor: parseIfMatch(ifMatch)! }),
+      };
+      return found(await repository.update(request, { signal }));
+    },
+
+    async RestartContainer({ params, signal }) {
+      return found(await repository.restart(params.container_id, { signal }));
+    },
+
     async DeleteContainer({ params, headers, signal }) {
       const header = headers['Idempotency-Key'];
       const keyed = header !== undefined && { key: parseIdempotencyKey(header)! };
@@ -127,6 +147,31 @@ export function createHandlers(options: HandlerOptions): Handlers {
       return { status: 204 };
     },
   };
+}
+
+/**
+ * The spec that a merge patch makes of the present one.
+ *
+ * @throws InvalidArgumentError with all that is wrong with it
+ */
+function changeSpec(
+  { readBody, hintPolicy }: Pick<HandlerOptions, 'readBody' | 'hintPolicy'>,
+  { spec, hintsApply }: CurrentSpec,
+  patch: unknown,
+): ContainerSpec {
+  const text = JSON.stringify(mergePatch({ spec }, patch));
+  if (Buffer.byteLength(text) > maxBodyBytes) {
+    throw new InvalidArgumentError(undefined, [
+      { detail: 'must have at most 200 KiB once it is changed', pointer: '/spec' },
+    ]);
+  }
+  const changed = readBody(text, (sent) => {
+    const after = member(sent, 'spec');
+    const mayKeep = hintsApply || haveSameHints(spec, after);
+    const policy = mayKeep ? allowingUntouched(hintPolicy, spec, after) : hintPolicy;
+    return [...findFixedViolations(patch, spec), ...findBodyViolations(sent, policy)];
+  });
+  return (changed as { spec: ContainerSpec }).spec;
 }
 
 /** Rules of single operations that their schemas cannot say. */
@@ -137,6 +182,10 @@ export function createRules({ hintPolicy }: Pick<HandlerOptions, 'hintPolicy'>):
     ListContainers: ({ query }) => [
       ...findPageTokenViolations(member(query, 'page_token'), member(query, 'filter')),
       ...findFilterViolations(member(query, 'filter')),
+    ],
+    UpdateContainer: ({ body, raw }) => [
+      ...findIfMatchViolations(raw.headersDistinct['if-match']),
+      ...findPatchViolations(body),
     ],
     DeleteContainer: ({ raw }) => findKeyViolations(raw.headersDistinct['idempotency-key']),
     CreateContainer: ({ query, body, raw }) => [
@@ -158,6 +207,11 @@ function findDurationViolations(parameter: string, value: unknown, leastMs = 0):
   if (typeof value !== 'string' || (parseDuration(value) ?? -1) >= leastMs) return [];
   const detail = `must be a duration${leastMs > 0 ? ' above 0' : ''} such as 500ms, 20s or 1m30s`;
   return [{ detail, parameter }];
+}
+
+function findIfMatchViolations(values: readonly string[] = []): Violation[] {
+  if (values.length === 0 || parseIfMatch(values.join(', ')) !== undefined) return [];
+  return [{ detail: ifMatchRule, parameter: 'If-Match' }];
 }
 
 function member(value: unknown, name: string): unknown {

@@ -13,6 +13,7 @@ import type {
   DeleteOptions,
   KeyedCreateRequest,
   PageRequest,
+  UpdateRequest,
 } from '../containers/repository.ts';
 import { orAborted } from '../time.ts';
 import type { ClusterContext } from './operations/cluster-context.ts';
@@ -20,7 +21,10 @@ import { createContainer, refuseTakenId } from './operations/create-container.ts
 import { createOnce } from './operations/create-once.ts';
 import { deleteContainer } from './operations/delete-container.ts';
 import { cachedObjects, lookUpObjects, requireSingleDeployment } from './operations/look-up.ts';
+import { restartContainer } from './operations/restart-container.ts';
 import { SharedLookUp } from './operations/shared-look-up.ts';
+import { Turns } from './operations/turns.ts';
+import { updateContainer } from './operations/update-container.ts';
 import { validateContainer } from './operations/validate-container.ts';
 import { translateError } from './translate-error.ts';
 
@@ -35,6 +39,7 @@ export class ClusterContainerRepository implements ContainerRepository {
   readonly #firstListMs: number;
   readonly #lookUp: SharedLookUp;
   readonly #writes = new Set<Promise<unknown>>();
+  readonly #turns = new Turns();
 
   /** @param firstListMs - how long a list waits for caches that were never filled, in milliseconds */
   constructor(context: ClusterContext, firstListMs: number) {
@@ -52,17 +57,19 @@ export class ClusterContainerRepository implements ContainerRepository {
         signal.throwIfAborted();
         return await this.#tracking(createContainer(this.#context, { id, spec }));
       },
-      spec,
+      { spec },
     );
   }
 
   async createOnce({ key, id = containerIdOfKey(key), spec }: KeyedCreateRequest, { signal }: CallOptions) {
     const create: typeof createContainer = (context, request) => this.#tracking(createContainer(context, request));
-    return await this.#translating(id, () => createOnce(this.#context, { id, spec, key }, { signal, create }), spec);
+    return await this.#translating(id, () => createOnce(this.#context, { id, spec, key }, { signal, create }), {
+      spec,
+    });
   }
 
   async validate({ id = randomContainerId(), spec }: CreateRequest, { signal }: CallOptions): Promise<Container> {
-    return await this.#translating(id, () => validateContainer(this.#context, { id, spec }, signal), spec);
+    return await this.#translating(id, () => validateContainer(this.#context, { id, spec }, signal), { spec });
   }
 
   async get(id: string, { signal }: CallOptions): Promise<Container> {
@@ -153,6 +160,18 @@ export class ClusterContainerRepository implements ContainerRepository {
     throw new UnavailableError(`The container ${id} is being replaced again and again.`, 1);
   }
 
+  async update({ change, ...request }: UpdateRequest, { signal }: CallOptions): Promise<Container> {
+    const { id } = request;
+    const asked: { spec?: ContainerSpec } = {};
+    const remember: UpdateRequest['change'] = (current) => (asked.spec = change(current));
+    const update = () => this.#tracking(updateContainer(this.#context, { ...request, change: remember }, signal));
+    return await this.#translating(id, () => this.#turns.take(id, signal, update), asked);
+  }
+
+  async restart(id: string, { signal }: CallOptions): Promise<Container> {
+    return await this.#translating(id, () => this.#tracking(restartContainer(this.#context, id, signal)));
+  }
+
   /** Resolves when no write is going on any more; each ends within its own deadline. */
   async idle(): Promise<void> {
     await Promise.allSettled(this.#writes);
@@ -167,14 +186,19 @@ export class ClusterContainerRepository implements ContainerRepository {
     }
   }
 
-  async #translating<T>(containerId: string, operation: () => Promise<T>, spec?: ContainerSpec): Promise<T> {
+  /** @param asked - with what is written, once that is known */
+  async #translating<T>(
+    containerId: string,
+    operation: () => Promise<T>,
+    asked: { spec?: ContainerSpec } = {},
+  ): Promise<T> {
     try {
       return await operation();
     } catch (error) {
       const { namespace, caches } = this.#context;
       const log = this.#context.log.child({ containerId });
       const mayBeLoading = caches.blindMs > 0 && caches.forbidden === undefined;
-      throw translateError(error, { log, namespace, mayBeLoading, ...(spec && { spec }) });
+      throw translateError(error, { log, namespace, mayBeLoading, ...asked });
     }
   }
 }

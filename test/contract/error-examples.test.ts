@@ -50,6 +50,13 @@ const provocations: Record<string, (stage: Stage) => Promise<unknown>> = {
     await problemOf(system.provider, { ...create, path: '?id=web-1' });
     return await problemOf(system.provider, { ...create, path: '?id=web-1' });
   },
+  PreconditionFailed: ({ system }) =>
+    problemOf(system.provider, {
+      method: 'PATCH',
+      path: '/web-1',
+      body: '{"spec": {}}',
+      headers: { 'content-type': 'application/merge-patch+json', 'if-match': '"other"' },
+    }),
   BodyTooLarge: ({ system }) => problemOf(system.provider, { ...create, body: valid.padEnd(200 * 1024 + 1) }),
   UnsupportedMediaType: ({ system }) =>
     problemOf(system.provider, { ...create, headers: { 'content-type': 'text/plain' } }),

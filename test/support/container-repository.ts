@@ -1,10 +1,11 @@
 /** A repository in memory, with the behaviour that its interface promises and no cluster. */
 import { randomContainerId, containerPath } from '../../src/containers/container-id.ts';
 import type { Container, ContainerSpec } from '../../src/containers/container.ts';
+import { entityTagOf } from '../../src/containers/entity-tag.ts';
 import { containerIdOfKey, idempotencyRecord, matchIdempotency } from '../../src/containers/idempotency.ts';
 import type { IdempotencyRecord } from '../../src/containers/idempotency.ts';
 import { KeyedDeletes } from '../../src/containers/keyed-deletes.ts';
-import { ConflictError, KeyReusedError, NotFoundError } from '../../src/containers/errors.ts';
+import { ConflictError, KeyReusedError, NotFoundError, PreconditionFailedError } from '../../src/containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../../src/containers/page-token.ts';
 import type {
   CallOptions,
@@ -14,6 +15,7 @@ import type {
   DeleteOptions,
   KeyedCreateRequest,
   PageRequest,
+  UpdateRequest,
 } from '../../src/containers/repository.ts';
 
 type Method = keyof ContainerRepository;
@@ -58,6 +60,25 @@ export class InMemoryContainerRepository implements ContainerRepository {
 
   async get(id: string, options: CallOptions): Promise<Container> {
     await this.#begin('get', options);
+    const container = this.containers.get(id);
+    if (!container) throw new NotFoundError(`There is no container "${id}".`);
+    return container;
+  }
+
+  async update({ id, change, isFor, validateOnly }: UpdateRequest, options: CallOptions): Promise<Container> {
+    await this.#begin('update', options);
+    const container = this.containers.get(id);
+    if (!container) throw new NotFoundError(`There is no container "${id}".`);
+    if (isFor?.(entityTagOf(container)) === false)
+      throw new PreconditionFailedError(`The container "${id}" has changed.`);
+    const spec = change({ spec: container.spec, hintsApply: true });
+    const updated = { ...container, spec: { ...spec, metadata: { ...spec.metadata, namespace: 'default' } } };
+    if (!validateOnly) this.containers.set(id, updated);
+    return updated;
+  }
+
+  async restart(id: string, options: CallOptions): Promise<Container> {
+    await this.#begin('restart', options);
     const container = this.containers.get(id);
     if (!container) throw new NotFoundError(`There is no container "${id}".`);
     return container;

@@ -81,11 +81,12 @@ export async function bindOperations(
  */
 function routesOf({ openapi, info }: OpenApiDocument, operations: readonly ResolvedOperation[]): object {
   const paths: Record<string, Record<string, object>> = {};
-  for (const { operationId, method, path, isOpen } of operations) {
+  for (const { operationId, method, path, isOpen, requestBody } of operations) {
+    const mediaType = Object.keys(requestBody?.content ?? {})[0];
     (paths[routerUrl(path)] ??= {})[method.toLowerCase()] = {
       operationId,
       responses: { default: { description: 'as the contract says' } },
-      'x-fastify-config': { operationId, route: `${basePath}${path}`, isOpen },
+      'x-fastify-config': { operationId, route: `${basePath}${path}`, isOpen, mediaType },
     };
   }
   return { openapi, info, paths };

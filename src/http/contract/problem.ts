@@ -8,6 +8,7 @@ import {
   InvalidArgumentError,
   KeyReusedError,
   NotFoundError,
+  PreconditionFailedError,
   UnavailableError,
 } from '../../containers/errors.ts';
 import { containerIdOf } from '../server/request-log.ts';
@@ -102,6 +103,7 @@ function describeContainerError(error: ContainerError): Description {
     return { status: 400, detail, refusal: error.refusal, violations: error.violations };
   }
   if (error instanceof NotFoundError) return { status: 404, detail };
+  if (error instanceof PreconditionFailedError) return { status: 412, detail };
   if (error instanceof KeyReusedError) return { status: 422, detail };
   if (error instanceof ConflictError) return { status: 409, detail };
   if (error instanceof UnavailableError) {

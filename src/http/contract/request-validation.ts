@@ -2,7 +2,7 @@
 import type { ValidateFunction } from 'ajv';
 import { InvalidArgumentError, maxViolations } from '../../containers/errors.ts';
 import type { Violation } from '../../containers/errors.ts';
-import { isObject, parseExactly } from '../../containers/json.ts';
+import { hasInexactNumbers, isObject, parseExactly } from '../../containers/json.ts';
 import { parseInteger } from '../../containers/units.ts';
 import { readOnlyPaths, withoutReadOnly } from './document.ts';
 import type { Parameter, ResolvedOperation, Schema } from './document.ts';
@@ -32,7 +32,7 @@ export interface ArrivedRequest {
 export type Rules = (request: ArrivedRequest) => Violation[];
 
 /** One part of a request, as its schema has it. What is wrong with it is added to `violations`. */
-type Reader = (request: ArrivedRequest, violations: Violation[], broken: readonly Violation[]) => unknown;
+type Reader<Part = ArrivedRequest> = (request: Part, violations: Violation[], broken: readonly Violation[]) => unknown;
 
 /**
  * The one function that validates the requests of an operation. What it gives has parameters typed, with their defaults
@@ -64,6 +64,27 @@ export function compileRequestValidation(
     // A request may wait for long: what it holds meanwhile, it holds once.
     if (body !== undefined) Object.assign(request, { body, exactBody: undefined });
     return { params, query, headers, body };
+  };
+}
+
+/**
+ * Gives the body of a text as a request with it would be read. It throws an InvalidArgumentError with all that is wrong with it,
+ * and by the rules.
+ */
+export type BodyValidation = (text: string, rules: (body: unknown) => readonly Violation[]) => unknown;
+
+/** The validation of the body of an operation alone. */
+export function compileBodyValidation(operation: ResolvedOperation, compile = createSchemaCompiler()): BodyValidation {
+  const read = compileBody(compile, operation);
+  const readOnly = readOnlyPaths(bodySchemaOf(operation) ?? {});
+  return (text, rules) => {
+    const body: unknown = JSON.parse(text);
+    removeMembers(body, readOnly);
+    const violations: Violation[] = [];
+    const exact = hasInexactNumbers(text) && { exactBody: text };
+    const value = read({ body, ...exact }, violations, rules(body).slice(0, maxViolations));
+    if (violations.length > 0) throw new InvalidArgumentError(undefined, violations);
+    return value;
   };
 }
 
@@ -117,7 +138,10 @@ function compileParameter(compile: (schema: Schema) => ValidateFunction, { name,
   };
 }
 
-function compileBody(compile: CompileSchema, operation: ResolvedOperation): Reader {
+function compileBody(
+  compile: CompileSchema,
+  operation: ResolvedOperation,
+): Reader<Pick<ArrivedRequest, 'body' | 'exactBody'>> {
   const declared = bodySchemaOf(operation);
   if (!declared) return () => undefined;
   const schema = withoutReadOnly(declared);
@@ -144,7 +168,7 @@ function compileBody(compile: CompileSchema, operation: ResolvedOperation): Read
 }
 
 function bodySchemaOf({ requestBody }: ResolvedOperation): Schema | undefined {
-  return requestBody?.content['application/json']?.schema;
+  return Object.values(requestBody?.content ?? {})[0]?.schema;
 }
 
 function errorsOf(validate: ValidateFunction) {

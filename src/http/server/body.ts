@@ -5,29 +5,40 @@ import { hasInexactNumbers } from '../../containers/json.ts';
 import { RequestError, retryAfterSeconds } from '../contract/problem.ts';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Of the body; absent: JSON. */
+    mediaType?: string | undefined;
+  }
   interface FastifyRequest {
     /** The text of a body with numbers that `body` does not have as they were written; absent where it has them all so. */
     exactBody?: string;
   }
 }
 
-const jsonType = /^application\/json\s*(?:;|$)/i;
+const jsonType = 'application/json';
+const mergePatchType = 'application/merge-patch+json';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** What is kept of a body must fit into an annotation, which may have 256 KiB. */
 export const maxBodyBytes = 200 * 1024;
 
 /** To be called before the body is looked at: what is no media type at all would be refused without a look at whether there is one. */
-export function ignoreOtherTypes({ headers }: FastifyRequest): void {
-  if (headers['content-type'] !== undefined && !jsonType.test(headers['content-type'])) delete headers['content-type'];
+export function ignoreOtherTypes(request: FastifyRequest): void {
+  const { headers } = request;
+  const type = headers['content-type']?.split(';', 1)[0]!.trim().toLowerCase();
+  if (type !== undefined && type !== mediaTypeOf(request)) delete headers['content-type'];
 }
 
-/** A body of any other type is refused with 415, unless it is empty: then there is none, whatever its type. */
+function mediaTypeOf({ routeOptions }: FastifyRequest): string {
+  return routeOptions.config.mediaType ?? jsonType;
+}
+
+/** A body of another type than the operation's is refused with 415, unless it is empty: then there is none, whatever its type. */
 export function acceptJsonOnly(app: FastifyInstance): void {
   app.decorateRequest('exactBody');
   const inTurn = oneEachTurn();
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+  app.addContentTypeParser([jsonType, mergePatchType], { parseAs: 'buffer' }, (request, body, done) => {
     try {
       request.lifecycle.holdBody(parsedWeight(body as Buffer));
       const value = parseJson(body as Buffer, request);
@@ -37,12 +48,12 @@ export function acceptJsonOnly(app: FastifyInstance): void {
       done(error as Error);
     }
   });
-  app.addContentTypeParser('*', (_request, payload, done) => {
+  app.addContentTypeParser('*', (request, payload, done) => {
     const finish = (error: Error | null) => {
       payload.off('data', onData).off('end', onEnd).off('error', finish);
       done(error, undefined);
     };
-    const onData = () => finish(otherType());
+    const onData = () => finish(otherType(request));
     const onEnd = () => finish(null);
     payload.on('data', onData).on('end', onEnd).on('error', finish);
   });
@@ -83,7 +94,7 @@ export function inviteBody(
   const isInvited = headers.expect !== undefined;
   // A body that is too large is refused by its length before it is read.
   if (bytes === 0 || bytes > maxBodyBytes) done();
-  else if (isInvited && headers['content-type'] === undefined && !isChunked) done(otherType());
+  else if (isInvited && headers['content-type'] === undefined && !isChunked) done(otherType(request));
   else if (isInvited && encoding !== undefined && !isChunked) done(encoded(encoding));
   else {
     try {
@@ -97,8 +108,9 @@ export function inviteBody(
   }
 }
 
-function otherType(): RequestError {
-  return new RequestError(415, 'The body must be application/json.');
+function otherType(request: FastifyRequest): RequestError {
+  const type = mediaTypeOf(request);
+  return new RequestError(415, `The body must be ${type}.`, type === mergePatchType ? { 'accept-patch': type } : {});
 }
 
 /** Absent where the body is sent as it is. */

@@ -179,23 +179,36 @@ export class KubernetesClient {
     return readObject(call, resource, value);
   }
 
-  /** Merges `change` into the object (RFC 7396). One attempt, which may have been done although its answer is lost. */
+  /**
+   * Merges `change` into the object (RFC 7396). One attempt, which may have been done although its answer is lost.
+   *
+   * @param change - where its metadata has a `resourceVersion`, a `KubernetesApiError` 409 says that it is no longer that
+   * @param options.dryRun - everything is checked, nothing is changed, and the object as it would be is answered
+   */
   async patch<Kind extends Resource>(
     resource: Kind,
     name: string,
     change: object,
     limits: CallLimits,
+    { dryRun = false }: { dryRun?: boolean } = {},
   ): Promise<Resources[Kind]> {
     const call: CallDescription = { verb: 'patch', resource };
-    const options = { query: strict, body: change, contentType: 'application/merge-patch+json', ...limits };
+    const query = dryRun ? { ...strict, dryRun: 'All' } : strict;
+    const options = { query, body: change, contentType: 'application/merge-patch+json', ...limits };
     const { value } = await this.#exchange(call, 'PATCH', this.#pathOf(resource, name), options);
     return readObject(call, resource, value);
   }
 
-  /** One attempt. Deletes only the object with this uid, where one is given; what it owns follows in the background. */
-  async delete(resource: Resource, { name, uid }: { name: string; uid?: string }, limits: CallLimits): Promise<void> {
-    const preconditions = uid !== undefined && { preconditions: { uid } };
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', ...preconditions };
+  /**
+   * One attempt. Deletes only the object with this uid, and in this version, where they are given; what it owns follows in the
+   * background.
+   */
+  async delete(
+    resource: Resource,
+    { name, ...preconditions }: { name: string; uid?: string; resourceVersion?: string },
+    limits: CallLimits,
+  ): Promise<void> {
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions };
     await this.#exchange({ verb: 'delete', resource }, 'DELETE', this.#pathOf(resource, name), { body, ...limits });
   }
 

@@ -8,7 +8,7 @@ import type { Resource } from './resources.ts';
 
 const backoff = { firstMs: 200, maxMs: 2_000 };
 
-/** What the API server said: it deleted the object, or there was none with this name, or one with another uid. */
+/** What the API server said: it deleted the object, or there was none with this name, or one with another uid or version. */
 export type DeleteOutcome = 'deleted' | 'absent' | 'replaced';
 
 export interface DeleteTarget {
@@ -16,6 +16,8 @@ export interface DeleteTarget {
   name: string;
   /** Absent: whatever has the name. */
   uid?: string;
+  /** Absent: whatever version it has. */
+  resourceVersion?: string;
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   keyAnnotation,
   providerAnnotation,
   requestAnnotation,
+  serviceRevisionAnnotation,
   specAnnotation,
   variablesAnnotation,
   deploymentName,
@@ -89,7 +90,7 @@ function hintsAnnotations(spec: ContainerSpec): Record<string, string> {
 }
 
 /** Whether Kubernetes is to replace variables in values, as its own users know it. */
-function expandsVariables(spec: ContainerSpec): boolean {
+export function expandsVariables(spec: ContainerSpec): boolean {
   return kubernetesHints(spec)?.expand_variables === true;
 }
 
@@ -175,6 +176,8 @@ export interface DeploymentRecord extends ObservedDeployment {
   hintsApplied?: true;
   /** The external ports have a Service of their own, whatever is configured now. */
   isolated?: true;
+  /** What its Services carry once they are what the spec asks for; absent before any update changed them. */
+  serviceRevision?: string;
   /** The spec as it was sent, encoded so that `decodeSpec` takes it; else what it is rebuilt from. */
   spec: string | Workload;
   /** The same in its decoded form, as of `keptSpec`, where this process has just written it. */
@@ -199,7 +202,8 @@ export function projectDeployment(deployment: Deployment, known?: DeploymentReco
   const container = ownContainer(metadata, spec?.template.spec?.containers, known);
   const read = metadata?.annotations?.[variablesAnnotation] === 'literal' ? unescapeVariables : asItIs;
   const environment = projectEnvironment(container?.env, read);
-  const deleteDigest = metadata?.annotations?.[deleteAnnotation];
+  const { [deleteAnnotation]: deleteDigest, [serviceRevisionAnnotation]: serviceRevision } =
+    metadata?.annotations ?? {};
   const sent = projectSpec(metadata?.annotations?.[specAnnotation], known);
   return {
     ...object,
@@ -210,6 +214,7 @@ export function projectDeployment(deployment: Deployment, known?: DeploymentReco
     containerName: container?.name ?? '',
     ...projectIdempotency(metadata?.annotations),
     ...(deleteDigest !== undefined && { deleteDigest }),
+    ...(serviceRevision !== undefined && { serviceRevision }),
     ...(metadata?.annotations?.[hintsAnnotation] === 'applied' && { hintsApplied: true }),
     ...(metadata?.annotations?.[isolationAnnotation] === 'true' && { isolated: true }),
     environment,
@@ -228,10 +233,10 @@ function isReconciling({ metadata, spec, status = {} }: Deployment): boolean {
  * Our own container, by its name, which is that of the spec: a sidecar that something injected may stand before it. Where
  * the name is not to be had, the first one.
  */
-function ownContainer(
+export function ownContainer(
   metadata: Deployment['metadata'],
   containers: readonly PodContainer[] = [],
-  known: DeploymentRecord | undefined,
+  known?: DeploymentRecord,
 ): PodContainer | undefined {
   if (containers.length < 2) return containers[0];
   const annotation = metadata?.annotations?.[specAnnotation];

@@ -23,6 +23,15 @@ export const isolationAnnotation = 'dcm.project/isolate-internal-ports';
 /** `internal` or `external`, on the two Services of such a container: for people, as the names tell them apart already. */
 export const serviceScopeLabel = 'dcm.project/dcm-service-scope';
 
+/**
+ * On a Deployment whose Services an update changed, and on each of these once it is as the Deployment asks: the same random
+ * value on both.
+ */
+export const serviceRevisionAnnotation = 'dcm.project/service-revision';
+
+/** `kubectl rollout restart` writes the time here, on the Pod template. */
+export const restartAnnotation = 'kubectl.kubernetes.io/restartedAt';
+
 /** SHA-256 of the idempotency key that the container was created with, and what tells the request; see `IdempotencyRecord`. */
 export const keyAnnotation = 'dcm.project/idempotency-key';
 export const requestAnnotation = 'dcm.project/idempotency-request';
@@ -51,13 +60,17 @@ export function otherProvider(
 
 export type Labels = Record<string, string>;
 
-/** What the selectors of Deployment and Service match: nothing that another incarnation of the id has. */
-export function identityLabels(id: string, incarnation: string): Labels {
+/**
+ * What the selectors of Deployment and Service match: nothing that another incarnation of the id has.
+ *
+ * @param incarnation - absent for those of the reference provider
+ */
+export function identityLabels(id: string, incarnation: string | undefined): Labels {
   return {
     [managedByLabel]: 'dcm',
     [instanceIdLabel]: id,
     [serviceTypeLabel]: 'container',
-    [incarnationLabel]: incarnation,
+    ...(incarnation !== undefined && { [incarnationLabel]: incarnation }),
   };
 }
 
@@ -74,14 +87,15 @@ export function anyContainer(ids: readonly string[]): string {
   return `${managedByLabel}=dcm,${serviceTypeLabel}=container,${instanceIdLabel} in (${ids.join(',')})`;
 }
 
-/** Label selector for the objects of one incarnation of a container. */
-export function oneIncarnation(id: string, incarnation: string): string {
-  return `${oneContainer(id)},${incarnationLabel}=${incarnation}`;
+/** Label selector for the objects of one incarnation of a container; of all where the reference provider made it. */
+export function oneIncarnation(id: string, incarnation: string | undefined): string {
+  return incarnation === undefined ? oneContainer(id) : `${oneContainer(id)},${incarnationLabel}=${incarnation}`;
 }
 
 export interface ContainerIdentity {
   id: string;
-  incarnation: string;
+  /** Absent where the reference provider made it. */
+  incarnation?: string | undefined;
   namespace: string;
 }
 
@@ -102,15 +116,15 @@ export function randomIncarnation(): string {
 }
 
 /** The same from whoever makes the Service of this incarnation: two replicas cannot make two. */
-export function serviceName(id: string, incarnation: string): string {
-  return nameEndingWith(id, `-${incarnation}`);
+export function serviceName(id: string, incarnation: string | undefined): string {
+  return nameEndingWith(id, incarnation === undefined ? '' : `-${incarnation}`);
 }
 
 const externalSuffix = '-external';
 
 /** Of the second Service, which external ports have where internal ones are isolated. No first one is called so. */
-export function externalServiceName(id: string, incarnation: string): string {
-  return nameEndingWith(id, `-${incarnation}${externalSuffix}`);
+export function externalServiceName(id: string, incarnation: string | undefined): string {
+  return nameEndingWith(id, incarnation === undefined ? externalSuffix : `-${incarnation}${externalSuffix}`);
 }
 
 /** Incarnations have no vowels: no other Service of ours ends so. */

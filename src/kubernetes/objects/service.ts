@@ -10,6 +10,7 @@ import {
   identityLabels,
   isExternalServiceName,
   serviceName,
+  serviceRevisionAnnotation,
 } from './identity.ts';
 import type { ContainerIdentity } from './identity.ts';
 import { projectMetadata } from './object.ts';
@@ -49,7 +50,10 @@ interface PlannedService {
   scope?: 'internal' | 'external';
 }
 
-/** At most one, which one external port makes external; or two: all ports inside, the external ones outside. */
+/**
+ * At most one, which one external port makes external; or two where they are isolated: all ports inside, the external ones
+ * outside, so that either keeps its address when the other goes.
+ */
 function planServices(
   { id, incarnation }: Pick<ContainerIdentity, 'id' | 'incarnation'>,
   spec: ContainerSpec,
@@ -58,11 +62,11 @@ function planServices(
   const [ports, external] = [reachablePorts(spec), portsWith(spec, 'external')];
   const name = serviceName(id, incarnation);
   if (ports.length === 0) return [];
-  if (!isolated || !mixesPorts(spec)) return [{ name, ports, isExternal: external.length > 0 }];
-  return [
-    { name, ports, isExternal: false, scope: 'internal' },
-    { name: externalServiceName(id, incarnation), ports: external, isExternal: true, scope: 'external' },
-  ];
+  if (!isolated) return [{ name, ports, isExternal: external.length > 0 }];
+  const inner: PlannedService = { name, ports, isExternal: false, scope: 'internal' };
+  if (external.length === 0) return [inner];
+  const outerName = externalServiceName(id, incarnation);
+  return [inner, { name: outerName, ports: external, isExternal: true, scope: 'external' }];
 }
 
 /**
@@ -80,6 +84,8 @@ export function serviceNames(
 
 export interface ServiceOptions {
   externalServiceType: ExternalServiceType;
+  /** As the Deployment has it; absent before any update changed its Services. */
+  serviceRevision?: string | undefined;
   /** External ports have a Service of their own beside internal ones, as the Deployment has it on record. */
   isolated: boolean;
 }
@@ -92,11 +98,9 @@ export function buildServices(
   identity: ContainerIdentity,
   spec: ContainerSpec,
   owner: ServiceOwner,
-  { externalServiceType, isolated }: ServiceOptions,
+  { isolated, ...options }: ServiceOptions,
 ): Service[] {
-  return planServices(identity, spec, isolated).map((plan) =>
-    buildService(identity, spec, owner, plan, externalServiceType),
-  );
+  return planServices(identity, spec, isolated).map((plan) => buildService(identity, spec, owner, plan, options));
 }
 
 function buildService(
@@ -104,12 +108,16 @@ function buildService(
   spec: ContainerSpec,
   owner: ServiceOwner,
   plan: PlannedService,
-  externalServiceType: ExternalServiceType,
+  { externalServiceType, serviceRevision }: Omit<ServiceOptions, 'isolated'>,
 ): Service {
   const { name, isExternal, scope } = plan;
   const ports = plan.ports.map((index) => spec.network!.ports![index]!);
   const identity = identityLabels(id, incarnation);
-  const annotations = scope === 'internal' ? undefined : kubernetesHints(spec)?.service_annotations;
+  const hinted = scope === 'internal' ? undefined : kubernetesHints(spec)?.service_annotations;
+  const annotations = {
+    ...hinted,
+    ...(serviceRevision !== undefined && { [serviceRevisionAnnotation]: serviceRevision }),
+  };
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -117,7 +125,7 @@ function buildService(
       name,
       namespace,
       labels: { ...spec.metadata.labels, ...identity, ...(scope && { [serviceScopeLabel]: scope }) },
-      ...(annotations && { annotations }),
+      ...(Object.keys(annotations).length > 0 && { annotations }),
       ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: owner.name, uid: owner.uid }],
     },
     spec: {
@@ -150,6 +158,8 @@ export const servicePointers: FieldPointers = [
 export interface ServiceRecord extends ObjectRecord {
   /** uid of the Deployment that owns it; absent where nothing does. */
   ownerUid?: string;
+  /** Of the Deployment that it is as asked by; absent where no update has changed it. */
+  revision?: string;
   service: ContainerService;
 }
 
@@ -158,11 +168,13 @@ export function projectService({ metadata, spec, status }: Service): ServiceReco
   const object = projectMetadata(metadata);
   if (object === undefined) return undefined;
   const ownerUid = metadata?.ownerReferences?.find(({ kind }) => kind === 'Deployment')?.uid;
+  const revision = metadata?.annotations?.[serviceRevisionAnnotation];
   const addresses = status?.loadBalancer?.ingress?.map(({ ip, hostname }) => ip || hostname);
   const externalIp = addresses?.find((address) => address);
   return {
     ...object,
     ...(ownerUid !== undefined && { ownerUid }),
+    ...(revision !== undefined && { revision }),
     service: {
       name: object.name,
       cluster_ip: spec?.clusterIP ?? '',

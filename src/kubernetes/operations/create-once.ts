@@ -13,7 +13,7 @@ import type { createContainer } from './create-container.ts';
 import { refuseTakenId } from './create-container.ts';
 import { lookUpObjects } from './look-up.ts';
 import { isNewer } from '../../containers/resource-version.ts';
-import { completeServices, missingServices } from './repair-services.ts';
+import { followPorts, isComplete } from './follow-ports.ts';
 
 export interface KeyedRequest {
   id: string;
@@ -74,14 +74,13 @@ async function findMade(
     const objects = await lookUpObjects(context, id, { signal });
     const deployment = requireOwn(id, objects, { idempotency, conflict });
     if (deployment === undefined) return undefined;
-    const missing = missingServices(deployment, objects);
-    if (missing.length === 0) {
+    if (isComplete(deployment, objects)) {
       remember(context, deployment, objects);
       return context.caches.index.containerOf(id, objects)!;
     }
     const { bounds } = context;
     if (Date.now() - deployment.createdAt > longestCreateMs(bounds)) {
-      await completeServices(context, deployment, missing, performance.now() + bounds.writeMs);
+      await followPorts(context, deployment, { until: performance.now() + bounds.writeMs });
     } else await sleep(lookMs, signal);
   }
 }

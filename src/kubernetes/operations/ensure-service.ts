@@ -56,7 +56,7 @@ export async function ensureService(
   }
 
   async function find(): Promise<ServiceRecord | undefined> {
-    const { containerId, incarnation = '' } = owner;
+    const { containerId, incarnation } = owner;
     const services = await api.listAll('services', oneIncarnation(containerId, incarnation), { until });
     return services.map(projectService).find((record) => record?.name === service.metadata?.name);
   }

@@ -1,7 +1,7 @@
 /** Finds the objects of one container: in memory, and in the cluster itself where memory does not know it or is too old. */
 import { ConflictError, NotFoundError } from '../../containers/errors.ts';
 import type { CallLimits } from '../api/client.ts';
-import type { Pod } from '../api/resources.ts';
+import type { Deployment, Pod } from '../api/resources.ts';
 import type { ClusterContext } from './cluster-context.ts';
 import { currentDeployments } from '../objects/container.ts';
 import type { ContainerObjects } from '../objects/container.ts';
@@ -38,6 +38,25 @@ async function findDeployments({ api, view }: LookUpAccess, labelSelector: strin
     const other = otherProvider(object.metadata?.annotations, view.providerNames);
     return record ? [{ ...record, ...(other !== undefined && { otherProvider: other }) }] : [];
   });
+}
+
+/**
+ * One call: the Deployment that the id means, whole and as the caches keep it.
+ *
+ * @throws what `requireSingleDeployment` throws; errors of the Kubernetes API; the signal's reason
+ */
+export async function lookUpWhole(
+  { api, view }: LookUpAccess,
+  id: string,
+  limits: CallLimits,
+): Promise<{ live: Deployment; record: DeploymentRecord }> {
+  const objects = await api.listAll('deployments', oneContainer(id), limits);
+  const ours = objects.filter(
+    (object) => otherProvider(object.metadata?.annotations, view.providerNames) === undefined,
+  );
+  const deployments = ours.flatMap((object) => projectDeployment(object) ?? []);
+  const record = requireSingleDeployment(id, { deployments });
+  return { live: ours.find(({ metadata }) => metadata?.uid === record.uid)!, record };
 }
 
 /** Three calls, or one where we have no Deployment of the id. What this process has deleted meanwhile is left out. */
@@ -96,7 +115,7 @@ export function cachedObjects({ caches }: Pick<LookUpAccess, 'caches'>, id: stri
  *
  * @throws NotFoundError; ConflictError when two carry the id
  */
-export function requireSingleDeployment(id: string, objects: ContainerObjects): DeploymentRecord {
+export function requireSingleDeployment(id: string, objects: Pick<ContainerObjects, 'deployments'>): DeploymentRecord {
   const [deployment, ...others] = currentDeployments(objects);
   if (deployment === undefined) throw new NotFoundError(`There is no container ${id}.`);
   if (others.length > 0) throw new ConflictError(`More than one Deployment carries the id ${id}.`);

@@ -1,14 +1,10 @@
-/** Gives containers the Services that their ports ask for, where whoever created them died or was cut off before it did. */
+/** Gives containers the Services that their ports ask for, where whoever wrote them died or was cut off before it did. */
 import { setImmediate } from 'node:timers/promises';
-import type { ContainerSpec } from '../../containers/container.ts';
 import { KubernetesApiError, isKubernetesError } from '../api/api-error.ts';
-import { currentDeployments, reachingServices, specOf } from '../objects/container.ts';
-import type { ContainerObjects } from '../objects/container.ts';
+import { currentDeployments } from '../objects/container.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
-import { deploymentName } from '../objects/identity.ts';
-import { buildServices, serviceNames } from '../objects/service.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { ensureService } from './ensure-service.ts';
+import { followPorts, isComplete } from './follow-ports.ts';
 import { lookUpObjects } from './look-up.ts';
 import { isPolicyRefusal, isRangeUsedUp, translateError } from '../translate-error.ts';
 
@@ -48,7 +44,7 @@ export async function repairServices(
       if (hasEnded(signal)) break;
       const { namespace, log } = context;
       const err = translateError(error, { namespace, log });
-      log.warn({ err, containerId: deployment.containerId }, 'a missing Service could not be made');
+      log.warn({ err, containerId: deployment.containerId }, 'Services could not be made what the ports ask for');
       if (concernsAll(error)) break;
     }
   }
@@ -74,8 +70,7 @@ async function incompleteDeployments({ caches: { index } }: ClusterContext): Pro
     if (position > 0 && position % containersPerTurn === 0) await setImmediate();
     const objects = index.objects(id);
     const [deployment, ...others] = currentDeployments(objects);
-    if (deployment && others.length === 0 && missingServices(deployment, objects).length > 0)
-      incomplete.push(deployment);
+    if (deployment && others.length === 0 && !isComplete(deployment, objects)) incomplete.push(deployment);
   }
   return incomplete;
 }
@@ -83,52 +78,6 @@ async function incompleteDeployments({ caches: { index } }: ClusterContext): Pro
 /** Read anew, since it may have been aborted while something was waited for. */
 function hasEnded({ aborted }: AbortSignal): boolean {
   return aborted;
-}
-
-/**
- * The names of those Services that the ports ask for and that are not there; none of a container that is not ours. What is
- * asked for goes by the record on the Deployment, not by what is configured.
- */
-export function missingServices(
-  deployment: DeploymentRecord,
-  objects: Pick<ContainerObjects, 'deployments' | 'services'>,
-): string[] {
-  const { containerId: id, incarnation, name, isolated = false, spec } = deployment;
-  if (incarnation === undefined || name !== deploymentName(id) || typeof spec !== 'string') return [];
-  const { inner, outer } = reachingServices(deployment, objects);
-  if (inner !== undefined && (outer !== undefined || !isolated)) return [];
-  const there = [inner?.name, outer?.name];
-  return serviceNames({ id, incarnation }, specOf(deployment), isolated).filter((asked) => !there.includes(asked));
-}
-
-/**
- * Makes those Services of a container that are missing. Each is tried, whatever becomes of the other.
- *
- * @param names - of `missingServices`
- * @param until - when the attempts end, by `performance.now()`
- * @throws the first error of the Kubernetes API
- */
-export async function completeServices(
-  context: ClusterContext,
-  deployment: DeploymentRecord,
-  names: readonly string[],
-  until: number,
-): Promise<void> {
-  const { namespace, externalServiceType } = context;
-  const { containerId: id, incarnation = '', isolated = false } = deployment;
-  const identity = { id, incarnation, namespace };
-  const services = buildServices(identity, specToRepair(deployment), deployment, { externalServiceType, isolated });
-  const missing = services.filter(({ metadata }) => names.includes(metadata!.name!));
-  const results = await Promise.allSettled(
-    missing.map((service) => ensureService(context, service, deployment, until)),
-  );
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-/** The spec that missing Services are made of: hints that were not acted upon when the container was made stay without effect. */
-function specToRepair(deployment: DeploymentRecord): ContainerSpec {
-  const { provider_hints: hints, ...spec } = specOf(deployment);
-  return deployment.hintsApplied && hints ? { ...spec, provider_hints: hints } : spec;
 }
 
 async function repairService(
@@ -141,8 +90,7 @@ async function repairService(
   const objects = await lookUpObjects(context, id, { signal, until: performance.now() + bounds.writeMs });
   const [current, ...others] = currentDeployments(objects);
   if (current?.uid !== uid || others.length > 0) return;
-  const names = missingServices(current, objects);
-  if (names.length === 0) return;
-  await completeServices(context, current, names, performance.now() + bounds.writeMs);
-  log.info({ containerId: id }, 'a missing Service was made');
+  if (isComplete(current, objects)) return;
+  await followPorts(context, current, { until: performance.now() + bounds.writeMs });
+  log.info({ containerId: id }, 'Services were made what the ports ask for');
 }
