@@ -45,7 +45,7 @@ export default tseslint.config(
   },
   {
     // One style of tap.
-    files: ['test/!(http|sandbox)/**'],
+    files: ['test/**'],
     rules: {
       'no-restricted-syntax': [
         'error',

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { test } from 'tap';
+import t from 'tap';
 
 import { startAgent } from '../../scripts/sandbox/agent.ts';
 import type { Dispatch, ProviderState } from '../../scripts/sandbox/agent.ts';
@@ -42,7 +42,7 @@ async function register(agent: { url: string }, name: string, more: object = {})
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-test('an agent has one provider for each type of service, and knows it by its name', async (t) => {
+t.test('an agent has one provider for each type of service, and knows it by its name', async (t) => {
   await using agent = await startAgent();
   const { status, body } = await register(agent, 'first');
   t.equal(status, 201);
@@ -62,7 +62,7 @@ test('an agent has one provider for each type of service, and knows it by its na
   );
 });
 
-test('an agent asks for health, and gives a provider up after three polls that failed', async (t) => {
+t.test('an agent asks for health, and gives a provider up after three polls that failed', async (t) => {
   const states: ProviderState[] = [];
   await using agent = await startAgent({ pollMs: 20, onState: (_, state) => states.push(state) });
   const answers = [
@@ -81,7 +81,7 @@ test('an agent asks for health, and gives a provider up after three polls that f
   t.ok(polls >= 6, `${polls} polls`);
 });
 
-test('an agent dispatches a bare create and deletes by id, each with a key, and repeats what may pass', async (t) => {
+t.test('an agent dispatches a bare create and deletes by id, each with a key, and repeats what may pass', async (t) => {
   const dispatched: Dispatch[] = [];
   const states: ProviderState[] = [];
   const options = { pollMs: 20, retryMs: 1, onDispatch: (made: Dispatch) => dispatched.push(made) };

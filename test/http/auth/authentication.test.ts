@@ -1,7 +1,7 @@
 /** Tokens on the API, against an OpenID provider that we did not write. */
 import { webcrypto } from 'node:crypto';
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
-import { test } from 'tap';
+import t from 'tap';
 import type { TokenRules } from '../../../src/http/auth/authentication.ts';
 import { conformingFetch } from '../../../scripts/contract/conformance.ts';
 import { containerSpec, sendRaw, startHttpServer } from '../../support/http.ts';
@@ -22,7 +22,7 @@ async function list(server: HttpServer, token?: string): Promise<Response> {
   });
 }
 
-test('a token of the issuer for the audience opens every operation', async (t) => {
+t.test('a token of the issuer for the audience opens every operation', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer) });
   const headers = { authorization: `bearer ${await issuer.token()}` };
@@ -35,7 +35,7 @@ test('a token of the issuer for the audience opens every operation', async (t) =
   t.equal(issuer.keyRequests, 1, 'the keys are kept');
 });
 
-test('what is no valid token is answered 401, always with the same words', async (t) => {
+t.test('what is no valid token is answered 401, always with the same words', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer) });
   const { privateKey } = await generateKeyPair('ES256');
@@ -77,7 +77,7 @@ test('what is no valid token is answered 401, always with the same words', async
   for (const token of Object.values(tokens)) if (token) t.notOk(lines.includes(token), 'no token is logged');
 });
 
-test('a valid token is refused beside another one, which a server on the way may have looked at', async (t) => {
+t.test('a valid token is refused beside another one, which a server on the way may have looked at', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer) });
   const valid = `Authorization: Bearer ${await issuer.token()}\r\n`;
@@ -99,7 +99,7 @@ test('a valid token is refused beside another one, which a server on the way may
   t.equal((await send(`GET ${base}/health`, valid, other)).status, 200, 'where none is needed none is looked at');
 });
 
-test('a token must have an end, which may have passed by as much as clocks differ', async (t) => {
+t.test('a token must have an end, which may have passed by as much as clocks differ', async (t) => {
   const { privateKey, publicKey } = await generateKeyPair('ES256');
   await using issuer = await startOpenIdProvider();
   await using keys = await serveKeys(publicKey);
@@ -114,7 +114,7 @@ test('a token must have an end, which may have passed by as much as clocks diffe
   t.equal((await list(server, await sign())).status, 401);
 });
 
-test('a token of the issuer that says that it is another kind of token is none', async (t) => {
+t.test('a token of the issuer that says that it is another kind of token is none', async (t) => {
   const { privateKey, publicKey } = await generateKeyPair('ES256');
   await using issuer = await startOpenIdProvider();
   await using keys = await serveKeys(publicKey);
@@ -139,7 +139,7 @@ test('a token of the issuer that says that it is another kind of token is none',
     t.equal((await list(server, await sign(typ))).status, 401, String(typ));
 });
 
-test('a token that does not name its key is checked with each key that fits', async (t) => {
+t.test('a token that does not name its key is checked with each key that fits', async (t) => {
   await using issuer = await startOpenIdProvider();
   const pairs = await Promise.all([1, 2, 3].map(() => generateKeyPair('ES256')));
   await using keys = await serveKeys(pairs[0]!.publicKey, pairs[1]!.publicKey);
@@ -155,7 +155,7 @@ test('a token that does not name its key is checked with each key that fits', as
   t.equal((await list(server, await sign(2))).status, 401);
 });
 
-test('a key that is too short to be used does not keep a token from the one that it was signed with', async (t) => {
+t.test('a key that is too short to be used does not keep a token from the one that it was signed with', async (t) => {
   await using issuer = await startOpenIdProvider();
   const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', publicExponent: new Uint8Array([1, 0, 1]) };
   const generate = (modulusLength: number) =>
@@ -170,35 +170,38 @@ test('a key that is too short to be used does not keep a token from the one that
   t.equal((await list(server, token)).status, 200);
 });
 
-test('rotated keys are found by tokens that do not name them, and nobody can make us ask again and again', async (t) => {
-  await using issuer = await startOpenIdProvider();
-  const [first, second] = await Promise.all([generateKeyPair('ES256'), generateKeyPair('ES256')]);
-  await using keys = await serveKeys(first.publicKey);
-  await using next = await serveKeys(second.publicKey);
-  await using server = await startHttpServer({ tokens: rulesOf(issuer, { jwksUrl: keys.url }) });
-  const sign = ({ privateKey }: typeof first) =>
-    new SignJWT({ iss: issuer.issuer, aud: 'containers' })
-      .setProtectedHeader({ alg: 'ES256' })
-      .setExpirationTime('1m')
-      .sign(privateKey);
-  t.equal((await list(server, await sign(first))).status, 200);
-  keys.answer = next.answer;
-  t.equal((await list(server, await sign(second))).status, 401, 'they were asked for a moment ago');
-  t.equal(keys.requests, 1);
-  await server.passTime(11_000);
-  const token = await sign(second);
-  const statuses = await Promise.all(Array.from({ length: 10 }, async () => (await list(server, token)).status));
-  t.strictSame(statuses, Array(10).fill(200));
-  t.equal((await list(server, await sign(first))).status, 401);
-  t.equal(keys.requests, 2);
+t.test(
+  'rotated keys are found by tokens that do not name them, and nobody can make us ask again and again',
+  async (t) => {
+    await using issuer = await startOpenIdProvider();
+    const [first, second] = await Promise.all([generateKeyPair('ES256'), generateKeyPair('ES256')]);
+    await using keys = await serveKeys(first.publicKey);
+    await using next = await serveKeys(second.publicKey);
+    await using server = await startHttpServer({ tokens: rulesOf(issuer, { jwksUrl: keys.url }) });
+    const sign = ({ privateKey }: typeof first) =>
+      new SignJWT({ iss: issuer.issuer, aud: 'containers' })
+        .setProtectedHeader({ alg: 'ES256' })
+        .setExpirationTime('1m')
+        .sign(privateKey);
+    t.equal((await list(server, await sign(first))).status, 200);
+    keys.answer = next.answer;
+    t.equal((await list(server, await sign(second))).status, 401, 'they were asked for a moment ago');
+    t.equal(keys.requests, 1);
+    await server.passTime(11_000);
+    const token = await sign(second);
+    const statuses = await Promise.all(Array.from({ length: 10 }, async () => (await list(server, token)).status));
+    t.strictSame(statuses, Array(10).fill(200));
+    t.equal((await list(server, await sign(first))).status, 401);
+    t.equal(keys.requests, 2);
 
-  await server.passTime(11_000);
-  keys.answer = 'nothing';
-  t.equal((await list(server, await sign(first))).status, 401, 'and not 503');
-  t.equal((await list(server, token)).status, 200);
-});
+    await server.passTime(11_000);
+    keys.answer = 'nothing';
+    t.equal((await list(server, await sign(first))).status, 401, 'and not 503');
+    t.equal((await list(server, token)).status, 200);
+  },
+);
 
-test('where a scope is asked for, a token without it is answered 403', async (t) => {
+t.test('where a scope is asked for, a token without it is answered 403', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer, { scope: 'containers' }) });
   t.equal((await list(server, await issuer.token({ scope: 'other containers' }))).status, 200);
@@ -210,7 +213,7 @@ test('where a scope is asked for, a token without it is answered 403', async (t)
   }
 });
 
-test('nothing about a request is judged before its token, and its body is not asked for', async (t) => {
+t.test('nothing about a request is judged before its token, and its body is not asked for', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer) });
   const message = (line: string, headers = '') => `${line} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
@@ -239,7 +242,7 @@ test('nothing about a request is judged before its token, and its body is not as
   t.equal((await sendRaw(server.port, message('CONNECT localhost:80', authorization))).status, 405);
 });
 
-test('health, the document and its page are open', async (t) => {
+t.test('health, the document and its page are open', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer) });
   for (const path of [`${base}/health`, '/openapi.json', '/openapi.yaml', '/docs/', '/docs/static/index.css']) {
@@ -251,7 +254,7 @@ test('health, the document and its page are open', async (t) => {
   t.match(document, { components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } } });
 });
 
-test('keys that were rotated are found by the first token that is signed with them', async (t) => {
+t.test('keys that were rotated are found by the first token that is signed with them', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer) });
   const old = await issuer.token();
@@ -264,7 +267,7 @@ test('keys that were rotated are found by the first token that is signed with th
   t.equal(issuer.keyRequests, 2);
 });
 
-test('old keys are fetched again, though no unknown one is seen', async (t) => {
+t.test('old keys are fetched again, though no unknown one is seen', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer) });
   const old = await issuer.token({ lifetimeSeconds: 3_600 });
@@ -276,7 +279,7 @@ test('old keys are fetched again, though no unknown one is seen', async (t) => {
   t.equal(issuer.keyRequests, 2);
 });
 
-test('while no keys can be had: 503, unless some are cached', async (t) => {
+t.test('while no keys can be had: 503, unless some are cached', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer) });
   const token = await issuer.token();
@@ -296,7 +299,7 @@ test('while no keys can be had: 503, unless some are cached', async (t) => {
   t.equal((await list(server, token)).status, 200, 'keys that are old serve on');
 });
 
-test('where the keys lie is told without the query, which may hold a secret', async (t) => {
+t.test('where the keys lie is told without the query, which may hold a secret', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using keys = await serveKeys();
   await using server = await startHttpServer({ tokens: rulesOf(issuer, { jwksUrl: `${keys.url}?code=secret-1` }) });
@@ -317,7 +320,7 @@ test('where the keys lie is told without the query, which may hold a secret', as
   t.notMatch(JSON.stringify(server.logLines), 'secret-1');
 });
 
-test('a token of an unknown key is 401 as well while the issuer is away, as some keys are known', async (t) => {
+t.test('a token of an unknown key is 401 as well while the issuer is away, as some keys are known', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer) });
   const token = await issuer.token();
@@ -333,7 +336,7 @@ test('a token of an unknown key is 401 as well while the issuer is away, as some
   t.equal((await list(server, token)).status, 200);
 });
 
-test('a request whose time is up while keys are waited for is answered once', async (t) => {
+t.test('a request whose time is up while keys are waited for is answered once', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using keys = await serveKeys();
   keys.isSilent = true;
@@ -351,7 +354,7 @@ test('a request whose time is up while keys are waited for is answered once', as
   t.notMatch(JSON.stringify(server.logLines), 'already sent');
 });
 
-test('an answer without keys leaves those that are known in place', async (t) => {
+t.test('an answer without keys leaves those that are known in place', async (t) => {
   const { privateKey, publicKey } = await generateKeyPair('ES256');
   await using issuer = await startOpenIdProvider();
   await using keys = await serveKeys(publicKey);
@@ -388,7 +391,7 @@ test('an answer without keys leaves those that are known in place', async (t) =>
   t.equal((await list(fresh, token)).status, 503);
 });
 
-test('an answer that is larger than any set of keys is not read to its end', async (t) => {
+t.test('an answer that is larger than any set of keys is not read to its end', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using keys = await serveKeys();
   keys.isEndless = true;
@@ -397,7 +400,7 @@ test('an answer that is larger than any set of keys is not read to its end', asy
   t.match(JSON.stringify(server.logLines), /more than 1 MiB/);
 });
 
-test('a discovery document of another issuer is not believed', async (t) => {
+t.test('a discovery document of another issuer is not believed', async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: rulesOf(issuer, { issuer: `${issuer.issuer}/` }) });
   t.equal((await list(server, await issuer.token())).status, 503);

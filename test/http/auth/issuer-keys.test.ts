@@ -1,5 +1,5 @@
 /** Keys that do not come: an error in time, whatever the issuer does not do. */
-import { test } from 'tap';
+import t from 'tap';
 
 import { systemClock } from '../../../src/clock.ts';
 import { IssuerKeys } from '../../../src/http/auth/issuer-keys.ts';
@@ -10,7 +10,7 @@ import { stalls, startStalledServer } from '../../support/stalled-server.ts';
 /** Of a request for keys, and what a busy machine may add, in milliseconds. */
 const limitMs = 5_000 + 500;
 
-test('no token waits for keys longer than a request for them may take', async (t) => {
+t.test('no token waits for keys longer than a request for them may take', async (t) => {
   await Promise.all(
     stalls.map(async (stall) => {
       await using server = await startStalledServer(stall);

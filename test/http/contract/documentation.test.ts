@@ -1,6 +1,6 @@
 /** The document that the service validates by is the one that it serves, and the page shows it to people. */
 import { readFile } from 'node:fs/promises';
-import { test } from 'tap';
+import t from 'tap';
 import { parse } from 'yaml';
 import { packageFile } from '../../../src/http/contract/document.ts';
 import type { OpenApiDocument, Response as DeclaredResponse } from '../../../src/http/contract/document.ts';
@@ -10,7 +10,7 @@ import { openPage, withoutBrowser } from '../../support/browser.ts';
 import { startHttpServer } from '../../support/http.ts';
 import { startOpenIdProvider } from '../../support/openid-provider.ts';
 
-test('the document is served as it was written but for the one form of problems, as YAML and as JSON', async (t) => {
+t.test('the document is served as it was written but for the one form of problems, as YAML and as JSON', async (t) => {
   await using server = await startHttpServer();
   const written = parse(await readFile(packageFile('openapi/openapi.yaml'), 'utf8')) as OpenApiDocument;
   const json = await conformingFetch(`${server.url}/openapi.json`);
@@ -37,7 +37,7 @@ function withoutProblems({ components, ...document }: OpenApiDocument): object {
   return { ...document, components: { ...components, schemas, responses } };
 }
 
-test('the page and all its parts come from this server, and ask for nothing over HTTPS', async (t) => {
+t.test('the page and all its parts come from this server, and ask for nothing over HTTPS', async (t) => {
   await using server = await startHttpServer();
   for (const path of ['/docs', '/docs/']) {
     const page = await conformingFetch(`${server.url}${path}`);
@@ -54,14 +54,14 @@ test('the page and all its parts come from this server, and ask for nothing over
   }
 });
 
-test('what is not there below the page is a problem', async (t) => {
+t.test('what is not there below the page is a problem', async (t) => {
   await using server = await startHttpServer();
   for (const path of ['/docs/static/nope.js', '/docs/nope', '/docs/static/..%2f..%2fpackage.json']) {
     t.equal((await conformingFetch(`${server.url}${path}`)).status, 404, path);
   }
 });
 
-test('a condition or a range that a part of the page does not meet is no failure of the service', async (t) => {
+t.test('a condition or a range that a part of the page does not meet is no failure of the service', async (t) => {
   await using server = await startHttpServer();
   const fetchPart = (headers: Record<string, string>) =>
     conformingFetch(`${server.url}/docs/static/swagger-ui.css`, { headers });
@@ -76,7 +76,7 @@ test('a condition or a range that a part of the page does not meet is no failure
   );
 });
 
-test(
+t.test(
   'a browser shows every operation, over plain HTTP, under any host name, without the internet',
   { skip: withoutBrowser },
   async (t) => {
@@ -92,7 +92,7 @@ test(
   },
 );
 
-test('the page sends a token once it has one', { skip: withoutBrowser }, async (t) => {
+t.test('the page sends a token once it has one', { skip: withoutBrowser }, async (t) => {
   await using issuer = await startOpenIdProvider();
   await using server = await startHttpServer({ tokens: { issuer: issuer.issuer, audience: 'containers' } });
   await using page = await openPage(server.port, '/docs/');

@@ -1,5 +1,5 @@
 /** So many writes at once, so many that wait, and nobody more. */
-import { test } from 'tap';
+import t from 'tap';
 import type { Abortable } from '../../../src/containers/waiting.ts';
 import type { Admitted } from '../../../src/http/server/admission.ts';
 import { Admission } from '../../../src/http/server/admission.ts';
@@ -25,7 +25,7 @@ function requests(admission: Admission) {
   };
 }
 
-test('who comes first is handled first, so many at once', async (t) => {
+t.test('who comes first is handled first, so many at once', async (t) => {
   const { begun, end, send } = requests(new Admission({ atOnce: 2, waiting: 10 }));
   const sent = ['a', 'b', 'c', 'd'].map((name) => send(name));
   await new Promise(setImmediate);
@@ -40,7 +40,7 @@ test('who comes first is handled first, so many at once', async (t) => {
   t.strictSame(await Promise.all(sent), ['a', 'b', 'c', 'd']);
 });
 
-test('a place is free again after a failure, and is not taken by who has left', async (t) => {
+t.test('a place is free again after a failure, and is not taken by who has left', async (t) => {
   const admission = new Admission({ atOnce: 1, waiting: 10 });
   const { begun, end, send } = requests(admission);
   const failing = admission.admit(patient, () => Promise.reject(new Error('failed')));
@@ -56,7 +56,7 @@ test('a place is free again after a failure, and is not taken by who has left', 
   t.strictSame(begun, ['last']);
 });
 
-test('where too many wait, a write is 503 with Retry-After, and reads and health are served', async (t) => {
+t.test('where too many wait, a write is 503 with Retry-After, and reads and health are served', async (t) => {
   await using server = await startHttpServer();
   const held = Promise.withResolvers<undefined>();
   server.repository.intercept = (method) => (method === 'create' ? held.promise : undefined);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { test } from 'tap';
+import t from 'tap';
 import { makeCertificate } from '../../support/certificate.ts';
 import { containerSpec, openRaw, startHttpServer } from '../../support/http.ts';
 import type { RawAnswer } from '../../support/http.ts';
@@ -14,7 +14,7 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 /** Long enough to show that an end did not wait for it. */
 const longMs = 60_000;
 
-test('a request in flight is answered, with connection: close, and then close() ends', async (t) => {
+t.test('a request in flight is answered, with connection: close, and then close() ends', async (t) => {
   await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
   const held = Promise.withResolvers<undefined>();
   server.repository.intercept = () => held.promise;
@@ -32,7 +32,7 @@ test('a request in flight is answered, with connection: close, and then close() 
   await closed;
 });
 
-test('a request that arrives meanwhile is refused with 503', async (t) => {
+t.test('a request that arrives meanwhile is refused with 503', async (t) => {
   await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
   using connection = await openRaw(server.port);
   // The beginning of a request keeps the connection from being idle.
@@ -50,7 +50,7 @@ test('a request that arrives meanwhile is refused with 503', async (t) => {
   t.equal(server.repository.calls, 0);
 });
 
-test('a request behind one that is in flight is refused as well', async (t) => {
+t.test('a request behind one that is in flight is refused as well', async (t) => {
   await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
   const held = Promise.withResolvers<undefined>();
   server.repository.intercept = () => held.promise;
@@ -67,7 +67,7 @@ test('a request behind one that is in flight is refused as well', async (t) => {
   t.equal(server.repository.calls, 1);
 });
 
-test('connections that are silent or idle are not waited for', async (t) => {
+t.test('connections that are silent or idle are not waited for', async (t) => {
   await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
   using silent = await openRaw(server.port);
   using idle = await openRaw(server.port);
@@ -79,7 +79,7 @@ test('connections that are silent or idle are not waited for', async (t) => {
   t.equal(await idle.closed(), '');
 });
 
-test('a connection over TLS on which nothing was asked yet is not waited for', async (t) => {
+t.test('a connection over TLS on which nothing was asked yet is not waited for', async (t) => {
   await using certificate = await makeCertificate();
   const shaken = Promise.withResolvers<undefined>();
   await using server = await startHttpServer({
@@ -94,7 +94,7 @@ test('a connection over TLS on which nothing was asked yet is not waited for', a
   await Promise.all([server.app.close(), once(silent, 'close')]);
 });
 
-test('a handshake that never ends is not waited for', async (t) => {
+t.test('a handshake that never ends is not waited for', async (t) => {
   await using certificate = await makeCertificate();
   await using server = await startHttpServer({ timeouts: { shutdownMs: longMs, readMs: longMs }, tls: certificate });
   using half = await openRaw(server.port);
@@ -107,7 +107,7 @@ test('a handshake that never ends is not waited for', async (t) => {
   t.equal(await half.closed(), '');
 });
 
-test('a client that was refused and keeps its side of the connection open is not waited for', async (t) => {
+t.test('a client that was refused and keeps its side of the connection open is not waited for', async (t) => {
   const refused = ['CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n', 'NO HTTP AT ALL\r\n\r\n'];
   for (const request of refused) {
     await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
@@ -123,7 +123,7 @@ test('a client that was refused and keeps its side of the connection open is not
   }
 });
 
-test('an answer that is read slowly is sent whole', async (t) => {
+t.test('an answer that is read slowly is sent whole', async (t) => {
   await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
   // Far more than the buffers of a connection take.
   const note = 'x'.repeat(32 * 1024 * 1024);
@@ -145,7 +145,7 @@ test('an answer that is read slowly is sent whole', async (t) => {
   await closed;
 });
 
-test('clients that are busy on kept-alive connections are told to leave, and none is cut off', async (t) => {
+t.test('clients that are busy on kept-alive connections are told to leave, and none is cut off', async (t) => {
   await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
   const path = `${base}/health`;
   const answered = new Set<number>();
@@ -165,7 +165,7 @@ test('clients that are busy on kept-alive connections are told to leave, and non
   t.strictSame(ends, Array(40).fill('told'));
 });
 
-test('what is left is cut before the time is over', async (t) => {
+t.test('what is left is cut before the time is over', async (t) => {
   await using server = await startHttpServer({ timeouts: { shutdownMs: 500 } });
   let aborted = false;
   server.repository.intercept = (_method, { signal }) =>
@@ -187,7 +187,7 @@ test('what is left is cut before the time is over', async (t) => {
   await until('the signal is aborted', () => aborted);
 });
 
-test('an application that never listened can be closed', async (t) => {
+t.test('an application that never listened can be closed', async (t) => {
   const server = await startHttpServer({ listen: false });
   await server.app.close();
   t.pass();

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { test } from 'tap';
+import t from 'tap';
 import { UnavailableError } from '../../../src/containers/errors.ts';
 import { holderOf } from '../../../src/http/server/request-log.ts';
 import { conformingFetch } from '../../../scripts/contract/conformance.ts';
@@ -32,7 +32,7 @@ function post(server: HttpServer, query: string, headers: Record<string, string>
   });
 }
 
-test('each line of a request about a container has its id, also the one that the provider chose', async (t) => {
+t.test('each line of a request about a container has its id, also the one that the provider chose', async (t) => {
   await using server = await startHttpServer();
   const get = (path: string, init?: RequestInit) => () => conformingFetch(`${server.url}${base}${path}`, init);
   const idOf = async (send: () => Promise<unknown>) => (await lineOf(server, send))['containerId'];
@@ -54,14 +54,14 @@ test('each line of a request about a container has its id, also the one that the
   t.equal(await idOf(create({ 'idempotency-key': 'k' })), chosen[1]);
 });
 
-test('what is no id, or about no container, is not told as one', async (t) => {
+t.test('what is no id, or about no container, is not told as one', async (t) => {
   await using server = await startHttpServer();
   for (const path of ['', '/health', '/Web', `/${'a'.repeat(64)}`, '?id=web']) {
     t.notOk('containerId' in (await lineOf(server, () => conformingFetch(`${server.url}${base}${path}`))), path);
   }
 });
 
-test('why a request failed is told with the id', async (t) => {
+t.test('why a request failed is told with the id', async (t) => {
   await using server = await startHttpServer();
   server.repository.intercept = () => {
     throw new UnavailableError('The cluster is away.', 1);
@@ -74,25 +74,28 @@ test('why a request failed is told with the id', async (t) => {
   );
 });
 
-test('the line of a refused request names the fields and parameters at fault, and nothing that stood there', async (t) => {
-  await using server = await startHttpServer();
-  const faultsOf = async (send: () => Promise<unknown>) => (await lineOf(server, send))['faults'];
-  const spec = { ...containerSpec(), image: { reference: 'SECRET image' }, process: { args: [7] } };
-  t.strictSame(await faultsOf(() => post(server, '?validate_only=x', {}, spec)), [
-    'validate_only',
-    '/spec/image/reference',
-    '/spec/process/args/0',
-  ]);
-  t.notMatch(JSON.stringify(server.logLines), 'SECRET');
-  const labels = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`${i}${'x'.repeat(500)}!`, '']));
-  const many = await faultsOf(() => post(server, '', {}, { ...containerSpec(), metadata: { name: 'web', labels } }));
-  t.equal((many as string[]).length, 20);
-  t.ok((many as string[]).every(({ length }) => length <= 256));
-  t.equal(await faultsOf(() => post(server, '?id=web')), undefined);
-  t.equal(await faultsOf(() => conformingFetch(`${server.url}${base}/nobody`)), undefined);
-});
+t.test(
+  'the line of a refused request names the fields and parameters at fault, and nothing that stood there',
+  async (t) => {
+    await using server = await startHttpServer();
+    const faultsOf = async (send: () => Promise<unknown>) => (await lineOf(server, send))['faults'];
+    const spec = { ...containerSpec(), image: { reference: 'SECRET image' }, process: { args: [7] } };
+    t.strictSame(await faultsOf(() => post(server, '?validate_only=x', {}, spec)), [
+      'validate_only',
+      '/spec/image/reference',
+      '/spec/process/args/0',
+    ]);
+    t.notMatch(JSON.stringify(server.logLines), 'SECRET');
+    const labels = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`${i}${'x'.repeat(500)}!`, '']));
+    const many = await faultsOf(() => post(server, '', {}, { ...containerSpec(), metadata: { name: 'web', labels } }));
+    t.equal((many as string[]).length, 20);
+    t.ok((many as string[]).every(({ length }) => length <= 256));
+    t.equal(await faultsOf(() => post(server, '?id=web')), undefined);
+    t.equal(await faultsOf(() => conformingFetch(`${server.url}${base}/nobody`)), undefined);
+  },
+);
 
-test('each line has the address of who called', async (t) => {
+t.test('each line has the address of who called', async (t) => {
   await using server = await startHttpServer();
   t.match(await lineOf(server, () => conformingFetch(`${server.url}${base}`)), { remoteAddress: '127.0.0.1' });
   const left = new AbortController();
@@ -104,7 +107,7 @@ test('each line has the address of who called', async (t) => {
   t.match(await lineOf(server, leave), { msg: 'request aborted', remoteAddress: '127.0.0.1', containerId: 'web' });
 });
 
-test('with tokens each line says whose it was, also that of a refusal for its scope', async (t) => {
+t.test('with tokens each line says whose it was, also that of a refusal for its scope', async (t) => {
   await using issuer = await startOpenIdProvider();
   const tokens = { issuer: issuer.issuer, audience: 'containers', scope: 'containers' };
   await using server = await startHttpServer({ tokens });
@@ -118,7 +121,7 @@ test('with tokens each line says whose it was, also that of a refusal for its sc
   t.notOk('clientId' in bad || 'sub' in bad);
 });
 
-test('of a token its subject and its client are told, wherever its issuer has that', (t) => {
+t.test('of a token its subject and its client are told, wherever its issuer has that', (t) => {
   t.strictSame(holderOf({ sub: 'alice', client_id: 'cli', azp: 'other' }), { sub: 'alice', clientId: 'cli' });
   t.strictSame(holderOf({ azp: 'cli' }), { clientId: 'cli' });
   t.strictSame(holderOf({ client_id: 7 }), {});
@@ -126,7 +129,7 @@ test('of a token its subject and its client are told, wherever its issuer has th
   t.end();
 });
 
-test("with clients' certificates each line has the subject of theirs", async (t) => {
+t.test("with clients' certificates each line has the subject of theirs", async (t) => {
   await using certificate = await makeCertificate();
   const tls = { certFile: certificate.certFile, keyFile: certificate.keyFile, clientCaFile: certificate.certFile };
   await using server = await startHttpServer({ tls });

@@ -6,7 +6,7 @@ import type { AgentOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
-import { test } from 'tap';
+import t from 'tap';
 import { makeCertificate } from '../../support/certificate.ts';
 import type { TestCertificate } from '../../support/certificate.ts';
 import { openRaw, startHttpServer } from '../../support/http.ts';
@@ -48,7 +48,7 @@ async function agentOptions(server: TestCertificate, client?: TestCertificate): 
   };
 }
 
-test('serves over TLS 1.2 and later', async (t) => {
+t.test('serves over TLS 1.2 and later', async (t) => {
   await using certificate = await makeCertificate();
   await using server = await startHttpServer({ tls: certificate });
   const options = await agentOptions(certificate);
@@ -58,7 +58,7 @@ test('serves over TLS 1.2 and later', async (t) => {
   await t.rejects(once200(server, old));
 });
 
-test('takes files with line ends of another system, and without one at their end', async (t) => {
+t.test('takes files with line ends of another system, and without one at their end', async (t) => {
   await using certificate = await makeCertificate();
   const { certFile, keyFile } = certificate;
   const options = await agentOptions(certificate, certificate);
@@ -69,7 +69,7 @@ test('takes files with line ends of another system, and without one at their end
   t.equal((await once200(server, options)).status, 200);
 });
 
-test('who speaks something else gets no connection, and the server serves on', async (t) => {
+t.test('who speaks something else gets no connection, and the server serves on', async (t) => {
   await using certificate = await makeCertificate();
   await using server = await startHttpServer({ tls: certificate });
   for (const text of [`GET ${health} HTTP/1.1\r\nHost: a\r\n\r\n`, '\x16\x03\x01\x00\x02\x01\x00', 'x']) {
@@ -81,7 +81,7 @@ test('who speaks something else gets no connection, and the server serves on', a
   t.equal((await once200(server, await agentOptions(certificate))).status, 200);
 });
 
-test('with authorities of clients, only their certificates get a connection', async (t) => {
+t.test('with authorities of clients, only their certificates get a connection', async (t) => {
   await using certificate = await makeCertificate();
   await using client = await makeCertificate();
   await using stranger = await makeCertificate();
@@ -95,7 +95,7 @@ test('with authorities of clients, only their certificates get a connection', as
   t.equal(server.logLines.filter(({ msg }) => msg === 'request').length, 1);
 });
 
-test('a new pair takes over without dropping a connection, and clients are verified as before', async (t) => {
+t.test('a new pair takes over without dropping a connection, and clients are verified as before', async (t) => {
   await using certificate = await makeCertificate();
   await using client = await makeCertificate();
   await using renewed = await makeCertificate();
@@ -115,7 +115,7 @@ test('a new pair takes over without dropping a connection, and clients are verif
   await t.rejects(once200(server, await agentOptions(renewed)));
 });
 
-test('new authorities of clients count, and those that were withdrawn no longer do', async (t) => {
+t.test('new authorities of clients count, and those that were withdrawn no longer do', async (t) => {
   await using certificate = await makeCertificate();
   await using first = await makeCertificate();
   await using second = await makeCertificate();
@@ -150,7 +150,7 @@ async function converse(
   }
 }
 
-test('a session of a client whose authority was withdrawn is not resumed', async (t) => {
+t.test('a session of a client whose authority was withdrawn is not resumed', async (t) => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     await using certificate = await makeCertificate();
     await using first = await makeCertificate();
@@ -171,7 +171,7 @@ test('a session of a client whose authority was withdrawn is not resumed', async
   }
 });
 
-test('a pair that cannot be used leaves the old one, is an ERROR once, and is taken once it is whole', async (t) => {
+t.test('a pair that cannot be used leaves the old one, is an ERROR once, and is taken once it is whole', async (t) => {
   await using certificate = await makeCertificate();
   await using renewed = await makeCertificate();
   await using server = await startHttpServer({ tls: certificate });
@@ -201,14 +201,14 @@ test('a pair that cannot be used leaves the old one, is an ERROR once, and is ta
   t.equal(errors(), 3);
 });
 
-test('files that cannot be used stop the start', async (t) => {
+t.test('files that cannot be used stop the start', async (t) => {
   await using certificate = await makeCertificate();
   await using other = await makeCertificate();
   await t.rejects(startHttpServer({ tls: { ...certificate, keyFile: other.keyFile } }), /key/i);
   await t.rejects(startHttpServer({ tls: { ...certificate, certFile: '/nowhere/tls.crt' } }), /\/nowhere\/tls\.crt/);
 });
 
-test('files without anything in them stop the start, and leave the old ones in place', async (t) => {
+t.test('files without anything in them stop the start, and leave the old ones in place', async (t) => {
   await using certificate = await makeCertificate();
   await using authorities = await makeCertificate();
   await using empty = await makeCertificate();
@@ -230,7 +230,7 @@ test('files without anything in them stop the start, and leave the old ones in p
   t.equal((await once200(server, { ...client, ...known })).status, 200);
 });
 
-test('authorities that are cut off stop the start, and leave all of the old ones in place', async (t) => {
+t.test('authorities that are cut off stop the start, and leave all of the old ones in place', async (t) => {
   await using certificate = await makeCertificate();
   await using first = await makeCertificate();
   await using second = await makeCertificate();
@@ -252,7 +252,7 @@ test('authorities that are cut off stop the start, and leave all of the old ones
   }
 });
 
-test('close() ends with connections that are idle, silent or in their handshake', async (t) => {
+t.test('close() ends with connections that are idle, silent or in their handshake', async (t) => {
   await using certificate = await makeCertificate();
   await using server = await startHttpServer({ tls: certificate, timeouts: { shutdownMs: 60_000 } });
   const keepAlive = new Agent({ ...(await agentOptions(certificate)), keepAlive: true });

@@ -1,6 +1,6 @@
 /** Requests that a client sends without waiting for the answers to those before (RFC 9112, section 9.3.2). */
 import { readFile } from 'node:fs/promises';
-import { test } from 'tap';
+import t from 'tap';
 import { makeCertificate } from '../support/certificate.ts';
 import { containerSpec, openRaw, startHttpServer } from '../support/http.ts';
 import type { HttpServer } from '../support/http.ts';
@@ -23,7 +23,7 @@ function holdReads(server: HttpServer): { release: () => void } {
   return { release: () => held.resolve(undefined) };
 }
 
-test('requests of one connection are handled one after another, in the order in which they came', async (t) => {
+t.test('requests of one connection are handled one after another, in the order in which they came', async (t) => {
   await using server = await startHttpServer();
   using connection = await openRaw(server.port);
   const paths = [`${base}?id=a`, `${base}/a`, `${base}/a`, `${base}?id=a`, `${base}/a`];
@@ -36,7 +36,7 @@ test('requests of one connection are handled one after another, in the order in 
   t.equal((await connection.answer({ path: `${base}/a` })).status, 200);
 });
 
-test('what is behind a request that is not answered yet is not begun', async (t) => {
+t.test('what is behind a request that is not answered yet is not begun', async (t) => {
   await using server = await startHttpServer();
   const hold = holdReads(server);
   using connection = await openRaw(server.port);
@@ -51,7 +51,7 @@ test('what is behind a request that is not answered yet is not begun', async (t)
   t.equal(server.repository.calls, 20);
 });
 
-test('the time of a request runs while it waits for those before it', async (t) => {
+t.test('the time of a request runs while it waits for those before it', async (t) => {
   await using server = await startHttpServer({ timeouts: { requestMs: 200 } });
   holdReads(server);
   using connection = await openRaw(server.port);
@@ -66,7 +66,7 @@ test('the time of a request runs while it waits for those before it', async (t) 
   t.equal((await connection.answer({ path: `${base}/health` })).status, 200, 'and the connection serves on');
 });
 
-test('a request that waits for too long, or behind too many, is answered 503 whatever its URL is', async (t) => {
+t.test('a request that waits for too long, or behind too many, is answered 503 whatever its URL is', async (t) => {
   await using server = await startHttpServer({ timeouts: { requestMs: 500 } });
   holdReads(server);
   const [readable, malformed] = [`${base}/none`, `${base}/%zz`];
@@ -86,7 +86,7 @@ test('a request that waits for too long, or behind too many, is answered 503 wha
   t.equal((await connection.answer({ path: malformed })).status, 400, 'and the connection serves on');
 });
 
-test('a client that leaves takes with it all that it has asked for', async (t) => {
+t.test('a client that leaves takes with it all that it has asked for', async (t) => {
   await using server = await startHttpServer({ timeouts: { shutdownMs: 60_000 } });
   holdReads(server);
   const connection = await openRaw(server.port);
@@ -101,7 +101,7 @@ test('a client that leaves takes with it all that it has asked for', async (t) =
   t.ok(performance.now() - startedAt < 30_000, 'nothing is waited for');
 });
 
-test('nothing is begun behind an answer that closes the connection', async (t) => {
+t.test('nothing is begun behind an answer that closes the connection', async (t) => {
   await using server = await startHttpServer();
   using connection = await openRaw(server.port);
   connection.write(`GET ${base}/none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n${get(`${base}/none`)}`);
@@ -119,7 +119,7 @@ const unreadable = {
 };
 
 for (const [name, { text, request, status }] of Object.entries(unreadable)) {
-  test(`${name} is refused after the answers to what came before it`, async (t) => {
+  t.test(`${name} is refused after the answers to what came before it`, async (t) => {
     await using server = await startHttpServer({ timeouts: { readMs: 500 } });
     const hold = holdReads(server);
     using connection = await openRaw(server.port);
@@ -135,7 +135,7 @@ for (const [name, { text, request, status }] of Object.entries(unreadable)) {
   });
 }
 
-test('a client that leaves after it asked for a tunnel is noticed', async (t) => {
+t.test('a client that leaves after it asked for a tunnel is noticed', async (t) => {
   await using server = await startHttpServer();
   holdReads(server);
   using connection = await openRaw(server.port);
@@ -146,7 +146,7 @@ test('a client that leaves after it asked for a tunnel is noticed', async (t) =>
   t.equal(server.connections().length, 0);
 });
 
-test('what waits when its client leaves is given up by its limits, whatever is wrong with it', async (t) => {
+t.test('what waits when its client leaves is given up by its limits, whatever is wrong with it', async (t) => {
   await using server = await startHttpServer({ timeouts: { requestMs: 200, writeMs: 200 } });
   holdReads(server);
   using connection = await openRaw(server.port);
@@ -158,7 +158,7 @@ test('what waits when its client leaves is given up by its limits, whatever is w
   t.equal(server.connections().length, 0);
 });
 
-test('a refusal that waits for the answers before it is not too slow', async (t) => {
+t.test('a refusal that waits for the answers before it is not too slow', async (t) => {
   await using server = await startHttpServer({ timeouts: { writeMs: 200 } });
   const hold = holdReads(server);
   using connection = await openRaw(server.port);
@@ -174,7 +174,7 @@ test('a refusal that waits for the answers before it is not too slow', async (t)
 });
 
 for (const tls of [false, true]) {
-  test(`of a flood behind one request little is taken in, over ${tls ? 'TLS' : 'TCP'}`, async (t) => {
+  t.test(`of a flood behind one request little is taken in, over ${tls ? 'TLS' : 'TCP'}`, async (t) => {
     await using certificate = await makeCertificate();
     await using server = await startHttpServer(tls ? { tls: certificate } : {});
     const hold = holdReads(server);

@@ -1,7 +1,7 @@
 /** No client and no handler holds a connection for longer than the limits say. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { test } from 'tap';
+import t from 'tap';
 import { containerSpec, openRaw, startHttpServer } from '../support/http.ts';
 import type { HttpServer } from '../support/http.ts';
 import { until } from '../support/until.ts';
@@ -30,7 +30,7 @@ function hangUntilAborted(server: HttpServer): Promise<unknown> {
   });
 }
 
-test('a handler that takes too long is answered 503, and its signal is aborted', async (t) => {
+t.test('a handler that takes too long is answered 503, and its signal is aborted', async (t) => {
   await using server = await startHttpServer({ timeouts: { requestMs: 100 } });
   const aborted = hangUntilAborted(server);
   const answer = await server.client.GET('/containers/{container_id}', { params: { path: { container_id: 'web-1' } } });
@@ -43,7 +43,7 @@ test('a handler that takes too long is answered 503, and its signal is aborted',
   );
 });
 
-test('a handler that never looks at its signal is answered 503 all the same', async (t) => {
+t.test('a handler that never looks at its signal is answered 503 all the same', async (t) => {
   await using server = await startHttpServer({ timeouts: { requestMs: 100 } });
   const end = Promise.withResolvers<undefined>();
   server.repository.intercept = () => end.promise;
@@ -56,7 +56,7 @@ test('a handler that never looks at its signal is answered 503 all the same', as
   t.notOk(server.logLines.some(({ level }) => level === 50));
 });
 
-test("a client that leaves aborts its handler's signal, and is logged, not as an error", async (t) => {
+t.test("a client that leaves aborts its handler's signal, and is logged, not as an error", async (t) => {
   await using server = await startHttpServer();
   const aborted = hangUntilAborted(server);
   using connection = await openRaw(server.port);
@@ -69,7 +69,7 @@ test("a client that leaves aborts its handler's signal, and is logged, not as an
   t.notOk(server.logLines.some(({ level }) => Number(level) > 30));
 });
 
-test('a client that leaves within its body is no error', async (t) => {
+t.test('a client that leaves within its body is no error', async (t) => {
   await using server = await startHttpServer();
   using connection = await openRaw(server.port);
   connection.write(
@@ -85,7 +85,7 @@ test('a client that leaves within its body is no error', async (t) => {
   );
 });
 
-test('headers that come too slowly are answered 408', async (t) => {
+t.test('headers that come too slowly are answered 408', async (t) => {
   await using server = await startHttpServer({ timeouts: { readMs: 200 } });
   using connection = await openRaw(server.port);
   connection.write(`GET ${base} HTTP/1.1\r\nHost: loc`);
@@ -93,7 +93,7 @@ test('headers that come too slowly are answered 408', async (t) => {
   t.equal(await connection.closed(), '');
 });
 
-test('a body that comes too slowly is answered 408, with the URI and the id of its request', async (t) => {
+t.test('a body that comes too slowly is answered 408, with the URI and the id of its request', async (t) => {
   await using server = await startHttpServer({ timeouts: { readMs: 200 } });
   using connection = await openRaw(server.port);
   const headers = 'Host: a\r\nX-Request-Id: slow-1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n';
@@ -105,14 +105,14 @@ test('a body that comes too slowly is answered 408, with the URI and the id of i
   t.equal(await connection.closed(), '');
 });
 
-test('a connection on which nothing comes is closed', async (t) => {
+t.test('a connection on which nothing comes is closed', async (t) => {
   await using server = await startHttpServer({ timeouts: { readMs: 200 } });
   using connection = await openRaw(server.port);
   t.equal((await connection.answer()).status, 408);
   t.equal(await connection.closed(), '');
 });
 
-test('a connection that is kept alive and not used is closed', async (t) => {
+t.test('a connection that is kept alive and not used is closed', async (t) => {
   await using server = await startHttpServer({ timeouts: { idleMs: 100 } });
   using connection = await openRaw(server.port);
   connection.write(get(`${base}/health`));
@@ -120,7 +120,7 @@ test('a connection that is kept alive and not used is closed', async (t) => {
   t.equal(await connection.closed(), '');
 });
 
-test('a client that does not take its answer is cut off', async (t) => {
+t.test('a client that does not take its answer is cut off', async (t) => {
   await using server = await startHttpServer({ timeouts: { writeMs: 200 } });
   // More than the buffers of both ends of the connection hold.
   const spec = containerSpec({ provider_hints: { large: 'x'.repeat(200_000) } });
@@ -137,7 +137,7 @@ test('a client that does not take its answer is cut off', async (t) => {
   socket.destroy();
 });
 
-test('a body that is too large or of no use is read to its end, so that its client sees the answer', async (t) => {
+t.test('a body that is too large or of no use is read to its end, so that its client sees the answer', async (t) => {
   await using server = await startHttpServer();
   for (const [type, status] of [
     ['application/json', 413],
@@ -153,7 +153,7 @@ test('a body that is too large or of no use is read to its end, so that its clie
   }
 });
 
-test('a client that was refused and keeps its side of the connection open is cut off', async (t) => {
+t.test('a client that was refused and keeps its side of the connection open is cut off', async (t) => {
   await using server = await startHttpServer({ timeouts: { readMs: 300 } });
   for (const refused of ['CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n', 'NO HTTP AT ALL\r\n\r\n']) {
     const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
@@ -166,7 +166,7 @@ test('a client that was refused and keeps its side of the connection open is cut
   }
 });
 
-test('a request that was answered before its body came is not answered again when the body never does', async (t) => {
+t.test('a request that was answered before its body came is not answered again when the body never does', async (t) => {
   await using server = await startHttpServer({ timeouts: { readMs: 200 } });
   using connection = await openRaw(server.port);
   connection.write(`PUT ${base} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n`);

@@ -1,6 +1,6 @@
 /** Whatever is valid passes and comes back as it was sent; whatever is nearly valid is refused where it is not. */
 import fc from 'fast-check';
-import { test } from 'tap';
+import t from 'tap';
 import type { Schemas } from '../../generated/client.ts';
 import { startHttpServer } from '../support/http.ts';
 import type { HttpServer } from '../support/http.ts';
@@ -19,7 +19,7 @@ async function create(server: HttpServer, spec: unknown): Promise<Response> {
   });
 }
 
-test('any valid spec is accepted and comes back as it was sent', async (t) => {
+t.test('any valid spec is accepted and comes back as it was sent', async (t) => {
   await using server = await startHttpServer();
   await fc.assert(
     fc.asyncProperty(containerSpecs(), async (spec) => {
@@ -74,7 +74,7 @@ const breaks: { pointer: string; apply: (spec: Spec) => void }[] = [
   },
 ];
 
-test('a spec with any of the things that are not allowed is refused at exactly these', async (t) => {
+t.test('a spec with any of the things that are not allowed is refused at exactly these', async (t) => {
   await using server = await startHttpServer();
   const someBreaks = fc.uniqueArray(fc.constantFrom(...breaks), {
     minLength: 1,

@@ -1,5 +1,5 @@
 /** What is wrong with a request is told in one answer, each violation where it is, in the order of the document. */
-import { test } from 'tap';
+import t from 'tap';
 import type { Schemas } from '../../generated/client.ts';
 import { encodePageToken } from '../../src/containers/page-token.ts';
 import { containerSpec, startHttpServer } from '../support/http.ts';
@@ -239,7 +239,7 @@ const cases: Record<string, { change: object; violations: [pointer: string, deta
   },
 };
 
-test('every violation of a spec is told, where it is and what is allowed', async (t) => {
+t.test('every violation of a spec is told, where it is and what is allowed', async (t) => {
   await using server = await startHttpServer();
   for (const [name, { change, violations }] of Object.entries(cases)) {
     const problem = await post(server, { spec: { ...containerSpec(), ...change } });
@@ -253,7 +253,7 @@ test('every violation of a spec is told, where it is and what is allowed', async
   t.equal(server.repository.containers.size, 0);
 });
 
-test('violations of parameters come first, then those of the body, schema and rules together', async (t) => {
+t.test('violations of parameters come first, then those of the body, schema and rules together', async (t) => {
   await using server = await startHttpServer();
   const problem = await post(server, { spec: containerSpec({ image: { reference: '' } }) }, '?id=health');
   t.same(problem.errors, [
@@ -262,7 +262,7 @@ test('violations of parameters come first, then those of the body, schema and ru
   ]);
 });
 
-test('violations come in the order in which the body has what they point to', async (t) => {
+t.test('violations come in the order in which the body has what they point to', async (t) => {
   await using server = await startHttpServer();
   const spec = {
     resources: { memory: { max: '1XB', min: '0MB' }, cpu: { max: 1, min: 2 } },
@@ -283,7 +283,7 @@ test('violations come in the order in which the body has what they point to', as
   );
 });
 
-test('a body that is not an object is told at its root', async (t) => {
+t.test('a body that is not an object is told at its root', async (t) => {
   await using server = await startHttpServer();
   t.equal((await post(server, null)).detail, 'The body must be an object.');
   t.same((await post(server, null)).errors, [{ detail: 'must be an object', pointer: '' }]);
@@ -292,7 +292,7 @@ test('a body that is not an object is told at its root', async (t) => {
   t.same((await post(server, { spec: null })).errors, [{ detail: 'must be an object', pointer: '/spec' }]);
 });
 
-test('a body that is too deep to be told again is refused, however deep it is', async (t) => {
+t.test('a body that is too deep to be told again is refused, however deep it is', async (t) => {
   await using server = await startHttpServer();
   const spec = JSON.stringify(containerSpec());
   const send = (levels: number) =>
@@ -306,7 +306,7 @@ test('a body that is too deep to be told again is refused, however deep it is', 
   t.equal((await server.client.GET('/containers')).data?.containers.length, 1);
 });
 
-test('a body with very many violations is answered quickly, with as many as fit', async (t) => {
+t.test('a body with very many violations is answered quickly, with as many as fit', async (t) => {
   await using server = await startHttpServer();
   const ports = Array.from({ length: 65_000 }, () => ({}));
   const startedAt = performance.now();
@@ -389,7 +389,7 @@ const parameterCases: Record<string, { path: string; violations: [parameter: str
   'an empty id': { path: '/', violations: [['container_id', 'must not be empty']] },
 };
 
-test('every violation of a parameter is told by its name', async (t) => {
+t.test('every violation of a parameter is told by its name', async (t) => {
   await using server = await startHttpServer();
   for (const [name, { path, violations }] of Object.entries(parameterCases)) {
     const response = await conformingFetch(`${server.url}${base}${path}`);
@@ -405,14 +405,14 @@ test('every violation of a parameter is told by its name', async (t) => {
   }
 });
 
-test('plain digits are integers, at both ends of the range', async (t) => {
+t.test('plain digits are integers, at both ends of the range', async (t) => {
   await using server = await startHttpServer();
   for (const size of ['1', '1000', '007']) {
     t.equal((await conformingFetch(`${server.url}${base}?max_page_size=${size}`)).status, 200);
   }
 });
 
-test('ids at both ends of what is allowed are accepted', async (t) => {
+t.test('ids at both ends of what is allowed are accepted', async (t) => {
   await using server = await startHttpServer();
   for (const id of ['a', '0', 'a'.repeat(63), 'a--b', 'health-1']) {
     t.equal((await post(server, { spec: containerSpec() }, `?id=${id}`)).status, 201, id);

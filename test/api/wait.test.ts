@@ -1,5 +1,5 @@
 /** `:wait` over HTTP: its parameters, its path beside those of reads, and the end of the process. */
-import { test } from 'tap';
+import t from 'tap';
 import type { Container } from '../../src/containers/container.ts';
 import type { ContainerView } from '../../src/containers/source.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
@@ -38,7 +38,7 @@ async function startWithContainer() {
   };
 }
 
-test('waits for RUNNING unless told otherwise', async (t) => {
+t.test('waits for RUNNING unless told otherwise', async (t) => {
   const { server, get, become } = await startWithContainer();
   await using _ = server;
   const answers = [get(), get('?status=UNKNOWN&status=RUNNING&timeout=1m')];
@@ -53,7 +53,7 @@ test('waits for RUNNING unless told otherwise', async (t) => {
   t.match(await (await other).json(), { status: 'UNKNOWN' });
 });
 
-test('answers with what is when the time is up', async (t) => {
+t.test('answers with what is when the time is up', async (t) => {
   const { server, get } = await startWithContainer();
   await using _ = server;
   const asked = get('?timeout=50ms');
@@ -67,7 +67,7 @@ test('answers with what is when the time is up', async (t) => {
   t.match([answer.status, await answer.json()], [200, { status: 'PENDING' }]);
 });
 
-test('says what is wrong with the parameters', async (t) => {
+t.test('says what is wrong with the parameters', async (t) => {
   const { server, get } = await startWithContainer();
   await using _ = server;
   const answer = await get('?status=running&timeout=soon');
@@ -78,7 +78,7 @@ test('says what is wrong with the parameters', async (t) => {
   }
 });
 
-test('is a path of its own beside that of a container', async (t) => {
+t.test('is a path of its own beside that of a container', async (t) => {
   const { server } = await startWithContainer();
   await using _ = server;
   const at = (path: string, init?: RequestInit) =>
@@ -90,7 +90,7 @@ test('is a path of its own beside that of a container', async (t) => {
   t.match([post.status, post.headers.get('allow')], [405, 'GET, HEAD']);
 });
 
-test('whoever waits is answered when the process is asked to end', async (t) => {
+t.test('whoever waits is answered when the process is asked to end', async (t) => {
   const { server, get } = await startWithContainer();
   const answer = get();
   while (server.repository.calls < 2) await new Promise(setImmediate);

@@ -1,5 +1,5 @@
 /** Hints for Kubernetes as clients send them: shapes from the contract, permission from the operator. */
-import { test } from 'tap';
+import t from 'tap';
 import type { Schemas } from '../../generated/client.ts';
 import { defaultHintPolicy, hintNames } from '../../src/containers/hints.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
@@ -36,7 +36,7 @@ const good = {
   termination_grace_period_seconds: 5,
 };
 
-test('hints come back as they were sent, known and unknown', async (t) => {
+t.test('hints come back as they were sent, known and unknown', async (t) => {
   await using server = await startHttpServer();
   for (const hints of [
     { kubernetes: good },
@@ -56,7 +56,7 @@ test('hints come back as they were sent, known and unknown', async (t) => {
   t.notMatch(JSON.stringify(server.logLines), /two/);
 });
 
-test('variables may be replaced whatever the operator allows', async (t) => {
+t.test('variables may be replaced whatever the operator allows', async (t) => {
   await using server = await startHttpServer({ hintPolicy: { ...defaultHintPolicy, hints: new Set() } });
   t.equal((await create(server, { kubernetes: { expand_variables: true } })).status, 201);
 });
@@ -95,7 +95,7 @@ const refusals: [hints: object, violations: Record<string, string>][] = [
   [{ volumes: [{ name: 'x', mount_path: '/x', empty_dir: {} }] }, { '/volumes/0/empty_dir/size_limit': 'is required' }],
 ];
 
-test('a known hint of another shape is refused, with its place', async (t) => {
+t.test('a known hint of another shape is refused, with its place', async (t) => {
   await using server = await startHttpServer({ hintPolicy: everything });
   for (const [hints, violations] of refusals) {
     const answer = await create(server, { kubernetes: hints });
@@ -104,7 +104,7 @@ test('a known hint of another shape is refused, with its place', async (t) => {
   }
 });
 
-test('a known hint that the operator did not allow is refused, whatever its shape', async (t) => {
+t.test('a known hint that the operator did not allow is refused, whatever its shape', async (t) => {
   await using server = await startHttpServer();
   const answer = await create(server, { kubernetes: { node_selector: { disktype: 'ssd' }, env_from_secrets: [] } });
   t.equal(answer.status, 400);

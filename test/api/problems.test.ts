@@ -1,5 +1,5 @@
 /** Every cause of a failure gives a problem document, also where the application never sees the request. */
-import { test } from 'tap';
+import t from 'tap';
 import type { Test } from 'tap';
 import { openRaw, sendRaw, startHttpServer } from '../support/http.ts';
 import type { HttpServer } from '../support/http.ts';
@@ -48,7 +48,7 @@ async function expectProblems(t: Test, cases: Record<string, [sent: string, expe
   t.equal((await server.client.GET('/containers/health')).response.status, 200);
 }
 
-test('paths and methods that there are not', (t) =>
+t.test('paths and methods that there are not', (t) =>
   expectProblems(t, {
     'unknown path': [message('GET /nope'), { status: 404, type: 'NOT_FOUND' }],
     'path above the API': [message('GET /'), { status: 404, type: 'NOT_FOUND' }],
@@ -85,16 +85,17 @@ test('paths and methods that there are not', (t) =>
       { status: 405 },
     ],
     'a tunnel': [message('CONNECT localhost:80'), { status: 405 }],
-  }));
+  }),
+);
 
-test('a tunnel is a line of the log, as any request is', async (t) => {
+t.test('a tunnel is a line of the log, as any request is', async (t) => {
   await using server = await startHttpServer();
   await sendRaw(server.port, message('CONNECT user:secret@localhost:80', 'X-Request-Id: tunnel-1\r\n'));
   t.match(server.logLines, [{ msg: 'request', requestId: 'tunnel-1', method: 'CONNECT', status: 405 }]);
   t.notMatch(JSON.stringify(server.logLines), /secret/);
 });
 
-test('URLs that are not what they should be', (t) =>
+t.test('URLs that are not what they should be', (t) =>
   expectProblems(t, {
     'a lone percent sign': [message(`GET ${base}/%zz`), { status: 400, instance: `${base}/%25zz` }],
     'half a character': [message(`GET ${base}/%E0%A4%A`), { status: 400, instance: `${base}/%E0%A4%25A` }],
@@ -104,9 +105,10 @@ test('URLs that are not what they should be', (t) =>
     'an empty id to delete': [message(`DELETE ${base}/`), { status: 400 }],
     'an id in upper case': [message(`GET ${base}/Web`), { status: 400 }],
     'the query is part of the URI': [message(`GET ${base}/Web?a=b`), { status: 400, instance: `${base}/Web?a=b` }],
-  }));
+  }),
+);
 
-test('bodies that are not what they should be', (t) =>
+t.test('bodies that are not what they should be', (t) =>
   expectProblems(t, {
     'no body': [message(`POST ${base}`), { status: 400 }],
     'no body, announced as JSON': [message(`POST ${base}`, json), { status: 400 }],
@@ -166,9 +168,10 @@ test('bodies that are not what they should be', (t) =>
       message(`POST ${base}`, `${json}Transfer-Encoding: chunked\r\n`, `32001\r\n${' '.repeat(0x32001)}\r\n`),
       { status: 413 },
     ],
-  }));
+  }),
+);
 
-test('messages that the parser does not take for a request are answered without a URI', (t) =>
+t.test('messages that the parser does not take for a request are answered without a URI', (t) =>
   expectProblems(t, {
     'a method that does not exist': [message(`BREW ${base}`), { status: 400, instance: null }],
     'a version that does not exist': [`GET ${base} HTTP/9.9\r\nHost: a\r\n\r\n`, { status: 400, instance: null }],
@@ -191,9 +194,10 @@ test('messages that the parser does not take for a request are answered without 
       { status: 431, instance: null },
     ],
     'a URL over 16 KiB': [message(`GET ${base}/${'a'.repeat(17 * 1024)}`), { status: 431, instance: null }],
-  }));
+  }),
+);
 
-test('requests whose headers HTTP forbids', (t) =>
+t.test('requests whose headers HTTP forbids', (t) =>
   expectProblems(t, {
     'a chunk without a size': [
       message(`POST ${base}`, `${json}Transfer-Encoding: chunked\r\n`, 'zz\r\n'),
@@ -202,9 +206,10 @@ test('requests whose headers HTTP forbids', (t) =>
     'no Host': [`GET ${base} HTTP/1.1\r\n\r\n`, { status: 400, detail: /Host/ }],
     'two Hosts': [message(`GET ${base}`, 'host: localhost\r\n'), { status: 400, detail: /Host/ }],
     'an expectation that cannot be met': [message(`GET ${base}`, 'Expect: the-impossible\r\n'), { status: 417 }],
-  }));
+  }),
+);
 
-test('a refusal of headers that are too large has a body, whatever the method seems to be', async (t) => {
+t.test('a refusal of headers that are too large has a body, whatever the method seems to be', async (t) => {
   await using server = await startHttpServer();
   using connection = await openRaw(server.port);
   connection.write(message(`HEAD ${base}`, `X-Large: ${'x'.repeat(16 * 1024)}\r\n`));
@@ -214,7 +219,7 @@ test('a refusal of headers that are too large has a body, whatever the method se
   t.equal(await connection.closed(), '');
 });
 
-test('bytes that are no request at all are answered without a URI', async (t) => {
+t.test('bytes that are no request at all are answered without a URI', async (t) => {
   await using server = await startHttpServer();
   using connection = await openRaw(server.port);
   connection.write('\x16\x03\x01\x02\x00 hello\r\n\r\n');
@@ -224,30 +229,30 @@ test('bytes that are no request at all are answered without a URI', async (t) =>
   t.equal(await connection.closed(), '');
 });
 
-test('HTTP/1.0 needs no Host', async (t) => {
+t.test('HTTP/1.0 needs no Host', async (t) => {
   await using server = await startHttpServer();
   t.equal((await sendRaw(server.port, `GET ${base}/health HTTP/1.0\r\n\r\n`)).status, 200);
 });
 
-test('a body of exactly 200 KiB is read', async (t) => {
+t.test('a body of exactly 200 KiB is read', async (t) => {
   await using server = await startHttpServer();
   const body = '{"spec":{}}'.padEnd(200 * 1024);
   const answer = await sendRaw(server.port, withBody(json, body));
   t.match(answer.problem.errors, [{ pointer: '/spec/service_type' }]);
 });
 
-test('unknown query parameters are ignored', async (t) => {
+t.test('unknown query parameters are ignored', async (t) => {
   await using server = await startHttpServer();
   t.equal((await sendRaw(server.port, message(`GET ${base}?max_page_size=5&nope=%zz&id=%20&__proto__=x`))).status, 200);
 });
 
-test('a DELETE with a JSON content type and no body is well formed', async (t) => {
+t.test('a DELETE with a JSON content type and no body is well formed', async (t) => {
   await using server = await startHttpServer();
   const answer = await sendRaw(server.port, message(`DELETE ${base}/web-1`, json));
   t.equal(answer.status, 404);
 });
 
-test('a client of HTTP/1.0, which knows no 100 Continue, gets none', async (t) => {
+t.test('a client of HTTP/1.0, which knows no 100 Continue, gets none', async (t) => {
   await using server = await startHttpServer();
   using connection = await openRaw(server.port);
   const headers = `${json}Expect: 100-continue\r\nContent-Length: 2\r\n`;
@@ -255,7 +260,7 @@ test('a client of HTTP/1.0, which knows no 100 Continue, gets none', async (t) =
   t.equal((await connection.answer({ method: 'POST', path: base })).status, 400);
 });
 
-test('an expectation that can be met is met', async (t) => {
+t.test('an expectation that can be met is met', async (t) => {
   await using server = await startHttpServer();
   using connection = await openRaw(server.port);
   connection.write(message(`POST ${base}`, `${json}Expect: 100-Continue\r\nContent-Length: 2\r\n`));
@@ -265,7 +270,7 @@ test('an expectation that can be met is met', async (t) => {
   t.equal((await connection.answer({ method: 'POST', path: base })).status, 400);
 });
 
-test('nobody is invited to send a body that will not be read', async (t) => {
+t.test('nobody is invited to send a body that will not be read', async (t) => {
   await using server = await startHttpServer();
   const expecting = (line: string, headers: string) => message(line, `${headers}Expect: 100-continue\r\n`);
   const cases: Record<string, [sent: string, status: number]> = {
@@ -285,7 +290,7 @@ test('nobody is invited to send a body that will not be read', async (t) => {
   }
 });
 
-test('what cannot be read behind a request is answered after it', async (t) => {
+t.test('what cannot be read behind a request is answered after it', async (t) => {
   await using server = await startHttpServer();
   const asked = Promise.withResolvers<undefined>();
   const mayAnswer = Promise.withResolvers<undefined>();

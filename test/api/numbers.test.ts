@@ -1,5 +1,5 @@
 /** Numbers come back as they were written where the document says nothing of them, and are judged as numbers elsewhere. */
-import { test } from 'tap';
+import t from 'tap';
 import type { Test } from 'tap';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
 import { openRaw, sendRaw, startHttpServer } from '../support/http.ts';
@@ -26,7 +26,7 @@ async function pointersOf(response: Response): Promise<string[]> {
   return errors.map(({ pointer }) => pointer);
 }
 
-test('numbers of which nothing is known come back as they were written', async (t) => {
+t.test('numbers of which nothing is known come back as they were written', async (t) => {
   await using server = await startHttpServer();
   const unknown = '"x":[12345678901234567890,1.0,1e400,-0,{"y":0.10}],"provider_hints":{"other":1E2,"kubernetes":2.50}';
   const response = await create(server, `{"id":1.0,"spec":${specWith(unknown)},"x":1.0}`);
@@ -38,7 +38,7 @@ test('numbers of which nothing is known come back as they were written', async (
   t.notOk(server.logLines.some(({ hints }) => hints !== undefined));
 });
 
-test('numbers of which something is known are those that they were before', async (t) => {
+t.test('numbers of which something is known are those that they were before', async (t) => {
   await using server = await startHttpServer();
   const hints = '"provider_hints":{"kubernetes":{"termination_grace_period_seconds":3e1}}';
   const ports = '"network":{"ports":[{"container_port":8080.0,"visibility":"none","x":1.0}],"ip":1.0}';
@@ -47,7 +47,7 @@ test('numbers of which something is known are those that they were before', asyn
   t.match(text, '"ports":[{"container_port":8080,"visibility":"none","x":1.0}]}');
 });
 
-test('numbers are refused where they were before', async (t) => {
+t.test('numbers are refused where they were before', async (t) => {
   await using server = await startHttpServer();
   for (const [members, ...pointers] of [
     ['"process":1.0', '/spec/process'],
@@ -70,13 +70,13 @@ async function refusesDepth(t: Test, name: string, body: string, pointer: string
   t.same(await pointersOf(response), [pointer], name);
 }
 
-test('what is nested too deeply is refused, wherever it is', async (t) => {
+t.test('what is nested too deeply is refused, wherever it is', async (t) => {
   const nested = `${'['.repeat(20_000)}1.0${']'.repeat(20_000)}`;
   await refusesDepth(t, 'in the spec', `{"spec":${specWith(`"x":${nested}`)}}`, '/spec/x');
   await refusesDepth(t, 'beside it', `{"spec":${specWith('"x":1')},"x/":${nested}}`, '/x~1');
 });
 
-test('requests that differ in the last digit of a number are two', async (t) => {
+t.test('requests that differ in the last digit of a number are two', async (t) => {
   await using server = await startHttpServer();
   const send = (number: string) =>
     create(server, `{"spec":${specWith(`"x":${number}`)}}`, { 'idempotency-key': 'order-7' });
@@ -85,7 +85,7 @@ test('requests that differ in the last digit of a number are two', async (t) => 
   t.equal((await send('12345678901234567891')).status, 422);
 });
 
-test('health is answered between bodies full of numbers that must be read exactly', async (t) => {
+t.test('health is answered between bodies full of numbers that must be read exactly', async (t) => {
   await using server = await startHttpServer();
   using stack = new DisposableStack();
   let begun = 0;

@@ -1,5 +1,5 @@
 /** What the operations do, over a real port and through the generated client. */
-import { test } from 'tap';
+import t from 'tap';
 import { createClient } from '../../generated/client.ts';
 import { ConflictError, InternalError, InvalidArgumentError, UnavailableError } from '../../src/containers/errors.ts';
 import { containerSpec, startHttpServer } from '../support/http.ts';
@@ -7,7 +7,7 @@ import { conformingFetch } from '../../scripts/contract/conformance.ts';
 
 const base = '/api/v1alpha1/containers';
 
-test('a container is created, read, listed and deleted', async (t) => {
+t.test('a container is created, read, listed and deleted', async (t) => {
   await using server = await startHttpServer();
   const { client } = server;
   const params = { path: { container_id: 'web-1' } };
@@ -32,13 +32,13 @@ test('a container is created, read, listed and deleted', async (t) => {
   t.same((await client.GET('/containers')).data, { containers: [] });
 });
 
-test('a container whose client chooses no id gets a random one', async (t) => {
+t.test('a container whose client chooses no id gets a random one', async (t) => {
   await using server = await startHttpServer();
   const created = await server.client.POST('/containers', { body: { spec: containerSpec() } });
   t.match(created.data?.id, /^[0-9a-f]{8}-[0-9a-f-]{27}$/);
 });
 
-test('what was sent comes back as it was sent, unknown fields of every object included', async (t) => {
+t.test('what was sent comes back as it was sent, unknown fields of every object included', async (t) => {
   await using server = await startHttpServer();
   const open = { unknown: { deep: [1, null, 'x', { a: [] }] }, camelCase: true, empty: '', zero: 0, none: null };
   const spec = {
@@ -55,7 +55,7 @@ test('what was sent comes back as it was sent, unknown fields of every object in
   t.same(data?.spec, { ...spec, metadata: { ...spec.metadata, namespace: 'default' } });
 });
 
-test('names that objects have by nature are names like others', async (t) => {
+t.test('names that objects have by nature are names like others', async (t) => {
   await using server = await startHttpServer();
   const unknown = '{"__proto__":{"a":1},"constructor":{"prototype":{"b":2}},"toString":null}';
   const spec = JSON.stringify(containerSpec()).replace('"web"', `"web","unknown":${unknown}`);
@@ -68,7 +68,7 @@ test('names that objects have by nature are names like others', async (t) => {
   t.ok((await response.text()).includes(`"unknown":${unknown}`));
 });
 
-test('read-only fields and unknown fields beside spec are ignored, whatever they hold', async (t) => {
+t.test('read-only fields and unknown fields beside spec are ignored, whatever they hold', async (t) => {
   await using server = await startHttpServer();
   const body = {
     id: 5,
@@ -95,7 +95,7 @@ test('read-only fields and unknown fields beside spec are ignored, whatever they
   t.equal(container.spec.metadata.namespace, 'default');
 });
 
-test('an id that is taken is a conflict', async (t) => {
+t.test('an id that is taken is a conflict', async (t) => {
   await using server = await startHttpServer();
   const create = () =>
     server.client.POST('/containers', { params: { query: { id: 'web-1' } }, body: { spec: containerSpec() } });
@@ -104,7 +104,7 @@ test('an id that is taken is a conflict', async (t) => {
   t.equal(answers.filter(({ error }) => error?.type === 'ALREADY_EXISTS').length, 19);
 });
 
-test('a walk over pages gives every container once, and ends without a token', async (t) => {
+t.test('a walk over pages gives every container once, and ends without a token', async (t) => {
   await using server = await startHttpServer();
   for (const id of ['c', 'a', 'e', 'b', 'd']) {
     await server.client.POST('/containers', { params: { query: { id } }, body: { spec: containerSpec() } });
@@ -120,7 +120,7 @@ test('a walk over pages gives every container once, and ends without a token', a
   t.same(pages, [['a', 'b'], ['c', 'd'], ['e']]);
 });
 
-test('a page has 50 containers where its client names no size', async (t) => {
+t.test('a page has 50 containers where its client names no size', async (t) => {
   await using server = await startHttpServer();
   for (let index = 0; index < 51; index++) {
     await server.repository.create({ spec: containerSpec() }, { signal: AbortSignal.timeout(1_000) });
@@ -130,7 +130,7 @@ test('a page has 50 containers where its client names no size', async (t) => {
   t.type(data?.next_page_token, 'string');
 });
 
-test('HEAD answers as GET does, without the body', async (t) => {
+t.test('HEAD answers as GET does, without the body', async (t) => {
   await using server = await startHttpServer();
   await server.client.POST('/containers', { params: { query: { id: 'web-1' } }, body: { spec: containerSpec() } });
   const paths = { '': 200, '/web-1': 200, '/health': 200, '?max_page_size=0': 400, '/Web': 400, '/nope': 404 };
@@ -147,7 +147,7 @@ test('HEAD answers as GET does, without the body', async (t) => {
   }
 });
 
-test('the health is always 200, and says whether the cluster can be worked with', async (t) => {
+t.test('the health is always 200, and says whether the cluster can be worked with', async (t) => {
   let healthy = true;
   await using server = await startHttpServer({ health: { healthy: () => Promise.resolve(healthy) } });
   const read = async () => (await server.client.GET('/containers/health')).data;
@@ -157,7 +157,7 @@ test('the health is always 200, and says whether the cluster can be worked with'
   t.match(await read(), { type, status: 'unhealthy', path: 'health', version: '1.2.3', uptime: Number });
 });
 
-test("the repository's errors become problems", async (t) => {
+t.test("the repository's errors become problems", async (t) => {
   await using server = await startHttpServer();
   const cases = [
     {
@@ -206,7 +206,7 @@ test("the repository's errors become problems", async (t) => {
   );
 });
 
-test('a sane request id is taken over, another is replaced, and the log has it', async (t) => {
+t.test('a sane request id is taken over, another is replaced, and the log has it', async (t) => {
   await using server = await startHttpServer();
   const idOf = async (sent: string) => {
     const response = await conformingFetch(`${server.url}${base}/health?token=secret`, {
@@ -223,7 +223,7 @@ test('a sane request id is taken over, another is replaced, and the log has it',
   t.not(await idOf(''), await idOf(''));
 });
 
-test('a request is one line at INFO, with its path but not its query', async (t) => {
+t.test('a request is one line at INFO, with its path but not its query', async (t) => {
   await using server = await startHttpServer();
   await conformingFetch(`${server.url}${base}/web-1?token=secret`, { headers: { 'x-request-id': 'the-id' } });
   while (server.logLines.length === 0) await new Promise(setImmediate);
@@ -240,7 +240,7 @@ test('a request is one line at INFO, with its path but not its query', async (t)
   t.notMatch(JSON.stringify(server.logLines), 'secret');
 });
 
-test('polls of health are no lines of the log where they are not wanted, but for those that fail', async (t) => {
+t.test('polls of health are no lines of the log where they are not wanted, but for those that fail', async (t) => {
   await using server = await startHttpServer({ logHealth: false });
   await conformingFetch(`${server.url}${base}/health`);
   await conformingFetch(`${server.url}${base}/health`, { method: 'HEAD' });
@@ -254,7 +254,7 @@ test('polls of health are no lines of the log where they are not wanted, but for
   t.equal(server.logLines.length, 2);
 });
 
-test('the client takes a base URL with or without a trailing slash', async (t) => {
+t.test('the client takes a base URL with or without a trailing slash', async (t) => {
   await using server = await startHttpServer();
   const client = createClient({ baseUrl: `${server.url}/`, fetch: conformingFetch });
   t.equal((await client.GET('/containers/health')).response.status, 200);

@@ -1,5 +1,5 @@
 /** `Idempotency-Key` and `validate_only` over HTTP. */
-import { test } from 'tap';
+import t from 'tap';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
 import { containerSpec, sendRaw, startHttpServer } from '../support/http.ts';
 import type { HttpServer } from '../support/http.ts';
@@ -24,7 +24,7 @@ function post(
   return conformingFetch(`${server.url}/api/v1alpha1/containers${query}`, init);
 }
 
-test('the same request with the same key gets the same container, and is told so', async (t) => {
+t.test('the same request with the same key gets the same container, and is told so', async (t) => {
   await using server = await startHttpServer();
   const first = await post(server, ['order-7']);
   t.match([first.status, first.headers.get('idempotency-replayed')], [201, null]);
@@ -39,7 +39,7 @@ test('the same request with the same key gets the same container, and is told so
   t.match(await other.json(), { type: 'INVALID_ARGUMENT', status: 422 });
 });
 
-test('what is no key is refused, and nothing is made', async (t) => {
+t.test('what is no key is refused, and nothing is made', async (t) => {
   await using server = await startHttpServer();
   for (const keys of [[''], ['""'], ['"open'], ['k'.repeat(256)]]) {
     const answer = await post(server, keys);
@@ -49,7 +49,7 @@ test('what is no key is refused, and nothing is made', async (t) => {
   t.equal(server.repository.containers.size, 0);
 });
 
-test('a key that is given twice is refused', async (t) => {
+t.test('a key that is given twice is refused', async (t) => {
   await using server = await startHttpServer();
   const answer = await sendCreate(server, `${base}?id=web`, ['Idempotency-Key: a', 'Idempotency-Key: a']);
   t.equal(answer.status, 400);
@@ -57,7 +57,7 @@ test('a key that is given twice is refused', async (t) => {
   t.equal(server.repository.containers.size, 0);
 });
 
-test('with validate_only nothing is made, and a key is ignored', async (t) => {
+t.test('with validate_only nothing is made, and a key is ignored', async (t) => {
   await using server = await startHttpServer();
   for (const lines of [['Idempotency-Key: "open'], ['Idempotency-Key: a', 'Idempotency-Key: b']]) {
     const answer = await sendCreate(server, `${base}?id=web&validate_only=true`, lines);
@@ -71,7 +71,7 @@ test('with validate_only nothing is made, and a key is ignored', async (t) => {
   t.equal((await post(server, [], { query: '?validate_only=true', spec: {} })).status, 400);
 });
 
-test('a delete with a key is answered 204 where there is nothing, and one without 404', async (t) => {
+t.test('a delete with a key is answered 204 where there is nothing, and one without 404', async (t) => {
   await using server = await startHttpServer();
   const remove = (headers: Record<string, string>) =>
     conformingFetch(`${server.url}${base}/web`, { method: 'DELETE', headers });
@@ -87,7 +87,7 @@ test('a delete with a key is answered 204 where there is nothing, and one withou
   t.notOk(server.repository.containers.has('web'));
 });
 
-test('a delete with what is no key is refused, and nothing is removed', async (t) => {
+t.test('a delete with what is no key is refused, and nothing is removed', async (t) => {
   await using server = await startHttpServer();
   await post(server, [], { query: '?id=web' });
   for (const lines of [[''], ['""'], ['"open'], ['k'.repeat(256)], ['a', 'a']]) {
