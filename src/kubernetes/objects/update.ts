@@ -49,13 +49,15 @@ export function updateDeployment(
     if (name !== undefined) built!.template.spec!.containers[0]!.name = name;
     return { ...rest, metadata: { ...metadata, annotations: {} }, spec: built! };
   };
-  const updated = carryOver(live, manifest(acted.before, expanded), manifest(acted.after, expands)) as Deployment;
+  // What does not change is shared with what it is given, and is altered below.
+  const copy = structuredClone(live);
+  const updated = carryOver(copy, manifest(acted.before, expanded), manifest(acted.after, expands)) as Deployment;
   const { template, strategy } = updated.spec!;
   // The one has no parameters, and the live one may have those of the other.
   if (strategy?.type === 'Recreate') updated.spec!.strategy = { type: 'Recreate' };
   // Kubernetes' default for it depends on the tag.
-  const own = template.spec!.containers.find((container) => container.name === name);
-  if (own && before.image.reference !== after.image.reference) delete own.imagePullPolicy;
+  const container = template.spec!.containers.find((each) => each.name === name);
+  if (container && before.image.reference !== after.image.reference) delete container.imagePullPolicy;
   const { [variablesAnnotation]: _variables, ...kept } = annotations;
   updated.metadata = {
     ...updated.metadata,

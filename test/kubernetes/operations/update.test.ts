@@ -105,6 +105,15 @@ t.test('updating', async (t) => {
     faults.resetWatches();
   });
 
+  await t.test('changes what the Pods know nothing of', async (t) => {
+    await repository.create({ id: 'kept', spec: containerSpec() }, unhurried());
+    const { spec } = deployment('dcm-kept');
+    const updated = await update('kept', { kept: JSON.rawJSON('12345678901234567890') });
+    t.match(JSON.stringify(updated.spec), /"kept":12345678901234567890/);
+    t.match(deployment('dcm-kept').metadata.annotations['dcm.project/container-spec'], /"kept":12345678901234567890/);
+    t.same(deployment('dcm-kept').spec, spec);
+  });
+
   await t.test('leaves what somebody did by hand', async (t) => {
     await repository.create({ id: 'hand', spec: containerSpec() }, unhurried());
     objects.patch(
