@@ -36,27 +36,35 @@ t.test('shows what the sandbox plays', (t) => {
   t.end();
 });
 
-t.test('gives one container the address of another', { skip: missingProgram() }, async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'readme-'));
-  t.teardown(() => rm(folder, { recursive: true }));
-  await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {
-    cwd: packageFile('.'),
-    env: {
-      PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
-      SP_SERVER_ADDRESS: '127.0.0.1:0',
-      SP_MANAGEMENT_ADDRESS: '127.0.0.1:0',
-    },
-  });
-  const [, url] = await sandbox.printed(/^ +API +(http:\/\/[^/]+)/m);
-  const [, body] = await sandbox.printed(/^ +curl -X POST .* -d '(.*)'$/m);
-  await writeFile(join(folder, 'web.json'), body!);
+const sessions = {
+  'Deploy, look, break, fix, restart': /event +shop {2}DELETED {2}Container was deleted\.$/m,
+  'An address that another resource uses':
+    /event +shop {2}RUNNING {2}Container is running\. {2}external 203\.0\.113\.1:80$/m,
+};
 
-  const { typed, printed } = sessionIn('An address that another resource uses');
-  t.match(typed, defaultUrl);
-  await using shell = startProcess('bash', ['-e', '-c', typed.replace(defaultUrl, url!)], { cwd: folder });
-  t.strictSame(await shell.ended, { code: 0, signal: null }, shell.stderr());
-  t.equal(shell.stdout().trimEnd(), printed);
-  await sandbox.printed(/event +shop {2}RUNNING {2}Container is running\. {2}external 203\.0\.113\.1:80$/m);
-  sandbox.signal('SIGINT');
-  await sandbox.ended;
-});
+for (const [heading, event] of Object.entries(sessions)) {
+  t.test(`shows a session: ${heading}`, { skip: missingProgram() }, async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'readme-'));
+    t.teardown(() => rm(folder, { recursive: true }));
+    await using sandbox = startProcess(process.execPath, ['scripts/sandbox/main.ts'], {
+      cwd: packageFile('.'),
+      env: {
+        PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+        SP_SERVER_ADDRESS: '127.0.0.1:0',
+        SP_MANAGEMENT_ADDRESS: '127.0.0.1:0',
+      },
+    });
+    const [, url] = await sandbox.printed(/^ +API +(http:\/\/[^/]+)/m);
+    const [, body] = await sandbox.printed(/^ +curl -X POST .* -d '(.*)'$/m);
+    await writeFile(join(folder, 'web.json'), body!);
+
+    const { typed, printed } = sessionIn(heading);
+    t.match(typed, defaultUrl);
+    await using shell = startProcess('bash', ['-e', '-c', typed.replace(defaultUrl, url!)], { cwd: folder });
+    t.strictSame(await shell.ended, { code: 0, signal: null }, shell.stderr());
+    t.equal(shell.stdout().trimEnd(), printed);
+    await sandbox.printed(event);
+    sandbox.signal('SIGINT');
+    await sandbox.ended;
+  });
+}
