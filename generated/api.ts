@@ -479,7 +479,7 @@ export interface components {
        */
       prefix?: string;
     };
-    /** @description Exactly one of `empty_dir`, `config_map` and `secret`. */
+    /** @description Exactly one of `empty_dir`, `config_map`, `secret` and `persistent_volume_claim`. */
     KubernetesVolume: {
       /** @example cache */
       name: string;
@@ -500,6 +500,19 @@ export interface components {
       config_map?: components['schemas']['KubernetesObjectReference'];
       secret?: {
         secret_name: components['schemas']['KubernetesObjectName'];
+      };
+      /**
+       * @description A volume that lasts longer than the container. One that has it is rolled out by ending the old Pod first, as
+       *     many volumes can be had by one node alone.
+       */
+      persistent_volume_claim?: {
+        /**
+         * @description One that the operator allows, in the namespace of the containers.
+         * @example data-1
+         */
+        claim_name: components['schemas']['KubernetesObjectName'];
+        /** @description Whether the claim is used for reading alone, whatever the mount says. */
+        read_only?: boolean;
       };
     };
     /** @example registry-credentials */
@@ -1655,6 +1668,19 @@ export interface operations {
                   secret?: {
                     /** @example registry-credentials */
                     secret_name: string;
+                  };
+                  /**
+                   * @description A volume that lasts longer than the container. One that has it is rolled out by ending the old Pod first, as
+                   *     many volumes can be had by one node alone.
+                   */
+                  persistent_volume_claim?: {
+                    /**
+                     * @description One that the operator allows, in the namespace of the containers.
+                     * @example data-1
+                     */
+                    claim_name: string;
+                    /** @description Whether the claim is used for reading alone, whatever the mount says. */
+                    read_only?: boolean;
                   };
                 }[];
               } & {

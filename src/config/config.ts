@@ -7,7 +7,7 @@ import { parseHost, parseListenAddress } from './address.ts';
 import type { ListenAddress } from './address.ts';
 import { defaultHintPolicy, hintNames } from '../containers/hints.ts';
 import type { HintName, HintPolicy } from '../containers/hints.ts';
-import { parseAnnotationKeys, parseHintNames, parseObjectNames } from './hints.ts';
+import { parseAnnotationKeys, parseClaimNames, parseHintNames, parseObjectNames } from './hints.ts';
 import { parseDuration } from './duration.ts';
 import { defaultLeaseName, isObjectName } from './lease-name.ts';
 import { isTrustworthyUrl } from '../trustworthy-url.ts';
@@ -248,6 +248,11 @@ const annotationKeys: Kind<ReadonlySet<string>> = {
   parse: parseAnnotationKeys,
 };
 
+const claimNames: Kind<ReadonlySet<string>> = {
+  allowed: 'a comma-separated list of names of claims, or prefix* for all names that begin so',
+  parse: parseClaimNames,
+};
+
 const flag: Kind<boolean> = {
   allowed: 'true or false',
   parse: (value) => (value === 'true' || value === 'false' ? value === 'true' : undefined),
@@ -396,6 +401,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       pullSecrets: optional('SP_K8S_ALLOWED_PULL_SECRETS', secretNames) ?? defaultHintPolicy.pullSecrets,
       serviceAnnotations:
         optional('SP_K8S_ALLOWED_SERVICE_ANNOTATIONS', annotationKeys) ?? defaultHintPolicy.serviceAnnotations,
+      claims: optional('SP_K8S_ALLOWED_CLAIMS', claimNames) ?? defaultHintPolicy.claims,
     },
     logs: optional('SP_LOGS', flag) ?? false,
   };

@@ -16,6 +16,13 @@ export function parseObjectNames(list: string): ReadonlySet<string> | undefined 
   return parseList(list, (item): item is string => item.length <= 253 && objectName.test(item));
 }
 
+/** Names of claims, and `prefix*` for all that begin so; absent where the list has something else in it. */
+export function parseClaimNames(list: string): ReadonlySet<string> | undefined {
+  // What may stand before more of a name is what makes one with a letter behind it.
+  const isName = (item: string) => item.length <= 253 && objectName.test(item.replace(/\*$/, 'x'));
+  return parseList(list, (item): item is string => isName(item));
+}
+
 /** Keys of annotations, and `prefix/*` for all under a prefix; absent where the list has something else in it. */
 export function parseAnnotationKeys(list: string): ReadonlySet<string> | undefined {
   return parseList(

@@ -15,7 +15,7 @@ import { memoryBytes } from './units.ts';
 export type KubernetesHints = NonNullable<NonNullable<ContainerSpec['provider_hints']>['kubernetes']>;
 
 /** The kinds of volumes, each of which is allowed by itself. */
-export const volumeKinds = ['empty_dir', 'config_map', 'secret'] as const;
+export const volumeKinds = ['empty_dir', 'config_map', 'secret', 'persistent_volume_claim'] as const;
 
 /** What `SP_K8S_ALLOWED_HINTS` may name. */
 export const hintNames = [
@@ -32,6 +32,7 @@ export const hintNames = [
   'volumes.empty_dir',
   'volumes.config_map',
   'volumes.secret',
+  'volumes.persistent_volume_claim',
 ] as const;
 
 /** Those that everybody may use: they change nothing but how the container's own values are read. */
@@ -55,12 +56,15 @@ export interface HintPolicy {
   pullSecrets: ReadonlySet<string>;
   /** Keys that `service_annotations` may have; `prefix/*` stands for all keys under the prefix. */
   serviceAnnotations: ReadonlySet<string>;
+  /** Names that claims of volumes may have; `prefix*` stands for all names that begin so. */
+  claims: ReadonlySet<string>;
 }
 
 export const defaultHintPolicy: HintPolicy = {
   hints: new Set(defaultHints),
   pullSecrets: new Set(),
   serviceAnnotations: new Set(),
+  claims: new Set(),
 };
 
 /**
@@ -129,6 +133,11 @@ export function unknownHints(spec: unknown): string[] {
     .filter((name) => !known.has(name))
     .slice(0, 10)
     .map((name) => name.slice(0, 63));
+}
+
+/** Whether a valid spec asks for a volume that one node alone may have. */
+export function hasClaim(spec: ContainerSpec): boolean {
+  return kubernetesHints(spec)?.volumes?.some((volume) => volume.persistent_volume_claim !== undefined) ?? false;
 }
 
 /** The hints for Kubernetes in a valid spec; absent where there are none, or where there is no object in their place. */
@@ -245,11 +254,11 @@ function isAllowedAnnotation(key: string, allowed: ReadonlySet<string>): boolean
   return allowed.has(key) || (prefix !== '' && allowed.has(`${prefix}/*`));
 }
 
-function* findVolumeViolations(hints: Json, { hints: allowed }: HintPolicy): Iterable<Violation> {
+function* findVolumeViolations(hints: Json, policy: HintPolicy): Iterable<Violation> {
   const volumes = arrayOf(hints.volumes).map(objectOf);
   const at = (index: number) => `${base}/volumes/${index}`;
   for (const [index, volume] of volumes.entries()) {
-    yield* findVolumeKindViolations(volume, at(index), allowed);
+    yield* findVolumeKindViolations(volume, at(index), policy);
     yield* findSizeViolations(volume, at(index));
     yield* findMountPathViolations(volume.mount_path, `${at(index)}/mount_path`);
   }
@@ -263,13 +272,21 @@ function* findVolumeViolations(hints: Json, { hints: allowed }: HintPolicy): Ite
   );
 }
 
-function findVolumeKindViolations(volume: Json, pointer: string, allowed: ReadonlySet<HintName>): Violation[] {
+function findVolumeKindViolations(volume: Json, pointer: string, { hints: allowed, claims }: HintPolicy): Violation[] {
   const kinds = volumeKinds.filter((kind) => volume[kind] !== undefined);
   const forbidden = kinds.filter((kind) => !allowed.has(`volumes.${kind}`));
+  const { claim_name: claim } = objectOf(volume.persistent_volume_claim);
+  const isForbiddenClaim =
+    allowed.has('volumes.persistent_volume_claim') && typeof claim === 'string' && !isAllowedClaim(claim, claims);
   return [
     ...(kinds.length === 1 ? [] : [{ detail: `must have exactly one of ${volumeKinds.join(', ')}`, pointer }]),
     ...forbidden.map((kind) => ({ detail: notAllowed, pointer: `${pointer}/${kind}` })),
+    ...(isForbiddenClaim ? [{ detail: notAllowed, pointer: `${pointer}/persistent_volume_claim/claim_name` }] : []),
   ];
+}
+
+function isAllowedClaim(name: string, allowed: ReadonlySet<string>): boolean {
+  return allowed.values().some((each) => (each.endsWith('*') ? name.startsWith(each.slice(0, -1)) : name === each));
 }
 
 /** Kubernetes takes a limit of zero for none. */

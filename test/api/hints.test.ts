@@ -88,7 +88,7 @@ const refusals: [hints: object, violations: Record<string, string>][] = [
   [
     { volumes: [{ name: 'x', mount_path: '/x', host_path: { path: '/' } }] },
     {
-      '/volumes/0': 'must have exactly one of empty_dir, config_map, secret',
+      '/volumes/0': 'must have exactly one of empty_dir, config_map, secret, persistent_volume_claim',
       '/volumes/0/host_path': 'is not allowed',
     },
   ],

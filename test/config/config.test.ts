@@ -391,6 +391,7 @@ t.test('reads which hints callers may use', (t) => {
     [...policy({ SP_K8S_ALLOWED_SERVICE_ANNOTATIONS: 'example.com/*,a/b,c' }).serviceAnnotations],
     ['example.com/*', 'a/b', 'c'],
   );
+  t.same([...policy({ SP_K8S_ALLOWED_CLAIMS: 'shared, data-*,a.b,*' }).claims], ['shared', 'data-*', 'a.b', '*']);
   for (const [variable, value] of [
     ['SP_K8S_ALLOWED_HINTS', 'volumes'],
     ['SP_K8S_ALLOWED_HINTS', 'none,tolerations'],
@@ -399,6 +400,10 @@ t.test('reads which hints callers may use', (t) => {
     ['SP_K8S_ALLOWED_PULL_SECRETS', 'a,,b'],
     ['SP_K8S_ALLOWED_SERVICE_ANNOTATIONS', '*'],
     ['SP_K8S_ALLOWED_SERVICE_ANNOTATIONS', '/x'],
+    ['SP_K8S_ALLOWED_CLAIMS', '*-data'],
+    ['SP_K8S_ALLOWED_CLAIMS', 'data-**'],
+    ['SP_K8S_ALLOWED_CLAIMS', 'Data'],
+    ['SP_K8S_ALLOWED_CLAIMS', 'data-'],
   ] as const) {
     t.match(problems({ ...required, [variable]: value }), [new RegExp(`^${variable} is .*: it must be `)], value);
   }

@@ -16,6 +16,7 @@ const everything: HintPolicy = {
   hints: new Set(hintNames),
   pullSecrets: new Set(['registry']),
   serviceAnnotations: new Set(['example.com/one', 'cloud.example/*', 'plain']),
+  claims: new Set(['shared', 'data-*']),
 };
 const specWith = (kubernetes: object) => ({ provider_hints: { kubernetes } });
 const violations = (kubernetes: object, policy = everything): Record<string, string> =>
@@ -38,6 +39,7 @@ t.test('a hint that the operator does not allow is refused by name', (t) => {
       { name: 'a', mount_path: '/a', empty_dir: { size_limit: '1MB' } },
       { name: 'b', mount_path: '/b', config_map: { name: 'x' } },
       { name: 'c', mount_path: '/c', secret: { secret_name: 'x' } },
+      { name: 'd', mount_path: '/d', persistent_volume_claim: { claim_name: 'shared' } },
     ],
   };
   t.same(violations(hints, defaultHintPolicy), {
@@ -49,6 +51,7 @@ t.test('a hint that the operator does not allow is refused by name', (t) => {
     '/volumes/0/empty_dir': notAllowed,
     '/volumes/1/config_map': notAllowed,
     '/volumes/2/secret': notAllowed,
+    '/volumes/3/persistent_volume_claim': notAllowed,
   });
   t.same(violations(hints), {});
   const none: HintPolicy = { ...defaultHintPolicy, hints: new Set() };
@@ -132,6 +135,19 @@ t.test('tolerations are those of Kubernetes', (t) => {
   t.end();
 });
 
+t.test('claims are those that the operator named, or that begin as named', (t) => {
+  const claims = ['shared', 'data-', 'data-1', 'shared-1', 'data', 'other'];
+  const volumes = claims.map((claim_name, index) => ({
+    ...{ name: `v${index}`, mount_path: `/v${index}` },
+    persistent_volume_claim: { claim_name },
+  }));
+  const at = (index: number) => `/volumes/${index}/persistent_volume_claim/claim_name`;
+  t.same(violations({ volumes }), { [at(3)]: notAllowed, [at(4)]: notAllowed, [at(5)]: notAllowed });
+  t.same(violations({ volumes }, { ...everything, claims: new Set(['*']) }), {});
+  t.equal(Object.keys(violations({ volumes }, { ...everything, claims: new Set() })).length, claims.length);
+  t.end();
+});
+
 t.test('Secrets and annotations are those that the operator named', (t) => {
   t.same(violations({ image_pull_secrets: [{ name: 'registry' }, { name: 'other' }] }), {
     '/image_pull_secrets/1/name': notAllowed,
@@ -168,8 +184,8 @@ t.test('volumes have one kind each, and names and places of their own', (t) => {
   t.same(
     violations({ volumes: [cache, { name: 'x', mount_path: '/x' }, { ...cache, secret: { secret_name: 'x' } }] }),
     {
-      '/volumes/1': 'must have exactly one of empty_dir, config_map, secret',
-      '/volumes/2': 'must have exactly one of empty_dir, config_map, secret',
+      '/volumes/1': 'must have exactly one of empty_dir, config_map, secret, persistent_volume_claim',
+      '/volumes/2': 'must have exactly one of empty_dir, config_map, secret, persistent_volume_claim',
       '/volumes/2/name': 'must not be the same as /spec/provider_hints/kubernetes/volumes/0/name',
       '/volumes/2/mount_path': 'must not be the same as /spec/provider_hints/kubernetes/volumes/0/mount_path',
     },

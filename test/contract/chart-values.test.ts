@@ -175,6 +175,32 @@ const cases: Case[] = [
     variable: 'SP_K8S_ALLOWED_SERVICE_ANNOTATIONS',
     texts: annotationKeys.filter((key) => !key.includes(',')),
   },
+  {
+    path: 'containers.allowedClaims.0',
+    variable: 'SP_K8S_ALLOWED_CLAIMS',
+    texts: [
+      ...[
+        'a',
+        'data-1',
+        'a.b',
+        'data-*',
+        'a.b-*',
+        'a.*',
+        '*',
+        '0*',
+        'A',
+        'a b',
+        'a-',
+        '-a',
+        '-*',
+        '.*',
+        'a..b',
+        'a..*',
+        'a.-*',
+      ],
+      ...['a*b', '**', 'a/b', '/*', 'a'.repeat(253), 'a'.repeat(254), `${'a'.repeat(252)}*`, `${'a'.repeat(253)}*`],
+    ],
+  },
 ];
 
 for (const { path, variable, texts, beside = { values: {}, env: {} } } of cases) {

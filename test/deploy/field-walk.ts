@@ -49,7 +49,7 @@ const written: ReadonlySet<string> = new Set([
       ...['successThreshold', 'failureThreshold'],
     ].map((field) => `${container}.${probe}.${field}`),
   ),
-  ...['emptyDir', 'configMap', 'secret'].map((kind) => `${pod}.volumes[].${kind}`),
+  ...['emptyDir', 'configMap', 'secret', 'persistentVolumeClaim'].map((kind) => `${pod}.volumes[].${kind}`),
   ...['readOnly'].map((field) => `${container}.volumeMounts[].${field}`),
 ]);
 
@@ -59,6 +59,8 @@ const refusedByKubernetes: ReadonlySet<string> = new Set([
   `${pod}.restartPolicy`,
   `${pod}.ephemeralContainers`,
   `${container}.readinessProbe.terminationGracePeriodSeconds`,
+  // Goes with another strategy alone.
+  'spec.strategy.rollingUpdate',
   // These go with another field alone, which is refused.
   `${container}.restartPolicyRules`,
   `${container}.volumeDevices`,
@@ -127,7 +129,6 @@ const samples: Readonly<Record<string, unknown>> = {
   [`${pod}.volumes[].image`]: { reference: 'x' },
   [`${pod}.volumes[].iscsi`]: { targetPortal: 'x', iqn: 'iqn.2026-01.com.example:x', lun: 1 },
   [`${pod}.volumes[].nfs`]: { server: 'x', ...path },
-  [`${pod}.volumes[].persistentVolumeClaim`]: { claimName: 'x' },
   [`${pod}.volumes[].photonPersistentDisk`]: { pdID: 'x' },
   [`${pod}.volumes[].portworxVolume`]: { volumeID: 'x' },
   [`${pod}.volumes[].projected`]: { sources: [{ serviceAccountToken: { path: 'x' } }] },

@@ -131,6 +131,21 @@ const forbiddenWithHints: [string, (made: Made) => object, RegExp][] = [
     inPod((pod) => Object.assign(pod.volumes[2]!['secret']!, { items: [{ key: 'a', path: 'b' }] })),
     /must be whole/,
   ],
+  [
+    'a claim that is not allowed',
+    inPod((pod) => Object.assign(pod.volumes[3]!['persistentVolumeClaim']!, { claimName: 'other' })),
+    /no claims but those that are allowed/,
+  ],
+  [
+    'a claim, and rolled out as others are',
+    (made) => Object.assign(made, { spec: { ...made.spec, strategy: { type: 'RollingUpdate' } } }),
+    /one with a claim recreated/,
+  ],
+  [
+    'no claim, and recreated',
+    inPod((pod) => (pod.volumes[3] = { name: 'data' as never, emptyDir: { sizeLimit: '1Mi' } })),
+    /rolled out as Kubernetes does/,
+  ],
   ['root', inContainer((container) => (container.securityContext.runAsUser = 0)), /told to run as root/],
   [
     'a capability more',
@@ -252,6 +267,7 @@ const everyHint: ContainerSpec = {
         { name: 'empty', mount_path: '/empty', empty_dir: { size_limit: '10MB' }, read_only: true },
         { name: 'map', mount_path: '/map', config_map: { name: 'map' } },
         { name: 'secret', mount_path: '/secret', secret: { secret_name: 'secret' } },
+        { name: 'data', mount_path: '/data', persistent_volume_claim: { claim_name: 'data-1', read_only: true } },
       ],
     },
   },
@@ -261,9 +277,10 @@ const everyAllowed = {
   'containers.allowedHints': [
     ...['readiness_probe', 'liveness_probe', 'startup_probe', 'security_context', 'termination_grace_period_seconds'],
     ...['node_selector', 'tolerations', 'image_pull_secrets', 'service_annotations', 'env_from_secrets'],
-    ...['volumes.empty_dir', 'volumes.config_map', 'volumes.secret'],
+    ...['volumes.empty_dir', 'volumes.config_map', 'volumes.secret', 'volumes.persistent_volume_claim'],
   ],
   'containers.allowedPullSecrets': ['pull'],
+  'containers.allowedClaims': ['shared', 'data-*'],
   'containers.allowedServiceAnnotations': ['example.com/*', 'exact.example.com/key'],
 };
 

@@ -155,6 +155,7 @@ const hinted = {
         { name: 'a', mount_path: '/a', empty_dir: { size_limit: '1MB' } },
         { name: 'b', mount_path: '/b', config_map: { name: 'x' } },
         { name: 'c', mount_path: '/c', secret: { secret_name: 'x' } },
+        { name: 'd', mount_path: '/d', persistent_volume_claim: { claim_name: 'x' } },
       ],
     },
   },
@@ -201,6 +202,10 @@ t.test('what Kubernetes finds invalid is told in the fields of the API', (t) => 
     [`${pod}.volumes[0].emptyDir.sizeLimit`, `${hints}/volumes/0/empty_dir/size_limit`],
     [`${pod}.volumes[1].configMap.name`, `${hints}/volumes/1/config_map/name`],
     [`${pod}.volumes[2].secret.secretName`, `${hints}/volumes/2/secret/secret_name`],
+    [
+      `${pod}.volumes[3].persistentVolumeClaim.claimName`,
+      `${hints}/volumes/3/persistent_volume_claim/claim_name`,
+    ],
     [`${pod}.volumes[2].name`, `${hints}/volumes/2/name`],
     [`${pod}.volumes`, `${hints}/volumes`],
     [`${container}.volumeMounts[1].mountPath`, `${hints}/volumes/1/mount_path`],
@@ -243,7 +248,7 @@ t.test('ports of the Service for external ones alone are counted among those', (
 
 t.test('what the cluster added to the hints is told by its Kubernetes name', (t) => {
   const cases: [resource: 'deployments' | 'services', field: string][] = [
-    ['deployments', `${pod}.volumes[3].hostPath.path`],
+    ['deployments', `${pod}.volumes[4].hostPath.path`],
     ['deployments', `${pod}.tolerations[1].key`],
     ['deployments', `${pod}.securityContext.runAsUser`],
     ['deployments', 'spec.template.spec.containers[1].readinessProbe'],

@@ -27,10 +27,11 @@ const everythingAllowed = {
   'containers.allowedHints': [
     ...['readiness_probe', 'liveness_probe', 'startup_probe', 'security_context', 'termination_grace_period_seconds'],
     ...['node_selector', 'tolerations', 'image_pull_secrets', 'service_annotations', 'env_from_secrets'],
-    ...['volumes.empty_dir', 'volumes.config_map', 'volumes.secret'],
+    ...['volumes.empty_dir', 'volumes.config_map', 'volumes.secret', 'volumes.persistent_volume_claim'],
   ],
   'containers.allowedPullSecrets': ['pull'],
   'containers.allowedServiceAnnotations': ['example.org/*'],
+  'containers.allowedClaims': ['data-*'],
 };
 
 export interface System extends AsyncDisposable {

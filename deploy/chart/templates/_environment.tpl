@@ -24,6 +24,7 @@
 {{- include "provider.variable" (list "SP_K8S_ALLOWED_HINTS" (join "," $values.containers.allowedHints | default "none")) }}
 {{- include "provider.variable" (list "SP_K8S_ALLOWED_PULL_SECRETS" (join "," $values.containers.allowedPullSecrets)) }}
 {{- include "provider.variable" (list "SP_K8S_ALLOWED_SERVICE_ANNOTATIONS" (join "," $values.containers.allowedServiceAnnotations)) }}
+{{- include "provider.variable" (list "SP_K8S_ALLOWED_CLAIMS" (join "," $values.containers.allowedClaims)) }}
 {{- include "provider.secretVariable" (list "NATS_URL" $values.nats.urlSecret) }}
 {{- $natsUrl := ternary "$(NATS_URL)" $values.nats.url (not (empty $values.nats.urlSecret)) }}
 {{- include "provider.variable" (list "SP_NATS_URL" (print $natsUrl (include "provider.natsQuery" .))) }}

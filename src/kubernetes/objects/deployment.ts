@@ -1,6 +1,6 @@
 /** The Deployment that a container is: how it is built, and what the caches keep of one. */
 import type { ContainerPort, ContainerSpec } from '../../containers/container.ts';
-import { kubernetesHints } from '../../containers/hints.ts';
+import { hasClaim, kubernetesHints } from '../../containers/hints.ts';
 import type { IdempotencyRecord } from '../../containers/idempotency.ts';
 import type { ObservedDeployment } from '../../containers/observed.ts';
 import { protocolOf } from '../../containers/endpoints.ts';
@@ -71,6 +71,8 @@ export function buildDeployment(
       replicas: 1,
       ...(progressDeadlineSeconds !== undefined && { progressDeadlineSeconds }),
       selector: { matchLabels: identity },
+      // The new Pod could wait for ever for a volume that the node of the old one has.
+      ...(hasClaim(spec) && { strategy: { type: 'Recreate' } }),
       template: {
         metadata: { labels },
         spec: {

@@ -98,12 +98,16 @@ function buildVolume({
   empty_dir: emptyDir,
   config_map: configMap,
   secret,
+  persistent_volume_claim: claim,
 }: Schemas['KubernetesVolume']): PodVolume {
   return {
     name,
     ...(emptyDir && { emptyDir: { sizeLimit: memoryToQuantity(emptyDir.size_limit) } }),
     ...(configMap && { configMap: { name: configMap.name } }),
     ...(secret && { secret: { secretName: secret.secret_name } }),
+    ...(claim && {
+      persistentVolumeClaim: { claimName: claim.claim_name, ...present('readOnly', claim.read_only) },
+    }),
   };
 }
 
@@ -111,9 +115,10 @@ function buildVolumeMount({
   name,
   mount_path: mountPath,
   read_only: readOnly,
-  empty_dir: emptyDir,
+  config_map: configMap,
+  secret,
 }: Schemas['KubernetesVolume']) {
-  return { name, mountPath, ...(emptyDir === undefined ? { readOnly: true } : present('readOnly', readOnly)) };
+  return { name, mountPath, ...(configMap || secret ? { readOnly: true } : present('readOnly', readOnly)) };
 }
 
 function present<K extends string, T>(key: K, value: T | undefined): Partial<Record<K, T>> {

@@ -92,6 +92,26 @@ t.test('the Service has the ports that can be reached, and is owned without bloc
   t.end();
 });
 
+t.test('one with a claim is recreated, where others are rolled out as Kubernetes does by itself', (t) => {
+  const withVolume = (volume: object) =>
+    containerSpec({ provider_hints: { kubernetes: { volumes: [{ name: 'data', mount_path: '/data', ...volume }] } } });
+  const claimed = buildDeployment(
+    identity,
+    withVolume({ persistent_volume_claim: { claim_name: 'data-1', read_only: true }, read_only: false }),
+  );
+  t.same(claimed.spec!.strategy, { type: 'Recreate' });
+  t.match(claimed.spec!.template.spec, {
+    volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data-1', readOnly: true } }],
+    containers: [{ volumeMounts: [{ name: 'data', mountPath: '/data', readOnly: false }] }],
+  });
+  const plain = buildDeployment(identity, withVolume({ persistent_volume_claim: { claim_name: 'data-1' } }));
+  t.same(plain.spec!.template.spec!.volumes, [{ name: 'data', persistentVolumeClaim: { claimName: 'data-1' } }]);
+  t.same(plain.spec!.template.spec!.containers[0]!.volumeMounts, [{ name: 'data', mountPath: '/data' }]);
+  const empty = buildDeployment(identity, withVolume({ empty_dir: { size_limit: '1MB' } }));
+  t.equal(empty.spec!.strategy, undefined);
+  t.end();
+});
+
 t.test('one external port makes the Service external', (t) => {
   for (const type of ['LoadBalancer', 'NodePort'] as const) {
     const options = { externalServiceType: type, isolated: false };
