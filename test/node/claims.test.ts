@@ -55,10 +55,8 @@ t.test('a claim on a real node', { skip: withoutNode }, async (t) => {
 
   await t.test('is had by those alone whom the operator lets', async (t) => {
     const body = { spec: describe(sleeps, { claim_name: 'other' }) };
-    const { response, error } = await client.POST('/containers', { body });
+    const { response } = await client.POST('/containers', { body });
     t.equal(response.status, 400);
-    const pointer = '/spec/provider_hints/kubernetes/volumes/0/persistent_volume_claim/claim_name';
-    t.match(error, { errors: [{ pointer }] });
   });
 
   await t.test('is written by a container, also after it was restarted and rolled', async (t) => {
@@ -89,8 +87,11 @@ t.test('a claim on a real node', { skip: withoutNode }, async (t) => {
       others.every(({ status }) => ['Succeeded', 'Failed'].includes(status.phase)),
       'the old Pod has ended',
     );
-    await events.waitFor('writer', 'RUNNING');
-    t.equal((await readContainer(client, 'writer')).status, 'RUNNING');
+    await eventually(
+      () => readContainer(client, 'writer'),
+      ({ status }) => status === 'RUNNING',
+      patienceMs,
+    );
   });
 
   await t.test('keeps what was written for the next container, which may only read', async (t) => {
