@@ -202,10 +202,7 @@ t.test('what Kubernetes finds invalid is told in the fields of the API', (t) => 
     [`${pod}.volumes[0].emptyDir.sizeLimit`, `${hints}/volumes/0/empty_dir/size_limit`],
     [`${pod}.volumes[1].configMap.name`, `${hints}/volumes/1/config_map/name`],
     [`${pod}.volumes[2].secret.secretName`, `${hints}/volumes/2/secret/secret_name`],
-    [
-      `${pod}.volumes[3].persistentVolumeClaim.claimName`,
-      `${hints}/volumes/3/persistent_volume_claim/claim_name`,
-    ],
+    [`${pod}.volumes[3].persistentVolumeClaim.claimName`, `${hints}/volumes/3/persistent_volume_claim/claim_name`],
     [`${pod}.volumes[2].name`, `${hints}/volumes/2/name`],
     [`${pod}.volumes`, `${hints}/volumes`],
     [`${container}.volumeMounts[1].mountPath`, `${hints}/volumes/1/mount_path`],
