@@ -72,13 +72,16 @@ export class PreconditionFailedError extends ContainerError {
   override readonly name = 'PreconditionFailedError';
 }
 
+/** When to come back where nobody knows better, in seconds. */
+export const defaultRetryAfterSeconds = 5;
+
 /** The cluster cannot do it now, and may later (503 with `Retry-After`). */
 export class UnavailableError extends ContainerError {
   override readonly name = 'UnavailableError';
   /** Whole seconds, 1 or more. */
   readonly retryAfterSeconds: number;
 
-  constructor(message: string, retryAfterSeconds: number, options?: ErrorOptions) {
+  constructor(message: string, retryAfterSeconds = defaultRetryAfterSeconds, options?: ErrorOptions) {
     super(message, options);
     this.retryAfterSeconds = Math.max(1, Math.ceil(retryAfterSeconds));
   }

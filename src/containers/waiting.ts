@@ -38,8 +38,6 @@ export interface ContainerWaitingOptions {
 const liveCheckMs = 1_000;
 /** How often time-outs are looked for at most, in milliseconds: each look is at everyone who waits. */
 const minRoundMs = 20;
-const retryAfterSeconds = 5;
-
 /** One of very many who wait: with its promise all that there is of it. */
 class Waiter implements Abortable {
   readonly id: string;
@@ -135,7 +133,7 @@ export class ContainerWaiting {
     }
     if (!this.#source.isLive) throw cutOff();
     if (this.#count >= this.#maxWaiters) {
-      throw new UnavailableError('Too many requests are waiting already.', retryAfterSeconds);
+      throw new UnavailableError('Too many requests are waiting already.');
     }
     const dueAt = this.#clock.elapsed() + timeoutMs;
     const joining = new Waiter({ ...waiter, container, statuses, dueAt }, this.#leave);
@@ -256,5 +254,5 @@ function settleDeleted({ id, statuses, container, resolve, reject }: Waiter): vo
 }
 
 function cutOff(): UnavailableError {
-  return new UnavailableError('The cluster has not been heard of for too long.', retryAfterSeconds);
+  return new UnavailableError('The cluster has not been heard of for too long.');
 }

@@ -22,7 +22,6 @@ import { translateError } from './translate-error.ts';
 export const maxOpen = maxConnections;
 /** Of them those that follow: a quarter of the connections that everything else may take. */
 export const maxFollowing = maxConnections / 2;
-const retryAfterSeconds = 5;
 const cutOff = 'The cluster has not been heard of for too long.';
 
 /** How long the answer to a request that follows waits for the first line, which may be hours in coming, in milliseconds. */
@@ -52,7 +51,7 @@ export class ClusterContainerLogs implements ContainerLogs {
   }
 
   async read(id: string, request: LogRequest, { signal }: CallOptions): Promise<Readable> {
-    if (request.follow && this.#context.caches.isCutOff) throw new UnavailableError(cutOff, retryAfterSeconds);
+    if (request.follow && this.#context.caches.isCutOff) throw new UnavailableError(cutOff);
     const end = this.#enter(request);
     signal.addEventListener('abort', () => end.abort(signal.reason), { signal: end.signal });
     try {
@@ -75,7 +74,7 @@ export class ClusterContainerLogs implements ContainerLogs {
     const following = [...this.#open.values()].filter(({ follow }) => follow).length;
     if (this.#open.size >= maxOpen || (request.follow && following >= maxFollowing)) {
       const what = request.follow ? 'followed' : 'read';
-      throw new UnavailableError(`Too many logs are being ${what} already.`, retryAfterSeconds);
+      throw new UnavailableError(`Too many logs are being ${what} already.`);
     }
     const end = new AbortController();
     this.#open.set(end, request);
@@ -182,7 +181,7 @@ async function firstOf(log: Readable): Promise<Buffer | undefined> {
 
 function cannotBeHad(words: string, cause?: unknown): UnavailableError {
   const message = `The log cannot be had: ${words.replace(/^(lstat|open) \S+: /, '')}.`;
-  return new UnavailableError(message, retryAfterSeconds, { cause });
+  return new UnavailableError(message, undefined, { cause });
 }
 
 /** What a kubelet that has begun its answer says in it, in place of the log: that of a run may be gone before its Pod is. */

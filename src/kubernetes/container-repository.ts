@@ -28,9 +28,6 @@ import { updateContainer } from './operations/update-container.ts';
 import { validateContainer } from './operations/validate-container.ts';
 import { translateError } from './translate-error.ts';
 
-/** When to ask again for a list that memory cannot give now, in seconds. */
-const listRetryAfterSeconds = 5;
-
 /** How many containers a list with a filter looks at before it lets others be served. */
 const filteredAtOnce = 500;
 
@@ -94,7 +91,7 @@ export class ClusterContainerRepository implements ContainerRepository {
     this.#requirePermissions();
     if (!caches.isFilled) await this.#firstFill(call.signal);
     if (caches.isCutOff) {
-      throw new UnavailableError('The cluster has not been heard of for too long.', listRetryAfterSeconds);
+      throw new UnavailableError('The cluster has not been heard of for too long.');
     }
     const containers: Container[] = [];
     const count = filter ? filteredAtOnce : pageSize + 1;
@@ -121,7 +118,7 @@ export class ClusterContainerRepository implements ContainerRepository {
     const { forbidden } = this.#context.caches;
     if (forbidden === undefined) return;
     const message = `The provider lacks a permission in the cluster: it may not ${forbidden.verb} ${forbidden.resource}.`;
-    throw new UnavailableError(message, listRetryAfterSeconds);
+    throw new UnavailableError(message);
   }
 
   async #firstFill(signal: AbortSignal): Promise<void> {
@@ -131,7 +128,7 @@ export class ClusterContainerRepository implements ContainerRepository {
     } catch (error) {
       if (!patience.aborted || signal.aborted) throw error;
       this.#requirePermissions();
-      throw new UnavailableError('The cluster has not been reached yet.', listRetryAfterSeconds);
+      throw new UnavailableError('The cluster has not been reached yet.');
     }
   }
 

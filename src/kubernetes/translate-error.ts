@@ -16,8 +16,6 @@ export interface TranslationContext {
   spec?: ContainerSpec;
 }
 
-/** When to come back after an outage of which nothing says how long it takes, in seconds. */
-const defaultRetryAfterSeconds = 5;
 /** For what somebody has to free or fix first. */
 const longRetryAfterSeconds = 30;
 
@@ -45,7 +43,7 @@ const translations: readonly Translation[] = [
 export function translateError(error: unknown, context: TranslationContext): unknown {
   if (error instanceof KubernetesConnectionError) {
     context.log.warn({ err: error }, 'the Kubernetes API server does not answer');
-    return unavailable('The Kubernetes API server cannot be reached.', error, defaultRetryAfterSeconds);
+    return unavailable('The Kubernetes API server cannot be reached.', error);
   }
   if (!(error instanceof KubernetesApiError)) return error;
   for (const translate of translations) {
@@ -56,7 +54,7 @@ export function translateError(error: unknown, context: TranslationContext): unk
   return new InternalError('The cluster refused a call of the provider.', { cause: error });
 }
 
-function unavailable(message: string, error: KubernetesApiError | KubernetesConnectionError, seconds: number) {
+function unavailable(message: string, error: KubernetesApiError | KubernetesConnectionError, seconds?: number) {
   const asked = error instanceof KubernetesApiError ? error.retryAfterSeconds : undefined;
   return new UnavailableError(message, asked ?? seconds, { cause: error });
 }
@@ -93,7 +91,7 @@ function permissionMissing(error: KubernetesApiError, context: TranslationContex
   const { log, namespace, mayBeLoading = false } = context;
   if (mayBeLoading) {
     log.warn({ err: error }, 'the Kubernetes API server refuses, it may not have loaded its permissions yet');
-    return unavailable('The Kubernetes API server is starting.', error, defaultRetryAfterSeconds);
+    return unavailable('The Kubernetes API server is starting.', error);
   }
   log.error({ err: error, ...error.call, namespace }, 'a permission in the cluster is missing');
   return new InternalError('The provider lacks a permission in the cluster.', { cause: error });
@@ -132,14 +130,14 @@ function rangeUsedUp(error: KubernetesApiError): ContainerError | undefined {
 function serverFailed(error: KubernetesApiError, { log }: TranslationContext): ContainerError | undefined {
   if (error.status < 500) return undefined;
   log.warn({ err: error }, 'the Kubernetes API server failed');
-  return unavailable('The Kubernetes API server cannot do it now.', error, defaultRetryAfterSeconds);
+  return unavailable('The Kubernetes API server cannot do it now.', error);
 }
 
 /** A proxy, or whatever else stands where the API server was expected. */
 function strangerAnswered(error: KubernetesApiError, { log }: TranslationContext): ContainerError | undefined {
   if (error.isStatus) return undefined;
   log.warn({ err: error }, 'what answered is not the Kubernetes API server');
-  return unavailable('The Kubernetes API server cannot be reached.', error, defaultRetryAfterSeconds);
+  return unavailable('The Kubernetes API server cannot be reached.', error);
 }
 
 const policyRefusal =

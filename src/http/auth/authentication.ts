@@ -8,7 +8,7 @@ import { UnavailableError } from '../../containers/errors.ts';
 import { holderOf } from '../server/request-log.ts';
 import type { TokenHolder } from '../server/request-log.ts';
 import { IssuerKeys, KeysUnavailableError } from './issuer-keys.ts';
-import { RequestError, retryAfterSeconds } from '../contract/problem.ts';
+import { RequestError } from '../contract/problem.ts';
 import { isRepeated } from '../server/repeated-header.ts';
 
 export interface TokenRules {
@@ -116,7 +116,7 @@ function requireAccessToken({ payload, protectedHeader: { typ } }: JWTVerifyResu
 function refusalOf(error: unknown, log: Logger): Error {
   if (error instanceof KeysUnavailableError) {
     const message = 'The keys that tokens are checked with cannot be had.';
-    return new UnavailableError(message, retryAfterSeconds, { cause: error });
+    return new UnavailableError(message, undefined, { cause: error });
   }
   log.debug({ err: error }, 'a token was refused');
   return unauthenticated();

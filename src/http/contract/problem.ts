@@ -22,9 +22,6 @@ declare module 'fastify' {
   }
 }
 
-/** Seconds until another try makes sense where nothing better is known. */
-export const retryAfterSeconds = 5;
-
 export interface ProblemAnswer {
   problem: Problem;
   /** Beside `content-type`. */

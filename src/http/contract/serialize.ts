@@ -2,7 +2,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Container } from '../../containers/container.ts';
 import { UnavailableError } from '../../containers/errors.ts';
-import { retryAfterSeconds } from './problem.ts';
 
 interface Text {
   text: string;
@@ -72,7 +71,7 @@ export class UnreadLists {
   add(bytes: number, response: ServerResponse): void {
     if (response.closed) return;
     if (this.#bytes + bytes > maxUnreadBytes) {
-      throw new UnavailableError('Too many lists wait for their clients to read them.', retryAfterSeconds);
+      throw new UnavailableError('Too many lists wait for their clients to read them.');
     }
     this.#bytes += bytes;
     response.once('close', () => (this.#bytes -= bytes));

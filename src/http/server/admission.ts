@@ -1,7 +1,6 @@
 /** How many requests that write to the cluster are handled at once: the others wait for their turn, or are refused. */
 import { UnavailableError } from '../../containers/errors.ts';
 import type { Abortable } from '../../containers/waiting.ts';
-import { retryAfterSeconds } from '../contract/problem.ts';
 
 export interface AdmissionLimits {
   /** Handled at once; somewhat more than the cluster is asked at once. */
@@ -47,7 +46,7 @@ export class Admission {
 
   async #turn(request: Admitted): Promise<void> {
     if (this.#waiting.size >= this.#limits.waiting) {
-      throw new UnavailableError('Too many requests wait for the cluster.', retryAfterSeconds);
+      throw new UnavailableError('Too many requests wait for the cluster.');
     }
     await new Promise<void>((resolve, reject) => {
       const place: Place = {

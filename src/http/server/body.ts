@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UnavailableError } from '../../containers/errors.ts';
 import { hasInexactNumbers } from '../../containers/json.ts';
-import { RequestError, retryAfterSeconds } from '../contract/problem.ts';
+import { RequestError } from '../contract/problem.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -174,7 +174,7 @@ export class HeldBodies {
   /** @throws UnavailableError where so much more has no room; then nothing is taken */
   take(bytes: number): void {
     if (this.#bytes + bytes > maxHeldBytes) {
-      throw new UnavailableError('Too many requests with large bodies are under way.', retryAfterSeconds);
+      throw new UnavailableError('Too many requests with large bodies are under way.');
     }
     this.#bytes += bytes;
   }

@@ -4,7 +4,8 @@ import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import type { OpenRequests } from './request-lifecycle.ts';
-import { RequestError, retryAfterSeconds } from '../contract/problem.ts';
+import { defaultRetryAfterSeconds } from '../../containers/errors.ts';
+import { RequestError } from '../contract/problem.ts';
 
 /** What is kept of the time for the shutdown, so that cut connections are gone before it is over. */
 const cutMarginMs = 500;
@@ -67,7 +68,7 @@ export function drainOnClose(app: FastifyInstance, openRequests: OpenRequests, s
 
 /** What is refused while it is on. */
 export function stopping(): RequestError {
-  return new RequestError(503, 'The provider is stopping.', { 'retry-after': String(retryAfterSeconds) });
+  return new RequestError(503, 'The provider is stopping.', { 'retry-after': String(defaultRetryAfterSeconds) });
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Metrics, Telemetry } from '../../telemetry/telemetry.ts';
 import { HeldBodies } from './body.ts';
 import { fieldsOf, readPeer } from './request-log.ts';
 import type { Peer, TokenHolder } from './request-log.ts';
-import { retryAfterSeconds, sendProblem } from '../contract/problem.ts';
+import { sendProblem } from '../contract/problem.ts';
 
 /** In milliseconds. */
 export interface TimeLimits {
@@ -176,7 +176,7 @@ export class OpenRequests {
       };
       connection.waiting.push({ lifecycle, handle: handleInTime });
     } else {
-      this.#refuse(lifecycle, new UnavailableError('Too many requests wait on this connection.', retryAfterSeconds));
+      this.#refuse(lifecycle, new UnavailableError('Too many requests wait on this connection.'));
     }
   }
 
@@ -274,7 +274,7 @@ export class OpenRequests {
         if (waitsForItsTurn) lifecycle.answeredAt = now;
         else if (!lifecycle.outlasts && now - answeredAt >= this.#limits.writeMs) reply.raw.destroy();
       } else if (now - arrivedAt >= this.#limits.requestMs && !reply.sent) {
-        const timeIsUp = new UnavailableError('The time for the request is up.', retryAfterSeconds);
+        const timeIsUp = new UnavailableError('The time for the request is up.');
         lifecycle.abort(timeIsUp);
         this.#refuse(lifecycle, timeIsUp);
       }

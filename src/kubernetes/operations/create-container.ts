@@ -22,8 +22,6 @@ import { lookUpDeployments } from './look-up.ts';
 import type { FoundDeployment } from './look-up.ts';
 import { isNewer } from '../../containers/resource-version.ts';
 
-/** When to try again with an id whose former container still has to go, in seconds. */
-const removalRetryAfterSeconds = 5;
 /** The API server says it when its storage took too long, and may have written all the same. */
 const gatewayTimeout = 504;
 
@@ -49,7 +47,7 @@ function refuseAny(id: string, deployments: readonly FoundDeployment[]): void {
   }
   if (currentDeployments({ deployments }).length > 0) throw new ConflictError(`There is already a container ${id}.`);
   if (deployments.length > 0) {
-    throw new UnavailableError(`The former container ${id} is still being removed.`, removalRetryAfterSeconds);
+    throw new UnavailableError(`The former container ${id} is still being removed.`);
   }
 }
 
@@ -167,7 +165,7 @@ async function findCreated(
   const refused = found !== undefined && lost instanceof KubernetesApiError && lost.status !== gatewayTimeout;
   if (refused) throw lost;
   const message = `It is not known whether the container ${id} was created. Read it before trying again.`;
-  throw new UnavailableError(message, removalRetryAfterSeconds, { cause: lost });
+  throw new UnavailableError(message, undefined, { cause: lost });
 }
 
 async function rollBack(context: ClusterContext, deployment: DeploymentRecord, services: readonly ServiceRecord[]) {

@@ -106,7 +106,7 @@ function requireOwn(
   const [deployment, ...others] = currentDeployments(objects);
   if (deployment === undefined) {
     if (objects.deployments.length === 0) return undefined;
-    throw new UnavailableError(`The former container ${id} is still being removed.`, 5);
+    throw new UnavailableError(`The former container ${id} is still being removed.`);
   }
   const match = others.length > 0 ? 'other-key' : matchIdempotency(deployment.idempotency, idempotency);
   if (match === 'other-key') throw conflict;

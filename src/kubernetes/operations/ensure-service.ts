@@ -13,9 +13,6 @@ import type { ClusterContext } from './cluster-context.ts';
 
 /** Between creates that are throttled, where the API server does not say when to come back. */
 const backoff = { firstMs: 200, maxMs: 2_000 };
-/** When to try again with a name whose former Service still has to go, in seconds. */
-const removalRetryAfterSeconds = 5;
-
 /**
  * Creates the Service. One of that name that the Deployment already owns will do, whoever made it. A throttled create was
  * not made: it is asked for again when the API server has said, or after some time.
@@ -66,7 +63,7 @@ export async function ensureService(
     const { containerId: id } = owner;
     if (taker?.deletedAt !== undefined) {
       const message = `The former Service of the container ${id} is still being removed.`;
-      return new UnavailableError(message, removalRetryAfterSeconds, { cause });
+      return new UnavailableError(message, undefined, { cause });
     }
     const message = `There is a Service named ${service.metadata!.name!} that is not known as one of the container ${id}.`;
     return new ConflictError(message, { cause });

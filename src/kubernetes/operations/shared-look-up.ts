@@ -10,8 +10,6 @@ const maxIdCharacters = 6_000;
 const encodedCommaLength = 3;
 /** Ids that wait; more than that at once are too many. */
 const maxWaitingIds = 20_000;
-/** When to come back then, in seconds. */
-const retryAfterSeconds = 5;
 /** How long one look may take, in milliseconds: those who came after it began wait for it too. */
 const lookMs = 5_000;
 
@@ -54,7 +52,7 @@ export class SharedLookUp {
     let place = this.#waiting.get(id);
     if (place === undefined) {
       if (this.#waiting.size >= maxWaitingIds) {
-        throw new UnavailableError('Too many reads wait for the cluster.', retryAfterSeconds);
+        throw new UnavailableError('Too many reads wait for the cluster.');
       }
       place = { ...Promise.withResolvers<ContainerObjects>(), waiters: 0 };
       this.#waiting.set(id, place);
