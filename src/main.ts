@@ -139,7 +139,7 @@ async function build(config: Config, version: string, log: Logger): Promise<Serv
     repository: cluster.repository,
     ...(cluster.logs && { logs: cluster.logs }),
     source: cluster.source,
-    health: cluster.health,
+    isClusterHealthy: cluster.isHealthy,
     version,
     timeouts: server,
     problemTypes,

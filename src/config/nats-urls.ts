@@ -34,7 +34,7 @@ export class NatsUrlError extends Error {
 }
 
 /** Everything of one URL but its host: must be the same in all URLs of a list, since the client takes one set for all. */
-interface Access {
+interface SharedOptions {
   user?: string;
   password?: string;
   token?: string;
@@ -58,7 +58,7 @@ const tlsParameters = ['ca', 'cert', 'key', tlsFirst] as const;
 export function parseNatsUrls(value: string): NatsServers {
   const problems: string[] = [];
   const servers: string[] = [];
-  const accesses: Access[] = [];
+  const accesses: SharedOptions[] = [];
   const urls = value.split(',').map((url) => url.trim());
   for (const [index, url] of urls.entries()) {
     const place = urls.length === 1 ? '' : `server ${index + 1} of the list `;
@@ -72,7 +72,10 @@ export function parseNatsUrls(value: string): NatsServers {
   return { servers: [...new Set(servers)], ...access };
 }
 
-function parseOne(value: string, report: (problem: string) => void): { server: string; access: Access } | undefined {
+function parseOne(
+  value: string,
+  report: (problem: string) => void,
+): { server: string; access: SharedOptions } | undefined {
   const url = value.includes('://') ? URL.parse(value) : null;
   if (url === null) {
     report(value === '' ? 'is empty' : 'is not a URL such as nats://host:4222');
@@ -127,7 +130,7 @@ function queryProblems(query: URLSearchParams): string[] {
 }
 
 /** A user without a password is a token. Undefined: the encoding is broken. */
-function parseSignIn({ username, password }: URL): Access | undefined {
+function parseSignIn({ username, password }: URL): SharedOptions | undefined {
   if (username === '' && password === '') return {};
   try {
     const [first, second] = [decodeURIComponent(username), decodeURIComponent(password)];
@@ -137,7 +140,7 @@ function parseSignIn({ username, password }: URL): Access | undefined {
   }
 }
 
-function merge(accesses: readonly Access[], report: (problem: string) => void): Access {
+function merge(accesses: readonly SharedOptions[], report: (problem: string) => void): SharedOptions {
   const { tls: _, ...merged } = unify(accesses, signInWords, report);
   const tls = accesses.map((access) => access.tls).filter((options) => options !== undefined);
   if (tls.length > 0 && tls.length < accesses.length) report('must not mix tls:// with nats://');

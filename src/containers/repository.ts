@@ -115,9 +115,3 @@ export interface ContainerRepository {
    */
   delete(id: string, options: DeleteOptions): Promise<void>;
 }
-
-/** Whether the cluster can be worked with. */
-export interface ClusterHealth {
-  /** Answers within 2 s whatever the cluster does, and never rejects; concurrent callers share one probe. */
-  healthy(): Promise<boolean>;
-}

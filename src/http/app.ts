@@ -7,7 +7,7 @@ import { ContainerWaiting } from '../containers/waiting.ts';
 import type { ContainerWaitingOptions } from '../containers/waiting.ts';
 import type { Clock } from '../clock.ts';
 import type { ContainerLogs } from '../containers/logs.ts';
-import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
+import type { ContainerRepository } from '../containers/repository.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { tokenAuthentication } from './auth/authentication.ts';
 import type { Authenticate, TokenRules } from './auth/authentication.ts';
@@ -52,7 +52,8 @@ export interface AppOptions extends Telemetry {
   logs?: ContainerLogs;
   /** The same containers as they are seen. */
   source: ContainerWaitingOptions['source'];
-  health: ClusterHealth;
+  /** Whether the cluster can be worked with; answers within 2 s whatever it does, and never rejects. */
+  isClusterHealthy: () => Promise<boolean>;
   /** The hints for Kubernetes that callers may use. */
   hintPolicy: HintPolicy;
   /** The version of this package. */

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
-import type { ClusterHealth } from '../containers/repository.ts';
 import { hasStatus } from './api/api-error.ts';
 import type { KubernetesApi } from './api/client.ts';
 import type { WatchCaches } from './cache/watch-caches.ts';
@@ -13,6 +12,7 @@ const probeMs = 1_500;
 /** How long a probe serves all who ask, from its beginning, in milliseconds: whoever may poll, this is all that they cause. */
 const sharedMs = 1_000;
 
+/** Answers within 2 s whatever the cluster does, and never rejects; concurrent callers share one probe. */
 export function clusterHealth({
   api,
   caches,
@@ -23,20 +23,18 @@ export function clusterHealth({
   caches: Pick<WatchCaches, 'isCutOff'>;
   log: Logger;
   clock?: Clock;
-}): ClusterHealth {
+}): () => Promise<boolean> {
   let probe: Promise<boolean> = Promise.resolve(false);
   let begunAt = -Infinity;
   let isUnderWay = false;
-  return {
-    async healthy() {
-      if (caches.isCutOff) return false;
-      if (!isUnderWay && clock.elapsed() - begunAt >= sharedMs) {
-        begunAt = clock.elapsed();
-        isUnderWay = true;
-        probe = answers().finally(() => (isUnderWay = false));
-      }
-      return await probe;
-    },
+  return async () => {
+    if (caches.isCutOff) return false;
+    if (!isUnderWay && clock.elapsed() - begunAt >= sharedMs) {
+      begunAt = clock.elapsed();
+      isUnderWay = true;
+      probe = answers().finally(() => (isUnderWay = false));
+    }
+    return await probe;
   };
 
   async function answers(): Promise<boolean> {

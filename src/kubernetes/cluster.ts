@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 
 import type { ContainerLogs } from '../containers/logs.ts';
-import type { ClusterHealth, ContainerRepository } from '../containers/repository.ts';
+import type { ContainerRepository } from '../containers/repository.ts';
 import type { ContainerSource } from '../containers/source.ts';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
@@ -69,7 +69,8 @@ export interface Cluster {
   repository: ContainerRepository;
   /** Absent where logs are not read. */
   logs?: ContainerLogs;
-  health: ClusterHealth;
+  /** Answers within 2 s whatever the cluster does, and never rejects; concurrent callers share one probe. */
+  isHealthy: () => Promise<boolean>;
   source: ContainerSource;
   /** What each cache has, by resource, and how long ago its watch last showed a sign of life. */
   stats(): ReturnType<WatchCaches['stats']>;
@@ -169,7 +170,7 @@ export function connectCluster({
   return {
     repository,
     ...(logApi && { logs: new ClusterContainerLogs(context, logApi) }),
-    health: clusterHealth({ api: ownApi, caches, log }),
+    isHealthy: clusterHealth({ api: ownApi, caches, log }),
     source: containerSource({
       api,
       caches,

@@ -149,7 +149,7 @@ t.test('HEAD answers as GET does, without the body', async (t) => {
 
 t.test('the health is always 200, and says whether the cluster can be worked with', async (t) => {
   let healthy = true;
-  await using server = await startHttpServer({ health: { healthy: () => Promise.resolve(healthy) } });
+  await using server = await startHttpServer({ isClusterHealthy: () => Promise.resolve(healthy) });
   const read = async () => (await server.client.GET('/containers/health')).data;
   const type = 'k8s-container-service-provider.dcm.io/health';
   t.match(await read(), { type, status: 'healthy', path: 'health', version: '1.2.3', uptime: Number });

@@ -20,7 +20,7 @@ t.test('the health of the cluster', async (t) => {
   /** When no probe of before counts any more. */
   const later = async () => {
     await clock.advance(1_000);
-    return await health.healthy();
+    return await health();
   };
   t.afterEach(() => {
     faults.clear();
@@ -39,23 +39,23 @@ t.test('the health of the cluster', async (t) => {
   await t.test('is asked for once a second, whoever asks, from the beginning of a probe', async (t) => {
     using delay = faults.delay(50, { resource: '/version' });
     await clock.advance(1_000);
-    const answers = await Promise.all(Array.from({ length: 50 }, () => health.healthy()));
+    const answers = await Promise.all(Array.from({ length: 50 }, () => health()));
     t.ok(answers.every(Boolean));
     await clock.advance(999);
-    t.ok(await health.healthy());
+    t.ok(await health());
     t.equal(delay.hits, 1);
     await clock.advance(1);
-    t.ok(await health.healthy());
+    t.ok(await health());
     t.equal(delay.hits, 2);
   });
 
   await t.test('is not asked for again while a probe is under way, however long that takes', async (t) => {
     using hang = faults.hang({ resource: '/version' });
     await clock.advance(1_000);
-    const first = health.healthy();
+    const first = health();
     await eventually(() => hang.hits, Boolean);
     await clock.advance(1_400);
-    t.notOk(await health.healthy());
+    t.notOk(await health());
     t.notOk(await first);
     t.equal(hang.hits, 1);
   });
@@ -97,7 +97,7 @@ t.test('is good, and the watches are taken up again, while more creates than the
     (hits) => hits >= maxConnections,
   );
   const startedAt = performance.now();
-  t.ok(await connected.health.healthy());
+  t.ok(await connected.isHealthy());
   t.ok(performance.now() - startedAt < 1_000);
 
   const watches = () => requests.count({ verb: 'watch' });
@@ -114,18 +114,18 @@ t.test('is bad when the caches cannot be filled, though the version endpoint ans
   cluster.sandbox.faults.refuse({ code: 403 }, { verb: 'list', resource: 'pods' });
   await using connected = await connect(cluster, { start: false, bounds: { liveMs: 300 } });
   connected.start();
-  t.ok(await connected.health.healthy());
+  t.ok(await connected.isHealthy());
   await eventually(
-    () => connected.health.healthy(),
+    () => connected.isHealthy(),
     (healthy) => !healthy,
   );
   cluster.sandbox.faults.clear();
-  await eventually(() => connected.health.healthy(), Boolean);
+  await eventually(() => connected.isHealthy(), Boolean);
 });
 
 t.test('is bad, quickly, when there is no cluster', async (t) => {
   const cluster = await openSandbox({ controllers: false });
   await using connected = await connect(cluster, { start: false });
   await cluster.sandbox.close();
-  t.notOk(await connected.health.healthy());
+  t.notOk(await connected.isHealthy());
 });

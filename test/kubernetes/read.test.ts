@@ -135,7 +135,7 @@ t.test('reads from memory', async (t) => {
 t.test('a cache that is cut off answers within its bound, and not beyond it', async (t) => {
   await using cluster = await openSandbox({ controllers: false, bookmarkMilliseconds: 100 });
   await using connected = await connect(cluster, { bounds: { liveMs: 1500 } });
-  const { repository, health } = connected;
+  const { repository, isHealthy } = connected;
   const { faults, requests } = cluster.sandbox;
   await repository.create({ id: 'web', spec: withPorts({ 80: 'internal' }) }, unhurried());
   const outage = faults.refuse({ code: 503 }, { verb: ['watch', 'list'] });
@@ -143,10 +143,10 @@ t.test('a cache that is cut off answers within its bound, and not beyond it', as
   await eventually(() => outage.hits, Boolean);
   t.equal((await repository.get('web', unhurried())).id, 'web', 'within the bound');
   t.equal((await repository.list({ pageSize: 1 }, unhurried())).containers.length, 1);
-  t.ok(await health.healthy());
+  t.ok(await isHealthy());
 
   await eventually(
-    () => health.healthy(),
+    () => isHealthy(),
     (healthy) => !healthy,
   );
   await t.rejects(repository.list({ pageSize: 1 }, unhurried()), UnavailableError, 'beyond it');
@@ -162,7 +162,7 @@ t.test('a cache that is cut off answers within its bound, and not beyond it', as
   await t.rejects(repository.get('web', unhurried()), ConflictError);
   await t.rejects(repository.delete('web', unhurried()), ConflictError);
   faults.clear();
-  await eventually(() => health.healthy(), Boolean);
+  await eventually(() => isHealthy(), Boolean);
   t.equal((await repository.list({ pageSize: 10 }, unhurried())).containers.length, 1);
 });
 

@@ -33,7 +33,7 @@ export interface HttpServer extends AsyncDisposable {
 
 export interface HttpServerOptions {
   timeouts?: Partial<Timeouts>;
-  health?: AppOptions['health'];
+  isClusterHealthy?: AppOptions['isClusterHealthy'];
   hintPolicy?: AppOptions['hintPolicy'];
   source?: AppOptions['source'];
   logHealth?: boolean;
@@ -57,7 +57,7 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
     repository,
     source: options.source ?? { isLive: true, onChange: () => () => undefined, view: () => undefined },
     hintPolicy: options.hintPolicy ?? defaultHintPolicy,
-    health: options.health ?? { healthy: () => Promise.resolve(true) },
+    isClusterHealthy: options.isClusterHealthy ?? (() => Promise.resolve(true)),
     log: pino({ base: null }, { write: (line: string) => void logLines.push(JSON.parse(line) as never) }),
     version: '1.2.3',
     timeouts: { ...patient, ...options.timeouts },

@@ -90,11 +90,6 @@ class BrokenWatch extends Error {
  */
 type Failure = 'unanswered' | 'refused' | 'unusable';
 
-interface Waiter {
-  resolve: () => void;
-  reject: (reason: unknown) => void;
-}
-
 export class Reflector<Kind extends CachedKind> {
   /** Resolves after the first complete list; never rejects. */
   readonly filled: Promise<void>;
@@ -118,7 +113,7 @@ export class Reflector<Kind extends CachedKind> {
   /** Such a wait was cut short since the last success. */
   #wasRoused = false;
   /** Those who want a new list. */
-  #waiters: Waiter[] = [];
+  #relists: PromiseWithResolvers<undefined>[] = [];
   /** Ends the watch or the wait that is going on. */
   #interrupt = new AbortController();
 
@@ -168,16 +163,16 @@ export class Reflector<Kind extends CachedKind> {
     this.#stopping.abort();
     this.#interrupt.abort();
     await this.#running;
-    for (const { reject } of this.#waiters.splice(0)) reject(new Error('the watch caches are stopped'));
+    for (const { reject } of this.#relists.splice(0)) reject(new Error('the watch caches are stopped'));
   }
 
   /** Lists anew as soon as may be. Rejects when that list fails, and then the store is as it was. */
   async relist(): Promise<void> {
     if (this.#stopping.signal.aborted) throw new Error('the watch caches are stopped');
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
-      this.#interrupt.abort();
-    });
+    const relist = Promise.withResolvers<undefined>();
+    this.#relists.push(relist);
+    this.#interrupt.abort();
+    await relist.promise;
   }
 
   async #run(): Promise<void> {
@@ -185,7 +180,7 @@ export class Reflector<Kind extends CachedKind> {
     while (!signal.aborted) {
       this.#interrupt = new AbortController();
       try {
-        if (this.#version === undefined || this.#waiters.length > 0) {
+        if (this.#version === undefined || this.#relists.length > 0) {
           const listed = await this.#list();
           // A watch that can go on does, from where it was: what came and went before the list is told by it alone.
           this.#version ??= listed;
@@ -199,7 +194,7 @@ export class Reflector<Kind extends CachedKind> {
 
   /** Takes over a new list and gives the version that a watch goes on from. */
   async #list(): Promise<string> {
-    const waiters = this.#waiters.splice(0);
+    const relists = this.#relists.splice(0);
     try {
       const begunAt = this.#now();
       const { items, resourceVersion } = await this.#listPages();
@@ -209,10 +204,10 @@ export class Reflector<Kind extends CachedKind> {
       this.#failures = { ...this.#failures, unanswered: 0, refused: 0 };
       if (this.#lostAt !== undefined) this.#options.onGap?.({ after: this.#lostAt, to: resourceVersion });
       this.#lostAt = undefined;
-      for (const { resolve } of waiters) resolve();
+      for (const { resolve } of relists) resolve(undefined);
       return resourceVersion;
     } catch (error) {
-      for (const { reject } of waiters) reject(error);
+      for (const { reject } of relists) reject(error);
       throw error;
     }
   }

@@ -15,7 +15,7 @@ import type { PodRecord } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
 
 /** What a look-up needs. */
-export type LookUpAccess = Pick<ClusterContext, 'api' | 'caches' | 'clock' | 'view'>;
+export type LookUpContext = Pick<ClusterContext, 'api' | 'caches' | 'clock' | 'view'>;
 
 export interface FoundDeployment extends DeploymentRecord {
   /** The name of the provider whose container it is; absent where it is ours. */
@@ -24,14 +24,14 @@ export interface FoundDeployment extends DeploymentRecord {
 
 /** One call: the Deployments that carry the id, of whichever provider, those that are being deleted too. */
 export async function lookUpDeployments(
-  access: LookUpAccess,
+  access: LookUpContext,
   id: string,
   limits: CallLimits,
 ): Promise<FoundDeployment[]> {
   return await findDeployments(access, oneContainer(id), limits);
 }
 
-async function findDeployments({ api, view }: LookUpAccess, labelSelector: string, limits: CallLimits) {
+async function findDeployments({ api, view }: LookUpContext, labelSelector: string, limits: CallLimits) {
   const deployments = await api.listAll('deployments', labelSelector, limits);
   return deployments.flatMap((object): FoundDeployment[] => {
     const record = projectDeployment(object);
@@ -46,7 +46,7 @@ async function findDeployments({ api, view }: LookUpAccess, labelSelector: strin
  * @throws what `requireSingleDeployment` throws; errors of the Kubernetes API; the signal's reason
  */
 export async function lookUpWhole(
-  { api, view }: LookUpAccess,
+  { api, view }: LookUpContext,
   id: string,
   limits: CallLimits,
 ): Promise<{ live: Deployment; record: DeploymentRecord }> {
@@ -60,13 +60,13 @@ export async function lookUpWhole(
 }
 
 /** Three calls, or one where we have no Deployment of the id. What this process has deleted meanwhile is left out. */
-export async function lookUpObjects(access: LookUpAccess, id: string, limits: CallLimits): Promise<ContainerObjects> {
+export async function lookUpObjects(access: LookUpContext, id: string, limits: CallLimits): Promise<ContainerObjects> {
   return (await lookUpAll(access, [id], limits)).get(id)!;
 }
 
 /** The same of several ids, with as many calls as for one. */
 export async function lookUpAll(
-  access: LookUpAccess,
+  access: LookUpContext,
   ids: readonly string[],
   limits: CallLimits,
 ): Promise<Map<string, ContainerObjects>> {
@@ -104,7 +104,7 @@ function groupById<Record extends ObjectRecord>(records: readonly (Record | unde
 }
 
 /** The objects of the id as memory has them; absent where memory is too old, or knows no container of this id. */
-export function cachedObjects({ caches }: Pick<LookUpAccess, 'caches'>, id: string): ContainerObjects | undefined {
+export function cachedObjects({ caches }: Pick<LookUpContext, 'caches'>, id: string): ContainerObjects | undefined {
   if (!caches.isLive) return undefined;
   const objects = caches.index.objects(id);
   return currentDeployments(objects).length > 0 ? objects : undefined;

@@ -3,7 +3,7 @@ import { UnavailableError } from '../../containers/errors.ts';
 import { orAborted } from '../../time.ts';
 import type { ContainerObjects } from '../objects/container.ts';
 import { lookUpAll } from './look-up.ts';
-import type { LookUpAccess } from './look-up.ts';
+import type { LookUpContext } from './look-up.ts';
 
 /** Characters of ids in one call: they go into its URL, of which some proxies take 8 KiB. */
 const maxIdCharacters = 6_000;
@@ -33,12 +33,12 @@ interface Look {
  * no number of such reads takes connections from writes, or makes the API server slow.
  */
 export class SharedLookUp {
-  readonly #access: LookUpAccess;
+  readonly #access: LookUpContext;
   /** In the order of arrival. */
   readonly #waiting = new Map<string, Place>();
   #isLooking = false;
 
-  constructor(access: LookUpAccess) {
+  constructor(access: LookUpContext) {
     this.#access = access;
   }
 

@@ -115,7 +115,7 @@ t.test('counts for a read that asks the cluster itself', async (t) => {
   await untilStatus(connected, 'FAILED');
   cluster.sandbox.faults.silenceWatches();
   await eventually(
-    () => connected.health.healthy(),
+    () => connected.isHealthy(),
     (healthy) => !healthy,
   );
   play(upAgain());

@@ -17,7 +17,7 @@ t.test('after a watch was refused for long enough', async (t) => {
   await using cluster = await openSandbox({ controllers: false });
   const reflector = { ...quickReflector, permissionsLoadMs: 300 };
   await using connected = await connect(cluster, { bounds: { reflector } });
-  const { repository, health, lines } = connected;
+  const { repository, isHealthy, lines } = connected;
   await repository.create({ id: 'web', spec: containerSpec() }, unhurried());
   const list = () => repository.list({ pageSize: 10 }, unhurried());
   t.equal((await list()).containers.length, 1);
@@ -45,7 +45,7 @@ t.test('after a watch was refused for long enough', async (t) => {
     t.match(refusal, { message: words });
   }
   await eventually(
-    () => health.healthy(),
+    () => isHealthy(),
     (healthy) => !healthy,
   );
   const told = await eventually(
@@ -68,13 +68,13 @@ t.test('after a watch was refused for long enough', async (t) => {
       ),
     (count) => count === 1,
   );
-  await eventually(() => health.healthy(), Boolean);
+  await eventually(() => isHealthy(), Boolean);
 });
 
 t.test('while an API server that starts refuses everything, nothing is an ERROR and nothing flaps', async (t) => {
   await using cluster = await openSandbox({ controllers: false });
   await using connected = await connect(cluster);
-  const { repository, health, lines } = connected;
+  const { repository, isHealthy, lines } = connected;
   const { faults, requests } = cluster.sandbox;
   await repository.create({ id: 'web', spec: containerSpec() }, unhurried());
   const refusals = [
@@ -93,7 +93,7 @@ t.test('while an API server that starts refuses everything, nothing is an ERROR 
   });
   t.equal((await repository.list({ pageSize: 10 }, unhurried())).containers.length, 1);
   t.equal((await repository.get('web', unhurried())).id, 'web');
-  t.ok(await health.healthy());
+  t.ok(await isHealthy());
   for (const refusal of refusals) refusal.remove();
   await repository.create({ id: 'other', spec: containerSpec() }, unhurried());
   t.strictSame(
