@@ -20,7 +20,7 @@ import { compileBodyValidation } from './contract/request-validation.ts';
 import type { BodyValidation } from './contract/request-validation.ts';
 import type { OperationId } from '../../generated/routes.ts';
 import { serveDocumentation } from './contract/documentation.ts';
-import { drainOnClose, stopping } from './server/closing.ts';
+import { Closing, stopping } from './server/closing.ts';
 import { OpenRequests } from './server/request-lifecycle.ts';
 import { createHandlers, createRules } from './handlers.ts';
 import { RequestError, sendProblem } from './contract/problem.ts';
@@ -91,31 +91,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   if (tls && credentials) renewTlsCredentials(app, tls, { current: credentials, log, clock });
 
   const waiting = new ContainerWaiting({ clock: systemClock, ...options });
-  // Whoever waits is answered before anything else ends, and whoever follows a log has all of it that there is.
-  app.addHook('preClose', (done) => {
+  const closing = new Closing(app, openRequests, timeouts.shutdownMs);
+  const release = () => {
     waiting.release();
     options.logs?.release();
-    done();
-  });
-  const draining = drainOnClose(app, openRequests, timeouts.shutdownMs);
-  // One hook for all that is asked before the body is looked at: what is wrong with one that nobody takes does not matter.
-  app.addHook('onRequest', (request, reply, done) => {
-    const check = () => {
-      const nothing = request.is404 ? nothingHere() : undefined;
-      done(violationOfHeaders(request) ?? nothing ?? (draining.isOn ? stopping() : undefined));
-    };
-    ignoreOtherTypes(request);
-    openRequests.begin(request, reply, () => {
-      if (authenticate === undefined || request.routeOptions.config.isOpen) check();
-      else authenticate(request.raw, identify(request)).then(check, done);
-    });
-  });
-  app.addHook('onSend', (request, reply, payload, done) => {
-    request.lifecycle.answeredAt = performance.now();
-    if (draining.isOn) reply.header('connection', 'close');
-    done(null, payload);
-  });
-  app.addHook('onClose', () => openRequests.stop());
+  };
+  addHooks(app, { openRequests, authenticate, closing, release });
   refuseTunnels(app, { log, openRequests, lingerMs: timeouts.readMs, problemTypes, authenticate });
   app.setErrorHandler((error, request, reply) => sendProblem(log, error, request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(log, nothingHere(), request, reply));
@@ -137,6 +118,45 @@ function readBodiesOf(operationId: OperationId, document: OpenApiDocument): Body
     read ??= compileBodyValidation(operationsOf(document).find((operation) => operation.operationId === operationId)!);
     return read(text, rules);
   };
+}
+
+interface HookParts {
+  openRequests: OpenRequests;
+  authenticate: Authenticate | undefined;
+  closing: Closing;
+  /** Answers all who wait, and ends all answers that go on. */
+  release: () => void;
+}
+
+/**
+ * All that requests, and then the end of the server, pass, in this order. Routes for methods that a path does not have refuse
+ * in an `onRequest` of their own, which comes after this one; operations with a body invite it in `preParsing`.
+ */
+function addHooks(app: FastifyInstance, { openRequests, authenticate, closing, release }: HookParts): void {
+  // One hook for all that is asked before the body is looked at: what is wrong with one that nobody takes does not matter.
+  app.addHook('onRequest', (request, reply, done) => {
+    const check = () => {
+      const nothing = request.is404 ? nothingHere() : undefined;
+      done(violationOfHeaders(request) ?? nothing ?? (closing.hasBegun ? stopping() : undefined));
+    };
+    ignoreOtherTypes(request);
+    openRequests.begin(request, reply, () => {
+      if (authenticate === undefined || request.routeOptions.config.isOpen) check();
+      else authenticate(request.raw, identify(request)).then(check, done);
+    });
+  });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    request.lifecycle.answeredAt = performance.now();
+    if (closing.hasBegun) reply.header('connection', 'close');
+    done(null, payload);
+  });
+  // Whoever waits is answered before anything else ends, and whoever follows a log has all of it that there is.
+  app.addHook('preClose', (done) => {
+    release();
+    closing.begin();
+    done();
+  });
+  app.addHook('onClose', () => openRequests.stop());
 }
 
 interface ServerParts {

@@ -22,51 +22,53 @@ declare module 'fastify' {
   }
 }
 
-/** Whether the server is being closed. */
-export interface Draining {
-  readonly isOn: boolean;
-}
-
 /**
- * Makes `app.close()` graceful and bounded. Once it was called, answers say `connection: close`, new requests on connections
+ * Makes `app.close()` graceful and bounded. Once it has begun, answers say `connection: close`, new requests on connections
  * that are still open are refused with 503, and once no request is open connections on which nothing is under way are
  * closed; those that are left shortly before `shutdownMs` are cut.
  */
-export function drainOnClose(app: FastifyInstance, openRequests: OpenRequests, shutdownMs: number): Draining {
-  const { server } = app;
-  const sockets = new OpenSockets(server);
-  const closeIdleConnections = server.closeIdleConnections.bind(server);
-  // Node's own `close` calls it at once, and takes an answer for sent as soon as it was ended.
-  server.closeIdleConnections = () => undefined;
-  const cutConnections = () => sockets.closeAll();
-  const draining = { isOn: false };
+export class Closing {
+  /** To be heeded by the hooks of requests. */
+  hasBegun = false;
+  readonly #server: Server;
+  readonly #sockets: OpenSockets;
+  readonly #openRequests: OpenRequests;
+  readonly #shutdownMs: number;
+  readonly #closeIdleConnections: () => void;
 
-  app.decorate('cutConnections', cutConnections);
+  constructor(app: FastifyInstance, openRequests: OpenRequests, shutdownMs: number) {
+    this.#server = app.server;
+    this.#sockets = new OpenSockets(app.server);
+    this.#openRequests = openRequests;
+    this.#shutdownMs = shutdownMs;
+    this.#closeIdleConnections = app.server.closeIdleConnections.bind(app.server);
+    // Node's own `close` calls it at once, and takes an answer for sent as soon as it was ended.
+    app.server.closeIdleConnections = () => undefined;
+    app.decorate('cutConnections', () => this.#sockets.closeAll());
+  }
 
-  app.addHook('preClose', (done) => {
-    draining.isOn = true;
-    const closeWhatIsIdle = () => {
-      if (openRequests.open > 0) return;
-      closeIdleConnections();
-      sockets.closeSilent();
+  /** To be called when the application is about to close. */
+  begin(): void {
+    this.hasBegun = true;
+    const shutdownMs = this.#shutdownMs;
+    const closeIdle = () => {
+      if (this.#openRequests.open > 0) return;
+      this.#closeIdleConnections();
+      this.#sockets.closeSilent();
     };
     // What has arrived while the event loop was busy is read first.
-    const quietPeriod = setTimeout(
-      () => setImmediate(closeWhatIsIdle),
-      Math.min(quietPeriodMs, shutdownMs / 5),
-    ).unref();
-    openRequests.onEnd(() => quietPeriod.refresh());
-    const cut = setTimeout(cutConnections, shutdownMs - Math.min(cutMarginMs, shutdownMs / 5)).unref();
-    server.once('close', () => {
+    const quietPeriod = setTimeout(() => setImmediate(closeIdle), Math.min(quietPeriodMs, shutdownMs / 5)).unref();
+    this.#openRequests.onEnd(() => quietPeriod.refresh());
+    const cutMs = shutdownMs - Math.min(cutMarginMs, shutdownMs / 5);
+    const cut = setTimeout(() => this.#sockets.closeAll(), cutMs).unref();
+    this.#server.once('close', () => {
       clearTimeout(quietPeriod);
       clearTimeout(cut);
     });
-    done();
-  });
-  return draining;
+  }
 }
 
-/** What is refused while it is on. */
+/** Of requests that arrive once it has begun. */
 export function stopping(): RequestError {
   return new RequestError(503, 'The provider is stopping.', { 'retry-after': String(defaultRetryAfterSeconds) });
 }
