@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { request as send } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import t from 'tap';
+import { maxFollowing } from '../../src/kubernetes/container-logs.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
 import { containerSpec } from '../support/base-spec.ts';
 import { createContainer, deleteContainer } from '../support/containers.ts';
@@ -125,6 +126,20 @@ t.test('a log over HTTP', onlyInSandbox('what is played is written'), async (t) 
       new RegExp(`^http_request_duration_seconds_sum\\{.*:logs.*\\} ([3-9]|2\\.[5-9])`, 'm'),
       'and how long it was in coming is measured',
     );
+  });
+
+  await t.test('is followed by so many, and further ones are to come back', async (t) => {
+    const following = await Promise.all(Array.from({ length: maxFollowing }, () => follow(provider)));
+    const answer = await get('?follow=true');
+    t.match([answer.status, answer.headers.get('retry-after')], [503, '5']);
+    t.equal((await get('')).status, 200, 'who does not follow is served');
+    for (const each of following) each.destroy();
+    await eventually(
+      () => sending(system),
+      (logs) => logs === 0,
+    );
+    t.equal((await get('?tail_lines=0')).status, 200);
+    (await follow(provider)).destroy();
   });
 
   await t.test('is cut, not ended, where the API server breaks off', async (t) => {
