@@ -116,6 +116,35 @@ t.test('reading and listing', async (t) => {
     t.notOk(seen.includes('page-11x'));
   });
 
+  await t.test('finds what a filter matches, page by page and on another replica', async (t) => {
+    const spec = (name: string) => containerSpec({ metadata: { name, labels: { tier: 'found' } } });
+    const names: Record<string, string> = {
+      'filter-a': 'one',
+      'filter-b': 'two',
+      'filter-c': 'one',
+      'filter-d': 'one',
+    };
+    await Promise.all(Object.entries(names).map(([id, name]) => createContainer(client, id, spec(name))));
+    const filter = 'spec.metadata.labels:tier AND spec.metadata.name = one AND spec.metadata.labels.tier = found';
+    const other = await system.addProvider();
+    const list = async (from: typeof client, query: { max_page_size: number; filter: string; page_token?: string }) =>
+      (await from.GET('/containers', { params: { query } })).data!;
+    const first = await list(client, { max_page_size: 2, filter });
+    t.same(
+      first.containers.map(({ id }) => id),
+      ['filter-a', 'filter-c'],
+    );
+    const rest = await list(other.client, { max_page_size: 2, filter, page_token: first.next_page_token! });
+    t.same(
+      rest.containers.map(({ id }) => id),
+      ['filter-d'],
+    );
+    t.equal(rest.next_page_token, undefined);
+    await events.waitFor('filter-b', 'RUNNING');
+    const running = await list(client, { max_page_size: 2, filter: 'spec.metadata.name = two AND status = RUNNING' });
+    t.same(running.containers, [await readContainer(client, 'filter-b')]);
+  });
+
   await t.test('takes a page token on another replica', async (t) => {
     const all = await listIds(client);
     const first = await listPage(client, 5);

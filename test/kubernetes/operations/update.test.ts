@@ -69,6 +69,20 @@ t.test('updating', async (t) => {
     t.match(updated.service, { ports: [{ port: 81 }] });
   });
 
+  await t.test('recreates as long as there is a claim, and rolls as others do without', async (t) => {
+    await repository.create({ id: 'claiming', spec: containerSpec() }, unhurried());
+    const volumes = [{ name: 'data', mount_path: '/data', persistent_volume_claim: { claim_name: 'data-1' } }];
+    await update('claiming', { provider_hints: { kubernetes: { volumes } } });
+    t.same(deployment('dcm-claiming').spec.strategy, { type: 'Recreate' });
+    t.match(deployment('dcm-claiming').spec.template.spec, {
+      volumes: [{ persistentVolumeClaim: { claimName: 'data-1' } }],
+    });
+    await update('claiming', { provider_hints: { kubernetes: { volumes: null } } });
+    const rollingUpdate = { maxSurge: '25%', maxUnavailable: '25%' };
+    t.same(deployment('dcm-claiming').spec.strategy, { type: 'RollingUpdate', rollingUpdate });
+    t.equal(deployment('dcm-claiming').spec.template.spec!.volumes, undefined);
+  });
+
   await t.test('writes nothing where nothing changes', async (t) => {
     const created = await repository.create({ id: 'same', spec: withPorts({ 80: 'internal' }) }, unhurried());
     requests.clear();
