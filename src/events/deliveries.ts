@@ -173,6 +173,12 @@ export class Deliveries {
     return this.#deleted.has(delivery);
   }
 
+  /** Whether its end was reported, and nothing of that is owed to the broker or the bucket. */
+  isEndSettled(delivery: Delivery): boolean {
+    const isReported = delivery.seen?.reported?.status === 'DELETED';
+    return isReported && delivery.ended === undefined && !this.#unconfirmed.has(delivery);
+  }
+
   /**
    * Remembers the container as deleted.
    *

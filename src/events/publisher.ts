@@ -1,4 +1,4 @@
-/** What the outbox needs of a connection to the message broker. */
+/** What the sender needs of a connection to the message broker. */
 
 /** An event as it travels. Sent again, it is the same to the last byte, its id included. */
 export interface EventMessage {

@@ -139,6 +139,7 @@ export class ReportedContainers {
   /** Opens nothing any more, and has everything tried once more that is owed to the bucket. */
   stop(): void {
     this.#stop.abort();
+    if (this.#term !== undefined) this.#term.failures = 0;
     this.#addOwed();
   }
 
@@ -408,7 +409,7 @@ export class ReportedContainers {
   #failed(term: Term, bucket: Bucket, err: unknown): void {
     const { clock } = this.#options;
     this.#warn(term, err);
-    if (clock.elapsed() >= term.retryAt) {
+    if (term.failures === 0 || clock.elapsed() >= term.retryAt) {
       term.failures++;
       term.retryAt = clock.elapsed() + backoffMs(term.failures, retry);
     }

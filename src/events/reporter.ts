@@ -83,7 +83,7 @@ export class Reporter {
     if (change === undefined) return;
     const delivery = deliveries.get(containerId)!;
     if (differs(delivery.seen, change)) this.#openWindow(delivery);
-    else if (change.status === 'DELETED' && !deliveries.isDeleted(delivery)) this.#forget(delivery);
+    else if (!deliveries.isDeleted(delivery) && deliveries.isEndSettled(delivery)) this.#forget(delivery);
   }
 
   /**
@@ -107,7 +107,7 @@ export class Reporter {
     if (seen?.reported?.status === 'DELETED' && this.#observe(containerId)?.status === 'DELETED') {
       if (seen.repeatsLeft === 0) {
         const keptMs = clock.elapsed() - (seen.deletedAt ?? 0);
-        if (keptMs >= minKeptMs && delivery!.ended === undefined && this.#mayForget) this.#forget(delivery!);
+        if (keptMs >= minKeptMs && deliveries.isEndSettled(delivery!) && this.#mayForget) this.#forget(delivery!);
         return;
       }
       seen.repeatsLeft--;

@@ -390,3 +390,59 @@ await t.test('sends no more at a time than a bound', async (t) => {
   t.equal(publisher.sent.length, 2_000);
   t.equal(part.stats().unconfirmed, 0);
 });
+
+await t.test('keeps a DELETED that is refused until it is confirmed, however often it was repeated', async (t) => {
+  const { cluster, publisher, clock, part, settle, summary } = await started();
+  cluster.setPhase('a', 'Running');
+  await settle();
+  summary();
+  const publish = publisher.publish.bind(publisher);
+  publisher.publish = () => Promise.reject(new Error('maximum messages exceeded'));
+  cluster.delete('a');
+  await clock.advance(60 * minute);
+  t.equal(part.stats().unconfirmed, 1);
+  publisher.publish = publish;
+  await clock.advance(minute);
+  t.strictSame(summary(), ['a DELETED']);
+});
+
+await t.test('keeps a DELETED that waits when the Deployment goes that a finalizer held', async (t) => {
+  const { source, publisher, leadership, clock, settle, summary } = await started({ leads: false });
+  source.set('a', { deployment: deployment({ deletedAt: clock.now() }), pods: [] });
+  await clock.advance(60 * minute);
+  publisher.connected = false;
+  leadership.set(true);
+  await clock.advance(minute);
+  source.delete('a');
+  await settle();
+  publisher.connect();
+  await clock.advance(minute);
+  t.strictSame(summary(), ['a DELETED']);
+});
+
+await t.test('tries a key again that the bucket refuses while it takes others', async (t) => {
+  const { cluster, broker, clock, part, settle } = await started({ hasBucket: true });
+  const { bucket } = broker;
+  const put = bucket.put.bind(bucket);
+  bucket.put = (key, value) =>
+    key.endsWith('.a') ? Promise.reject(new Error('maximum bytes exceeded')) : put(key, value);
+  for (const id of ['a', 'b']) cluster.setPhase(id, 'Running');
+  await settle();
+  t.match(part.stats(), { unconfirmed: 0, owedKeys: 1 });
+  bucket.put = put;
+  await clock.advance(2 * minute);
+  t.match(part.stats(), { owedKeys: 0 });
+});
+
+await t.test('tries once more at the end what the bucket has refused', async (t) => {
+  const { cluster, broker, clock, part } = await started({ hasBucket: true });
+  broker.bucket.state = 'full';
+  for (const id of ['a', 'b', 'c']) cluster.setPhase(id, 'Running');
+  await clock.advance(5 * minute);
+  t.match(part.stats(), { unconfirmed: 0, owedKeys: 3 });
+  broker.bucket.state = 'ok';
+  const stopped = part.stop(new AbortController().signal);
+  await clock.advance(0);
+  await stopped;
+  t.strictSame(Object.keys(broker.bucket.content), ['a', 'b', 'c']);
+});
