@@ -79,8 +79,10 @@ export function allowingUntouched(policy: HintPolicy, before: unknown, after: un
   const untouched = hintNames.filter((name) => isUntouched(name.split('.')[0]!));
   const secrets = untouched.includes('image_pull_secrets') ? arrayOf(had.image_pull_secrets) : [];
   const annotations = untouched.includes('service_annotations') ? Object.keys(objectOf(had.service_annotations)) : [];
+  const volumes = isUntouched('volumes') ? arrayOf(had.volumes).map(objectOf) : [];
+  const claims = volumes.map((volume) => String(objectOf(volume.persistent_volume_claim).claim_name));
   return {
-    ...policy,
+    claims: new Set([...policy.claims, ...claims]),
     hints: new Set([...policy.hints, ...untouched]),
     pullSecrets: new Set([...policy.pullSecrets, ...secrets.map((secret) => String(objectOf(secret).name))]),
     serviceAnnotations: new Set([...policy.serviceAnnotations, ...annotations]),

@@ -68,6 +68,8 @@ export interface ObservedContainer {
 }
 
 export interface ObservedPod extends ObservedObject {
+  /** Value of the label that Deployments give the Pods of one template. */
+  templateHash?: string;
   /** `status.phase`; `Pending` where it is absent. */
   phase: string;
   /** `status.reason`, such as `Evicted`. */

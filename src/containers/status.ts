@@ -90,7 +90,9 @@ export function containerStatus(
   const context = { deployment, awaitsAddress: objects.awaitsAddress, moment, crashTolerance, addressWaitMs };
   const counting = countingPods(pods).map((pod) => ({ pod, verdict: podVerdict(pod, context) }));
   const deciding = decidingAmong(counting);
-  const { status, message } = (deciding && podStatus(deciding, deployment)) ?? statusWithoutPod(deployment);
+  const { status, message: own } = (deciding && podStatus(deciding, deployment)) ?? statusWithoutPod(deployment);
+  const obstacle = deciding && status === 'RUNNING' ? heldUp(deciding.pod, counting, deployment) : undefined;
+  const message = obstacle === undefined ? own : `${own} ${obstacle}`;
   const lookAgainAt = nextLook(counting);
   const { pod } = deciding ?? {};
   return {
@@ -150,6 +152,25 @@ function podStatus({ pod, verdict }: CountingPod, deployment: ObservedDeployment
 function statusWithoutPod(deployment: ObservedDeployment): Verdict {
   const verdict = firstVerdict(deploymentRules, (rule) => rule(deployment)) ?? waitingForPod;
   return overdue(deployment, verdict) ?? verdict;
+}
+
+/** What is to be said of a roll-out while a Pod of the former template serves; absent where nothing holds it up. */
+function heldUp(
+  { templateHash, createdAt }: ObservedPod,
+  counting: readonly CountingPod[],
+  deployment: ObservedDeployment,
+): string | undefined {
+  if (deployment.reconciling !== true) return undefined;
+  const next = counting.find(({ pod }) => pod.templateHash !== templateHash && pod.createdAt >= createdAt);
+  const cause = next ? obstacleOf(next) : podsRefused(deployment)?.message;
+  const isOver = isOverdue(deployment);
+  if (cause === undefined) return isOver ? 'The roll-out did not finish in time.' : undefined;
+  return `The roll-out ${isOver ? 'did not finish in time' : 'is held up'}: ${cause}`;
+}
+
+/** Absent for what every Pod passes through on its way up. */
+function obstacleOf({ pod, verdict }: CountingPod): string | undefined {
+  return verdict === undefined || verdict.message === ordinaryWait(pod) ? undefined : verdict.message;
 }
 
 function podVerdict(pod: ObservedPod, context: Context): Verdict | undefined {
@@ -264,17 +285,20 @@ function isStarting({ waiting, terminated }: ObservedContainerState): boolean {
 function pending(pod: ObservedPod): Verdict | undefined {
   const { phase, container } = pod;
   if (phase !== 'Running' && phase !== 'Pending') return undefined;
-  const message = unscheduled(pod) ?? held(container) ?? blockedInit(pod) ?? waiting(pod) ?? 'Pod is pending.';
+  const message = unscheduled(pod) ?? held(container) ?? blockedInit(pod) ?? ordinaryWait(pod);
   return { status: 'PENDING', message };
 }
 
 /** What has not come up within the Deployment's deadline is not waited for any longer, unless Kubernetes says otherwise. */
-function overdue({ conditions }: ObservedDeployment, { message }: Verdict): Verdict | undefined {
-  const isLate = conditions.some(
+function overdue(deployment: ObservedDeployment, { message }: Verdict): Verdict | undefined {
+  if (!isOverdue(deployment)) return undefined;
+  return { status: 'FAILED', message: `Container did not come up in time: ${message}` };
+}
+
+function isOverdue({ conditions }: ObservedDeployment): boolean {
+  return conditions.some(
     ({ type, status, reason }) => type === 'Progressing' && status === 'False' && reason === 'ProgressDeadlineExceeded',
   );
-  if (!isLate) return undefined;
-  return { status: 'FAILED', message: `Container did not come up in time: ${message}` };
 }
 
 /** A refused ReplicaSet shows in `Progressing` alone, a refused Pod in `ReplicaFailure`. */
@@ -400,10 +424,10 @@ function blockedInit({ initContainers }: ObservedPod): string | undefined {
 }
 
 /** A container without any state waits, by the API's own words. */
-function waiting({ phase, container }: ObservedPod): string | undefined {
+function ordinaryWait({ phase, container }: ObservedPod): string {
   const reason = container?.state.waiting?.reason;
   if (reason) return `Container is waiting: ${reason}.`;
-  return phase === 'Running' ? 'Container is waiting.' : undefined;
+  return phase === 'Running' ? 'Container is waiting.' : 'Pod is pending.';
 }
 
 function hasCondition(conditions: readonly ObservedCondition[], type: string, status: string): boolean {

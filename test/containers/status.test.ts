@@ -22,11 +22,14 @@ const lostNode: ObservedCondition[] = [
 const cameUp: ObservedCondition = { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable' };
 const overdue: ObservedCondition = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' };
 
+const former = pod({ name: 'dcm-web-1', templateHash: '1' });
+const next = { name: 'dcm-web-2', templateHash: '2', createdAt: createdAt + 1_000 };
+
 const rows: [
   sentence: string,
   pods: ObservedPod[],
   status: string,
-  message: string,
+  message: string | RegExp,
   deployment?: ObservedDeployment,
 ][] = [
   [
@@ -399,6 +402,63 @@ const rows: [
     'RUNNING',
     'Container is running.',
     deployment({ conditions: [overdue] }),
+  ],
+  [
+    'a Pod that serves while the next one comes up',
+    [former, pod({ ...next, phase: 'Pending', container: container({ waiting: { reason: 'ContainerCreating' } }) })],
+    'RUNNING',
+    'Container is running.',
+    deployment({ reconciling: true }),
+  ],
+  [
+    'a Pod that serves while the next one cannot pull its image',
+    [
+      former,
+      pod({
+        ...next,
+        phase: 'Pending',
+        container: container({ waiting: { reason: 'ErrImagePull', cause: 'not found' } }),
+      }),
+    ],
+    'RUNNING',
+    'Container is running. The roll-out is held up: Image cannot be pulled (ImagePullBackOff): not found.',
+    deployment({ reconciling: true }),
+  ],
+  [
+    'a Pod that serves while the next one is not ready, beyond the deadline',
+    [former, pod({ ...next, container: container(running(), { isReady: false }) })],
+    'RUNNING',
+    'Container is running. The roll-out did not finish in time: Container is not ready.',
+    deployment({ reconciling: true, conditions: [overdue] }),
+  ],
+  [
+    'a Pod that serves while the next one crashes',
+    [former, pod({ ...next, container: backingOff() })],
+    'RUNNING',
+    /^Container is running\. The roll-out is held up: Container is crash-looping/,
+    deployment({ reconciling: true }),
+  ],
+  [
+    'a Pod that serves while the next one is refused',
+    [former],
+    'RUNNING',
+    /^Container is running\. The roll-out is held up: Pods cannot be created: /,
+    { ...refused('exceeded quota: pods'), reconciling: true },
+  ],
+  [
+    'a Pod that serves in the place of one that never came up',
+    [
+      pod({
+        ...next,
+        phase: 'Pending',
+        createdAt: createdAt - 1_000,
+        container: container({ waiting: { reason: 'ErrImagePull' } }),
+      }),
+      former,
+    ],
+    'RUNNING',
+    'Container is running.',
+    deployment({ reconciling: true }),
   ],
   [
     'a Pod whose image could not be pulled within the deadline',

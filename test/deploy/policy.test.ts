@@ -5,7 +5,7 @@ import t from 'tap';
 import { ClusterApi } from '../../scripts/cluster/api.ts';
 import { startControlPlane } from '../../scripts/cluster/control-plane.ts';
 import { buildDeployment } from '../../src/kubernetes/objects/deployment.ts';
-import { buildServices } from '../../src/kubernetes/objects/service.ts';
+import { buildServices, mixesPorts } from '../../src/kubernetes/objects/service.ts';
 import { containerSpec, withPorts } from '../support/base-spec.ts';
 import type { ContainerSpec } from '../support/base-spec.ts';
 import { createChartAccess } from '../support/chart-access.ts';
@@ -217,18 +217,70 @@ await t.test('the admission policy, without hints', async (t) => {
     });
   }
 
-  await t.test('lets annotations of the provider be changed, and nothing else', async (t) => {
+  await t.test('lets an update reach what it may, and nothing else', async (t) => {
     const path = `${deployments}/of-another`;
-    await controlPlane.api.create(deployments, deployment({ metadata: { name: 'of-another' } }));
+    const made = deployment({
+      metadata: { name: 'of-another' },
+      pod: { nodeSelector: { disk: 'ssd' }, terminationGracePeriodSeconds: 60, automountServiceAccountToken: null },
+    });
+    await controlPlane.api.create(deployments, made);
     const patch = (body: object) => api.patch(`${path}?dryRun=All`, body);
-    await t.resolves(patch({ metadata: { annotations: { 'dcm.project/deletion': 'x' } } }), 'whoever made it');
-    const refused: [object, RegExp][] = [
-      [{ spec: { replicas: 2 } }, /the spec must stay/],
-      [{ metadata: { labels: { other: 'x' } } }, /labels, finalizers and owners must stay/],
-      [{ metadata: { finalizers: ['example.com/x'] } }, /labels, finalizers and owners must stay/],
-      [{ metadata: { annotations: { other: 'x' } } }, /no annotations but the provider's/],
+    const [own] = (made as unknown as Made).spec.template.spec.containers;
+    const template = (container: object, pod: object = {}, metadata: object = {}) => ({
+      spec: { template: { metadata, spec: { ...pod, containers: [{ ...own, ...container }] } } },
+    });
+    const allowed: [string, object][] = [
+      ['an annotation of the provider', { metadata: { annotations: { 'dcm.project/deletion': 'x' } } }],
+      ['labels of the client', { metadata: { labels: { tier: 'front' } } }],
+      ['an image, whatever hints are there that are not allowed', template({ image: 'registry.example/web:2' })],
+      ['environment and ports', template({ env: [{ name: 'A', value: 'b' }], ports: [{ containerPort: 81 }] })],
+      ['a hint that goes', template({}, { nodeSelector: null })],
+      ['a restart', template({}, {}, { annotations: { 'kubectl.kubernetes.io/restartedAt': 'now' } })],
     ];
-    for (const [body, words] of refused) await t.rejects(patch(body), refusal('updates', words));
+    for (const [what, body] of allowed) await t.resolves(patch(body), what);
+    const refused: [object, RegExp][] = [
+      [{ spec: { replicas: 2 } }, /of the Deployment nothing may change/],
+      [{ spec: { strategy: { type: 'Recreate', rollingUpdate: null } } }, /rolled out as Kubernetes does/],
+      [{ metadata: { labels: { 'dcm.project/dcm-instance-id': 'other' } } }, /labels under dcm.project\/ must stay/],
+      [{ metadata: { finalizers: ['example.com/x'] } }, /finalizers and owners must stay/],
+      [{ metadata: { annotations: { other: 'x' } } }, /no annotations but the provider's/],
+      [template({}, { hostNetwork: true }), /of the Pods nothing may change/],
+      [template({}, { serviceAccountName: 'other' }), /of the Pods nothing may change/],
+      [template({}, { nodeSelector: { disk: 'hdd' } }), /of the Pods nothing may change/],
+      [template({}, { terminationGracePeriodSeconds: 61 }), /must have 30 seconds to end/],
+      [template({ securityContext: { privileged: true } }), /of the container nothing may change/],
+      [template({ env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }] }), /environment/],
+      [template({ imagePullPolicy: 'Never' }), /as Kubernetes does by itself/],
+      [template({}, {}, { annotations: { other: 'x' } }), /only that of a restart may change/],
+      [
+        { spec: { template: { spec: { containers: [own, { name: 'other', image: 'other' }] } } } },
+        /no container but the first/,
+      ],
+    ];
+    for (const [body, words] of refused) await t.rejects(patch(body), refusal('updates', words), JSON.stringify(body));
+    await controlPlane.api.delete(path);
+  });
+
+  await t.test('lets a Service follow the ports, and nothing else', async (t) => {
+    const path = `${services}/dcm-followed`;
+    await controlPlane.api.create(services, service({ metadata: { name: 'dcm-followed' } }));
+    const patch = (body: object) => api.patch(`${path}?dryRun=All`, body);
+    const ports = [{ name: 'port-81', port: 81, targetPort: 81, protocol: 'TCP' }];
+    const annotations = { 'dcm.project/service-revision': 'x' };
+    await t.resolves(
+      patch({ metadata: { labels: { tier: 'front' }, annotations }, spec: { ports, type: 'ClusterIP' } }),
+    );
+    const refused: [object, RegExp][] = [
+      [{ spec: { type: 'NodePort' } }, /must be of the type/],
+      [{ spec: { externalIPs: ['192.0.2.1'] } }, /of the Service nothing may change/],
+      [{ spec: { selector: { other: 'x' } } }, /of the Service nothing may change/],
+      [{ spec: { externalTrafficPolicy: 'Local' } }, /spread its traffic/],
+      [{ metadata: { annotations: { 'example.com/any': 'x' } } }, /no annotations but those that are allowed/],
+      [{ metadata: { ownerReferences: null } }, /finalizers and owners must stay/],
+    ];
+    for (const [body, words] of refused) {
+      await t.rejects(patch(body), refusal('service-updates', words), JSON.stringify(body));
+    }
     await controlPlane.api.delete(path);
   });
 
@@ -349,7 +401,7 @@ function deployment({ metadata, spec, podMetadata, pod = {}, container }: Change
 /** Two where the spec has both kinds of ports. */
 function servicesFor(spec: ContainerSpec): object[] {
   const owner = { name: 'dcm-web', uid: randomUUID() };
-  return buildServices(identity, spec, owner, { externalServiceType: 'LoadBalancer', isolated: true });
+  return buildServices(identity, spec, owner, { externalServiceType: 'LoadBalancer', isolated: mixesPorts(spec) });
 }
 
 function service({ metadata, spec }: Change = {}): object {

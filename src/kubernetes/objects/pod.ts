@@ -10,8 +10,6 @@ export interface PodRecord extends Omit<ObservedPod, 'container'> {
   containers: readonly ObservedContainer[];
   /** Name of the ReplicaSet that controls it. */
   ownerName?: string;
-  /** Value of the label that Deployments give the Pods of one template. */
-  templateHash?: string;
 }
 
 /** What is known beside the Pod itself. */
