@@ -275,3 +275,71 @@ t.test('updating', async (t) => {
     t.ok(requests.count({ verb: 'patch' }) <= 12);
   });
 });
+
+t.test('an update whose provider died before the Service followed is completed by repair', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  const { sandbox, namespace } = cluster;
+  const place = (resource: string, name: string) => ({ resource, namespace, name });
+  await using first = await connect(cluster);
+  const spec = { ...withPorts({ 80: 'internal' }), metadata: { name: 'web', labels: { a: '1' } } };
+  const { service } = await first.repository.create({ id: 'half', spec }, unhurried());
+  const gone = await first.repository.create({ id: 'gone', spec }, unhurried());
+  const revise = (id: string, kept: object) =>
+    sandbox.objects.patch(place('deployments', `dcm-${id}`), {
+      metadata: {
+        annotations: { 'dcm.project/container-spec': JSON.stringify(kept), 'dcm.project/service-revision': 'x' },
+      },
+    });
+  revise('half', { ...withPorts({ 81: 'external' }), metadata: { name: 'web', labels: { b: '2' } } });
+  revise('gone', containerSpec());
+  await using second = await connect(cluster, { bounds: { writes: { writeMs: 500, rollBackMs: 0, marginMs: 0 } } });
+  const read = (id: string) => second.repository.get(id, unhurried());
+  const followed = await eventually(
+    () => read('half'),
+    (container) => container.service?.ports[0]?.port === 81,
+  );
+  t.match(followed.service, { name: service!.name, cluster_ip: service!.cluster_ip, type: 'LoadBalancer' });
+  const [{ metadata }] = sandbox.objects.list('services', namespace) as unknown as [FullService];
+  t.match(metadata.labels, { b: '2' });
+  t.notOk('a' in metadata.labels, 'what the spec no longer has');
+  await eventually(
+    () => sandbox.objects.list('services', namespace).map(({ metadata }) => metadata.name),
+    (names) => !names.includes(gone.service!.name),
+  );
+});
+
+t.test('a patch that meets a delete is 404, and leaves nothing behind', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  const { sandbox, namespace } = cluster;
+  await using connected = await connect(cluster);
+  const { repository } = connected;
+  await repository.create({ id: 'going', spec: containerSpec() }, unhurried());
+  const change = (current: CurrentSpec) => {
+    sandbox.objects.delete({ resource: 'deployments', namespace, name: 'dcm-going' });
+    return merging(withPorts({ 80: 'internal' }))(current);
+  };
+  t.type(await failureOf(repository.update({ id: 'going', change }, unhurried())), NotFoundError);
+  t.same(sandbox.objects.list('services', namespace), []);
+});
+
+t.test('external ports that an update adds get a Service of their own where internal ones are isolated', async (t) => {
+  await using cluster = await openSandbox({ controllers: false });
+  await using connected = await connect(cluster, { isolateInternalPorts: true });
+  const { repository } = connected;
+  const shapes = () =>
+    cluster.sandbox.objects
+      .list('services', cluster.namespace)
+      .map((each) => [each.metadata.name, (each as unknown as FullService).spec.type]);
+  const { service } = await repository.create({ id: 'mix', spec: withPorts({ 80: 'internal' }) }, unhurried());
+  const update = (spec: object) => repository.update({ id: 'mix', change: merging(spec) }, unhurried());
+  const inner = [service!.name, 'ClusterIP'];
+  const outer = [`${service!.name}-external`, 'LoadBalancer'];
+  await update(withPorts({ 80: 'internal', 81: 'external' }));
+  t.same(shapes(), [inner, outer]);
+  const [, before] = cluster.sandbox.objects.list('services', cluster.namespace);
+  await update(withPorts({ 81: 'external' }));
+  t.same(shapes(), [inner, outer], 'both keep their addresses');
+  t.equal(cluster.sandbox.objects.list('services', cluster.namespace)[1]!.metadata.uid, before!.metadata.uid);
+  await update(withPorts({ 80: 'internal' }));
+  t.same(shapes(), [inner]);
+});
