@@ -15,7 +15,8 @@ import { maxConnections } from './api/connection.ts';
 import { currentDeployments, observeObjects } from './objects/container.ts';
 import type { ContainerObjects } from './objects/container.ts';
 import type { ClusterContext } from './operations/cluster-context.ts';
-import { cachedObjects, lookUpObjects, requireSingleDeployment } from './operations/look-up.ts';
+import { cachedObjects, requireSingleDeployment } from './operations/look-up.ts';
+import { SharedLookUp } from './operations/shared-look-up.ts';
 import { translateError } from './translate-error.ts';
 
 /** Streams at once: each has a connection of those for logs for itself. */
@@ -41,6 +42,7 @@ interface Source {
 export class ClusterContainerLogs implements ContainerLogs {
   readonly #context: ClusterContext;
   readonly #api: Pick<KubernetesApi, 'log'>;
+  readonly #lookUp: SharedLookUp;
   /** What ends each stream that is open, with what it was asked for. */
   readonly #open = new Map<AbortController, LogRequest>();
 
@@ -48,6 +50,7 @@ export class ClusterContainerLogs implements ContainerLogs {
   constructor(context: ClusterContext, api: Pick<KubernetesApi, 'log'>) {
     this.#context = context;
     this.#api = api;
+    this.#lookUp = new SharedLookUp(context);
   }
 
   async read(id: string, request: LogRequest, { signal }: CallOptions): Promise<Readable> {
@@ -83,7 +86,7 @@ export class ClusterContainerLogs implements ContainerLogs {
   }
 
   async #objects(id: string, signal: AbortSignal): Promise<ContainerObjects> {
-    const objects = cachedObjects(this.#context, id) ?? (await lookUpObjects(this.#context, id, { signal }));
+    const objects = cachedObjects(this.#context, id) ?? (await this.#lookUp.objects(id, signal));
     requireSingleDeployment(id, objects);
     return objects;
   }

@@ -167,6 +167,15 @@ t.test('a log', async (t) => {
     );
   });
 
+  await t.test('of ids that memory does not know takes one look at the cluster at a time', async (t) => {
+    const { requests, faults } = stage.cluster.sandbox;
+    requests.clear();
+    using _late = faults.delay(200, { verb: 'list' });
+    const reads = Array.from({ length: 10 }, (_, index) => failureOf(read(`nobody-${index}`)));
+    for (const error of await Promise.all(reads)) t.match(error, NotFoundError);
+    t.ok(requests.count({ verb: 'list' }) <= 2);
+  });
+
   await t.test('is not there without a container, nor while two carry the id', async (t) => {
     await t.rejects(read('nobody'), NotFoundError);
     const { sandbox, namespace } = stage.cluster;
