@@ -37,7 +37,10 @@ export interface StatusReport {
   status: ContainerStatus;
   /** A sentence without times and counters: it changes only when the state does. */
   message: string;
-  /** When the state last changed, in milliseconds since the epoch; absent once the Deployment is gone. */
+  /**
+   * When the state last changed, in milliseconds since the epoch; absent once the Deployment is gone. In what kubelets were
+   * recorded to write it never goes back, on any replica; clocks of nodes that disagree may set it back.
+   */
   changedAt?: number;
   /**
    * When the same objects will give another status, in milliseconds of the process's monotonic clock; absent where time
@@ -95,10 +98,11 @@ export function containerStatus(
   const message = obstacle === undefined ? own : `${own} ${obstacle}`;
   const lookAgainAt = nextLook(counting);
   const { pod } = deciding ?? {};
+  const { conditions } = pod ?? { conditions: [deployment, ...pods].flatMap((object) => object.conditions) };
   return {
     status,
     message: shortened(message),
-    changedAt: newestTransition((pod ?? deployment).conditions, deployment.createdAt),
+    changedAt: newestTransition(conditions, Math.max(deployment.createdAt, pod?.createdAt ?? 0)),
     ...(lookAgainAt !== undefined && { lookAgainAt }),
     ...(pod && { pod }),
   };

@@ -1009,6 +1009,10 @@ await t.test('time of change', (t) => {
   );
   t.equal(changedAt([]), createdAt + 5, 'is that of the Deployment where there is no Pod');
   t.equal(changedAt([pod({ conditions: [at(createdAt - 1)] })]), createdAt, 'is never before the creation');
+  const successor = pod({ createdAt: createdAt + 60_000 });
+  t.equal(changedAt([successor]), createdAt + 60_000, 'is not set back by a Pod that takes the place of another');
+  const ended = pod({ phase: 'Succeeded', conditions: [at(createdAt + 7)] });
+  t.equal(changedAt([ended]), createdAt + 7, 'is that of a Pod that has ended well, until another is there');
   t.equal(changedAt([], deployment()), createdAt, 'is the creation where there is no condition');
   t.equal(
     changedAt([], deployment({ deletedAt })),

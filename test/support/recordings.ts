@@ -47,6 +47,7 @@ export async function replay(name: string, options: ReplayOptions = {}): Promise
   const clock = new ManualClock(Date.parse(lines[0]!.at) - 1_000);
   const pods = new Map<string, PodRecord>();
   let cameUp = false;
+  let newestChange = 0;
   const observe = (seen: readonly PodRecord[] = [...pods.values()]): ObservedContainerObjects =>
     observeObjects({ deployments: [deploymentRecord(lines[0]!.at, cameUp)], services: [], pods: seen });
   const source = new MemorySource(clock);
@@ -76,7 +77,7 @@ export async function replay(name: string, options: ReplayOptions = {}): Promise
     .map(({ data: { status, message } }) => (isStart(message) ? 'PENDING …' : `${status} ${message}`))
     .filter((event, index, all) => event !== all[index - 1]);
 
-  /** One that has just started knows the same objects and nothing else: it must say the same. */
+  /** One that has just started knows the same objects and nothing else: it must say the same, and no earlier time of change. */
   function checkAnotherReplica(seen: ObservedContainerObjects, until: readonly RecordedStatus[]): void {
     const known = new Map<string, PodRecord>();
     for (const line of until) {
@@ -85,7 +86,9 @@ export async function replay(name: string, options: ReplayOptions = {}): Promise
     }
     const fresh = observe([...known.values()]);
     const [one, other] = [seen, fresh].map((objects) => {
-      const { status, message } = containerStatus(objects, momentOf(clock));
+      const { status, message, changedAt = 0 } = containerStatus(objects, momentOf(clock));
+      if (changedAt < newestChange) throw new Error(`${name}: the time of change goes back`);
+      newestChange = changedAt;
       return `${status} ${message}`;
     });
     if (one !== other) throw new Error(`${name}: a fresh replica says ${String(other)} instead of ${String(one)}`);

@@ -1,4 +1,8 @@
-/** The processes that a kubeconfig has started for credentials. */
+/**
+ * The processes that a kubeconfig has started for credentials. The official client has no means to end them: its private
+ * fields `authenticators` and `execFn` are used, as version 2.0.1 has them. Authenticators that one may add come after its
+ * own, which take every user with `exec`.
+ */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { KubeConfig } from '@kubernetes/client-node';
@@ -13,7 +17,7 @@ export interface CredentialsPlugin {
   installHint?: string;
 }
 
-/** How the official client's authenticator for plugins starts one; it has no means to end it. */
+/** How the official client's authenticator for plugins starts one. */
 interface PluginStarter {
   execFn?: typeof spawn;
 }

@@ -153,7 +153,7 @@ export interface ViewSettings extends StatusSettings {
 
 export interface ViewOptions extends ViewSettings {
   moment: Moment;
-  /** What was seen before: `update_time` does not go back where it is of the same Deployment. */
+  /** What was seen before: of the same Deployment this replica never shows an earlier `update_time`, whatever clocks say. */
   before?: ObjectsView | undefined;
 }
 
