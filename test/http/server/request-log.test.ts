@@ -39,7 +39,7 @@ t.test('each line of a request about a container has its id, also the one that t
   t.equal(await idOf(() => post(server, '?id=web')), 'web');
   t.equal(await idOf(get('/web')), 'web');
   t.equal(await idOf(get('/nobody')), 'nobody');
-  t.equal(await idOf(get('/web:wait?timeout=1ms')), 'web');
+  t.equal(await idOf(get('/web:wait?timeout=0s')), 'web');
   t.equal(await idOf(() => post(server, '?id=web')), 'web', 'a conflict');
   t.equal(await idOf(() => post(server, '?id=refused', {}, {})), 'refused', 'a refusal before the handler');
   t.equal(await idOf(get('/web', { method: 'DELETE' })), 'web');
