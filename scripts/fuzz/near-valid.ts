@@ -26,6 +26,7 @@ export function nearValidRequests(secret: string): fc.Arbitrary<NearValidRequest
   return fc.oneof(
     { weight: 3, arbitrary: validCreates(specs) },
     { weight: 1, arbitrary: keyedCreates(specs, secret) },
+    { weight: 1, arbitrary: claimingCreates(specs) },
     { weight: 5, arbitrary: brokenCreates(specs) },
     { weight: 1, arbitrary: brokenAmounts(specs) },
     { weight: 1, arbitrary: brokenImages(specs) },
@@ -306,6 +307,35 @@ function validCreates(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidRe
       const body = JSON.stringify({ ...readOnly, spec });
       return { ...post(createTarget({ id, ...checks }), body), validSpec: spec };
     });
+}
+
+/** Creates with volumes that are nearly claims; no operator has allowed any. */
+function claimingCreates(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidRequest> {
+  const claims = fc.record(
+    {
+      claim_name: fc.oneof(label(63), fc.constantFrom('', 'a.b', 'A', 'a*', '../a', 5, null)),
+      read_only: fc.constantFrom(true, false, 'true', null),
+      claimName: label(10),
+    },
+    { requiredKeys: [] },
+  );
+  const volumes = fc.array(
+    fc.record(
+      {
+        name: label(63),
+        mount_path: fc.constantFrom('/data', '/', '/a/..', 'data', ''),
+        read_only: fc.boolean(),
+        persistent_volume_claim: fc.oneof(claims, fc.constantFrom(null, [], 'data')),
+        empty_dir: fc.constant({ size_limit: '1MB' }),
+      },
+      { requiredKeys: ['name', 'mount_path'] },
+    ),
+    { minLength: 1, maxLength: 3 },
+  );
+  return fc.tuple(uniqueId, specs, volumes).map(([id, spec, volumes]) => {
+    const claiming = { ...spec, provider_hints: { kubernetes: { volumes } } };
+    return post(createTarget({ id }), JSON.stringify({ spec: claiming }));
+  });
 }
 
 /** With an id that no other request has, for nothing may exist after it. */
