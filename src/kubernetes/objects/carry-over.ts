@@ -13,7 +13,8 @@ export function carryOver(live: unknown, before: unknown, after: unknown): unkno
   if (isDeepStrictEqual(before, after)) return live;
   if (isObject(live) && isObject(before ?? {}) && isObject(after)) return mergeMembers(live, before ?? {}, after);
   if (isNamed(live) && isNamed(before ?? []) && isNamed(after ?? [])) {
-    return mergeItems(live, (before ?? []) as Named[], (after ?? []) as Named[]);
+    const items = mergeItems(live, (before ?? []) as Named[], (after ?? []) as Named[]);
+    return items.length > 0 ? items : after;
   }
   return after;
 }
@@ -37,9 +38,9 @@ function isNamed(value: unknown): value is Named[] {
   return Array.isArray(value) && value.every((item) => isObject(item) && typeof item.name === 'string');
 }
 
-function mergeItems(live: readonly Named[], before: readonly Named[], after: readonly Named[]): unknown {
+function mergeItems(live: readonly Named[], before: readonly Named[], after: readonly Named[]): unknown[] {
   const byName = (items: readonly Named[], name: string) => items.find((item) => item.name === name);
   const items = after.map((item) => carryOver(byName(live, item.name), byName(before, item.name), item) ?? item);
   const others = live.filter(({ name }) => !byName(before, name) && !byName(after, name));
-  return items.length + others.length > 0 ? [...items, ...others] : undefined;
+  return [...items, ...others];
 }

@@ -1,0 +1,55 @@
+import t from 'tap';
+import type { Schemas } from '../../generated/client.ts';
+import { images, withPorts } from '../support/base-spec.ts';
+import { createContainer, readContainer } from '../support/containers.ts';
+import { eventually } from '../support/kubernetes.ts';
+import { startSystem } from '../support/system.ts';
+
+t.test('a container that is changed and restarted', async (t) => {
+  await using system = await startSystem();
+  const { client, workloads } = system;
+  const path = { container_id: 'web' };
+  const change = async (spec: Schemas['ContainerPatch']['spec']) => {
+    const { data, error } = await client.PATCH('/containers/{container_id}', {
+      params: { path },
+      body: { spec },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    });
+    if (!data) throw new Error(JSON.stringify(error));
+    return data;
+  };
+  const settled = async () =>
+    await eventually(
+      () => readContainer(client, 'web'),
+      ({ reconciling }) => !reconciling,
+    );
+  await createContainer(client, 'web', withPorts({ 8080: 'external', 8081: 'external' }));
+  const before = await settled();
+  await t.test('serves on while the next Pod cannot come up, and says why', async (t) => {
+    t.match(await change({ image: { reference: images.missing } }), { status: 'RUNNING', reconciling: true });
+    const held = await eventually(
+      () => readContainer(client, 'web'),
+      ({ status_message: message }) => message !== before.status_message,
+    );
+    t.match(held, { status: 'RUNNING', reconciling: true, status_message: /The roll-out is held up: Image cannot be/ });
+  });
+  await t.test('is RUNNING with the Pod of an update that comes up', async (t) => {
+    await change({ image: { reference: images.runs }, metadata: { labels: { tier: 'front' } } });
+    const after = await settled();
+    t.match(after, { status: 'RUNNING', status_message: before.status_message });
+    t.not(after.spec.network?.ip, before.spec.network?.ip, 'another Pod');
+    t.match((await workloads.one('services', 'web')).metadata.labels, { tier: 'front' });
+  });
+  await t.test('keeps name, address and node ports of its Service', async (t) => {
+    const { service } = await change(withPorts({ 8080: 'external', 8082: 'external' }));
+    const [kept] = before.service!.ports;
+    t.match(service, { name: before.service!.name, cluster_ip: before.service!.cluster_ip });
+    t.match(service?.ports, [kept, { port: 8082 }]);
+  });
+  await t.test('has another Pod after a restart', async (t) => {
+    const { spec } = await settled();
+    const restarted = await client.POST('/containers/{container_id}:restart', { params: { path } });
+    t.match(restarted.data, { status: 'RUNNING', reconciling: true });
+    t.not((await settled()).spec.network?.ip, spec.network?.ip);
+  });
+});
