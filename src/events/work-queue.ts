@@ -2,15 +2,13 @@
  * A queue of keys that are to be looked at, as controllers of Kubernetes have it: a key is in it once, however often it is
  * added, and is worked on by one at a time.
  */
+import TinyQueue from 'tinyqueue';
 import { backoffMs } from '../backoff.ts';
 import type { Backoff } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 
 /** Keys taken in one turn of the event loop, so that many that are due together do not hold up everything else. */
 const takenPerTurn = 200;
-
-/** Places at the beginning of the order that are left empty before the rest is moved up. */
-const maxTaken = 5_000;
 
 export interface WorkQueueOptions {
   clock: Clock;
@@ -22,15 +20,17 @@ interface Due {
   key: string;
   /** By the monotonic clock, in milliseconds. */
   at: number;
+  /** Of those due together the one that was added first comes first. */
+  sequence: number;
 }
 
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   /** When each key is due. */
   readonly #dueAt = new Map<string, number>();
-  /** In the order in which they are due, from `#first` on; what is not as `#dueAt` has it is out of date. */
-  readonly #order: Due[] = [];
-  #first = 0;
+  /** The one that is due first on top; what is not as `#dueAt` has it is out of date. */
+  readonly #order = new TinyQueue<Due>([], (a, b) => a.at - b.at || a.sequence - b.sequence);
+  #sequence = 0;
   /** Keys that are worked on, with whether they came up meanwhile. */
   readonly #running = new Map<string, boolean>();
   readonly #failures = new Map<string, number>();
@@ -70,7 +70,7 @@ export class WorkQueue {
     const at = this.#options.clock.elapsed() + ms;
     if (at >= (this.#dueAt.get(key) ?? Infinity)) return;
     this.#dueAt.set(key, at);
-    this.#insert({ key, at });
+    this.#order.push({ key, at, sequence: this.#sequence++ });
     this.#setTimer();
   }
 
@@ -114,7 +114,7 @@ export class WorkQueue {
     for (let taken = 0; taken < takenPerTurn && this.#running.size < this.#options.maxRunning;) {
       const first = this.#next();
       if (first === undefined || first.at > now) break;
-      this.#first++;
+      this.#order.pop();
       this.#dueAt.delete(first.key);
       if (this.#running.has(first.key)) this.#running.set(first.key, true);
       else this.#run(first.key);
@@ -125,32 +125,13 @@ export class WorkQueue {
     if (this.#running.size === 0 && (this.#next()?.at ?? Infinity) > now) this.#onDrained?.();
   }
 
-  /** Most are added for later than all others: their place is at the end. */
-  #insert(due: Due): void {
-    const order = this.#order;
-    let [low, high] = [this.#first, order.length];
-    if (high > low && order[high - 1]!.at <= due.at) low = high;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (order[middle]!.at <= due.at) low = middle + 1;
-      else high = middle;
-    }
-    if (low === order.length) order.push(due);
-    else order.splice(low, 0, due);
-  }
-
   /** The one that is due first, whether or not it is due yet. */
   #next(): Due | undefined {
-    const order = this.#order;
-    for (; this.#first < order.length; this.#first++) {
-      const { key, at } = order[this.#first]!;
-      if (this.#dueAt.get(key) === at) break;
+    for (;;) {
+      const first = this.#order.peek();
+      if (first === undefined || this.#dueAt.get(first.key) === first.at) return first;
+      this.#order.pop();
     }
-    if (this.#first === order.length || this.#first > maxTaken) {
-      order.splice(0, this.#first);
-      this.#first = 0;
-    }
-    return order[this.#first];
   }
 
   #run(key: string): void {

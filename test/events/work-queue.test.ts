@@ -158,3 +158,17 @@ await t.test('keeps its order over many more keys than it leaves places empty fo
   await clock.advance(1_000);
   t.strictSame(done, ['early', '11999', ...keys.slice(0, -1)]);
 });
+
+await t.test('costs as much a key however many there are', (t) => {
+  const costOf = (count: number): number => {
+    const { queue } = queueOf();
+    const startedAt = process.cpuUsage();
+    for (let index = 0; index < count; index++) queue.addAfter(`${index}`, 1 + ((index * 7_919) % 10_007));
+    for (let index = 0; index < count; index++) queue.addAfter(`${index}`, 0);
+    const { user, system } = process.cpuUsage(startedAt);
+    return (user + system) / count;
+  };
+  costOf(2_000);
+  t.ok(costOf(100_000) < 20 * costOf(2_000), 'a hundred thousand are not dearer each than a few thousand');
+  t.end();
+});
