@@ -2,8 +2,7 @@
 import { hintNames } from '../containers/hints.ts';
 import type { HintName } from '../containers/hints.ts';
 import { labelKeyViolation } from '../containers/label-syntax.ts';
-
-const objectName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+import { isObjectName } from './lease-name.ts';
 
 /** The hints of `SP_K8S_ALLOWED_HINTS`; `none` is the empty set. Absent where the list has something else in it. */
 export function parseHintNames(list: string): ReadonlySet<HintName> | undefined {
@@ -13,13 +12,13 @@ export function parseHintNames(list: string): ReadonlySet<HintName> | undefined 
 
 /** Names of Secrets; absent where the list has something else in it. */
 export function parseObjectNames(list: string): ReadonlySet<string> | undefined {
-  return parseList(list, (item): item is string => item.length <= 253 && objectName.test(item));
+  return parseList(list, (item): item is string => isObjectName(item));
 }
 
 /** Names of claims, and `prefix*` for all that begin so; absent where the list has something else in it. */
 export function parseClaimNames(list: string): ReadonlySet<string> | undefined {
   // What may stand before more of a name is what makes one with a letter behind it.
-  const isName = (item: string) => item.length <= 253 && objectName.test(item.replace(/\*$/, 'x'));
+  const isName = (item: string) => isObjectName(item.replace(/\*$/, 'x'));
   return parseList(list, (item): item is string => isName(item));
 }
 
