@@ -98,7 +98,8 @@ export function formatDispatch({ method, path, status, tries, detail }: Dispatch
 export function formatReplica(line: string, number: number): string | undefined {
   const { msg, time, address } = parseLogLine(line);
   if (msg === 'listening') return `${clock(time)}  replica   ${number} listens at http://${address}`;
-  if (msg === 'leading' || msg === 'leading no more') return `${clock(time)}  replica   ${number} is ${msg}`;
+  if (msg === 'leading') return `${clock(time)}  replica   ${number} is leading`;
+  if (msg === 'stopped leading') return `${clock(time)}  replica   ${number} has stopped leading`;
   return undefined;
 }
 

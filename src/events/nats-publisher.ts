@@ -1,16 +1,16 @@
 /** Keeps a connection to NATS for as long as the service runs: it begins when NATS is there, and begins again. */
-import type { NatsConnection } from 'nats';
-import { connect } from 'nats';
+import { readFile } from 'node:fs/promises';
+import type { ConnectionOptions, NatsConnection, TlsOptions } from 'nats';
+import { connect, credsAuthenticator } from 'nats';
 import type { Logger } from 'pino';
 import { backoffMs } from '../backoff.ts';
 import { sleep } from '../time.ts';
 import { EventStream } from './event-stream.ts';
-import { readAccess } from './nats-access.ts';
-import { awaitGreeting } from './nats-greeting.ts';
+import { probeServer } from './nats-probe.ts';
 import { openBucket } from './nats-bucket.ts';
 import type { Bucket } from './nats-bucket.ts';
 import { NatsSession } from './nats-session.ts';
-import type { NatsServers } from '../config/nats-urls.ts';
+import type { NatsServers, NatsTls } from '../config/nats-urls.ts';
 import type { Confirmed, EventMessage, EventPublisher } from './publisher.ts';
 
 const retry = { firstMs: 250, maxMs: 5_000 };
@@ -127,7 +127,7 @@ export class NatsPublisher implements EventPublisher {
     for (const server of shuffled(natsServers.servers)) {
       try {
         const access = await readAccess(natsServers);
-        await awaitGreeting(server, this.#answerTimeoutMs, this.#stop.signal, access.tls);
+        await probeServer(server, this.#answerTimeoutMs, this.#stop.signal, access.tls);
         return await connect({
           ...access,
           servers: [server],
@@ -188,4 +188,38 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map((item) => ({ item, order: Math.random() }))
     .sort((a, b) => a.order - b.order)
     .map(({ item }) => item);
+}
+
+/** How to sign in at NATS: what the configuration has, and what its files have now. */
+type NatsAccess = Pick<ConnectionOptions, 'user' | 'pass' | 'token' | 'authenticator'> & {
+  /** Contents, not paths. Absent: TLS only where a server demands or offers it. */
+  tls?: NatsTlsFiles;
+};
+
+type NatsTlsFiles = Pick<TlsOptions, 'ca' | 'cert' | 'key' | 'handshakeFirst'>;
+
+/** @throws when a file cannot be read; what is wrong with its content shows when it is used */
+async function readAccess({ user, password, token, credentialsFile, tls }: NatsServers): Promise<NatsAccess> {
+  return {
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { pass: password }),
+    ...(token !== undefined && { token }),
+    ...(credentialsFile !== undefined && { authenticator: credsAuthenticator(await readCredentials(credentialsFile)) }),
+    ...(tls !== undefined && { tls: await readTls(tls) }),
+  };
+}
+
+/** The client wants a line feed at the end of each line; editors and stores of secrets change or drop some. */
+async function readCredentials(file: string): Promise<Uint8Array> {
+  const lines = (await readFile(file, 'utf8')).split(/\r?\n/);
+  return Buffer.from(`${lines.join('\n')}\n`);
+}
+
+async function readTls({ caFile, certFile, keyFile, handshakeFirst }: NatsTls): Promise<NatsTlsFiles> {
+  return {
+    ...(caFile !== undefined && { ca: await readFile(caFile, 'utf8') }),
+    ...(certFile !== undefined && { cert: await readFile(certFile, 'utf8') }),
+    ...(keyFile !== undefined && { key: await readFile(keyFile, 'utf8') }),
+    ...(handshakeFirst !== undefined && { handshakeFirst }),
+  };
 }

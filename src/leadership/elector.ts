@@ -342,7 +342,7 @@ export class Elector implements SenderLeadership, Part {
     if (this.#leadsUntil === undefined) return;
     this.#leadsUntil = undefined;
     this.#cancelDeadline?.();
-    this.#options.log.info({ reason }, 'leading no more');
+    this.#options.log.info({ reason }, 'stopped leading');
     this.#tell(false);
   }
 

@@ -368,7 +368,7 @@ t.test('a leader that has long known nothing of the cluster hands over to a repl
   await pass(8_000, leader, standby);
   t.notOk(leader.elector.leads);
   t.ok(standby.elector.leads);
-  t.match(leader.lines, [{}, { msg: 'leading no more', reason: 'another replica sees what happens in the cluster' }]);
+  t.match(leader.lines, [{}, { msg: 'stopped leading', reason: 'another replica sees what happens in the cluster' }]);
   await pass(60_000, leader, standby);
   t.ok(standby.elector.leads, 'and it stays there');
   t.notOk('isBlind' in server.lease! || 'seer' in server.lease!);

@@ -6,7 +6,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { awaitGreeting } from '../../../src/events/nats-greeting.ts';
+import { probeServer } from '../../../src/events/nats-probe.ts';
 
 const startTimeoutMs = 15_000;
 const maxOutputKept = 10_000;
@@ -162,7 +162,7 @@ export class NatsServerProcess implements AsyncDisposable {
       const port = await this.#readPort();
       if (port !== undefined) {
         this.#port = port;
-        if (!this.#tlsFirst) await awaitGreeting(`127.0.0.1:${port}`, startTimeoutMs, signal);
+        if (!this.#tlsFirst) await probeServer(`127.0.0.1:${port}`, startTimeoutMs, signal);
         return;
       }
       await delay(10);

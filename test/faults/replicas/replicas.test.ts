@@ -85,7 +85,7 @@ testOnBoth(
     await deleteContainer(second.client, 'gone-meanwhile');
     await replicas.system.events.waitFor('gone-meanwhile', 'DELETED');
     first.process.signal('SIGCONT');
-    await first.logged(({ msg }) => msg === 'leading no more');
+    await first.logged(({ msg }) => msg === 'stopped leading');
     t.strictSame((await work.end()).refused, []);
     await replicas.healed(second);
     await replicas.healed(first);
@@ -106,7 +106,7 @@ testOnBoth(
     const work = churn(() => [second], 'cut-off');
     await until('the leader has sent something', () => replicas.system.events.received.length > 3);
     first.clusterLine.silence();
-    await first.logged(({ msg }) => msg === 'leading no more');
+    await first.logged(({ msg }) => msg === 'stopped leading');
     t.notOk(second.leads(), 'there is a time without a leader between two');
     await replicas.leader(first);
     first.clusterLine.reset();

@@ -93,7 +93,7 @@ export async function startReplicas(
     const asked = new Set<string>();
     const client = createClient({ baseUrl: provider.url, fetch: noting(asked) });
     const leads = (): boolean =>
-      provider.log.findLast(({ msg }) => msg === 'leading' || msg === 'leading no more')?.msg === 'leading';
+      provider.log.findLast(({ msg }) => msg === 'leading' || msg === 'stopped leading')?.msg === 'leading';
     const replica = { ...provider, client, name, clusterLine, clusterAddress, natsLine, asked, leads };
     all.push(replica);
     return replica;

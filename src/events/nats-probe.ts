@@ -20,7 +20,7 @@ const offersTls = /"tls_(?:required|available)"\s*:\s*true/;
  * @param tls - for a server that wants the handshake first; absent, or without that: what follows the greeting
  * @throws Error when the address does not answer as a NATS server within the time
  */
-export async function awaitGreeting(
+export async function probeServer(
   server: string,
   timeoutMs: number,
   signal: AbortSignal,

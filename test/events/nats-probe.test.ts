@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import t from 'tap';
-import { awaitGreeting } from '../../src/events/nats-greeting.ts';
+import { probeServer } from '../../src/events/nats-probe.ts';
 
 const never = new AbortController().signal;
 
@@ -36,12 +36,12 @@ t.test('a server introduces itself, in one piece or in several', async (t) => {
     };
     setImmediate(next);
   });
-  for (const { address } of [whole, slow]) await t.resolves(awaitGreeting(address, 20_000, never));
+  for (const { address } of [whole, slow]) await t.resolves(probeServer(address, 20_000, never));
 });
 
 t.test('who says something else is no NATS server, nor who never comes to the end of a line', async (t) => {
   await using other = await startServer((socket) => socket.write('SSH-2.0-OpenSSH\r\n'));
-  await t.rejects(awaitGreeting(other.address, 20_000, never), { message: `${other.address} is not a NATS server` });
+  await t.rejects(probeServer(other.address, 20_000, never), { message: `${other.address} is not a NATS server` });
   await using endless = await startServer((socket) => {
     socket.write('INFO ');
     const pour = () => {
@@ -50,19 +50,19 @@ t.test('who says something else is no NATS server, nor who never comes to the en
     socket.on('drain', pour);
     pour();
   });
-  await t.rejects(awaitGreeting(endless.address, 5_000, never), { message: `${endless.address} is not a NATS server` });
+  await t.rejects(probeServer(endless.address, 5_000, never), { message: `${endless.address} is not a NATS server` });
 });
 
 t.test('who says nothing, or hangs up, is told so', async (t) => {
   await using silent = await startServer(() => undefined);
-  await t.rejects(awaitGreeting(silent.address, 50, never), { message: `${silent.address} does not answer` });
-  await t.rejects(awaitGreeting(silent.address, 50, never, {}), {
+  await t.rejects(probeServer(silent.address, 50, never), { message: `${silent.address} does not answer` });
+  await t.rejects(probeServer(silent.address, 50, never, {}), {
     message: `${silent.address} does not answer, or wants the TLS handshake first (tls_first=true)`,
   });
   await using closing = await startServer((socket) => socket.end());
-  await t.rejects(awaitGreeting(closing.address, 20_000, never), {
+  await t.rejects(probeServer(closing.address, 20_000, never), {
     message: `${closing.address} closed the connection`,
   });
   const reason = new Error('stopping');
-  await t.rejects(awaitGreeting(silent.address, 20_000, AbortSignal.abort(reason)), reason);
+  await t.rejects(probeServer(silent.address, 20_000, AbortSignal.abort(reason)), reason);
 });
