@@ -1,4 +1,4 @@
-import { test } from 'tap';
+import t from 'tap';
 import type { HintPolicy } from '../../src/containers/hints.ts';
 import { defaultHintPolicy } from '../../src/containers/hints.ts';
 import { conformingFetch } from '../../scripts/contract/conformance.ts';
@@ -24,7 +24,7 @@ function patch({ url }: HttpServer, body: unknown, headers: Record<string, strin
   });
 }
 
-test('an update', async (t) => {
+t.test('an update', async (t) => {
   await t.test('merges what is sent into the spec, and answers with the container', async (t) => {
     await using server = await startWithContainer(containerSpec({ kept: { a: 1, b: 2 } }));
     const answer = await patch(server, '{"spec": {"kept": {"a": null, "c": 1e400}, "image": {"reference": "web:2"}}}');
@@ -152,7 +152,7 @@ test('an update', async (t) => {
   });
 });
 
-test('a restart takes no body, and answers with the container', async (t) => {
+t.test('a restart takes no body, and answers with the container', async (t) => {
   await using server = await startWithContainer();
   const restart = (id: string) =>
     conformingFetch(`${server.url}/api/v1alpha1/containers/${id}:restart`, { method: 'POST' });
