@@ -6,7 +6,7 @@ import { parseExactly } from '../../src/containers/json.ts';
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
 export interface NearValidRequest {
-  method: 'GET' | 'POST' | 'DELETE';
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Below `/api/v1alpha1`, with the query. */
   target: string;
   headers: Record<string, string>;
@@ -35,6 +35,8 @@ export function nearValidRequests(secret: string): fc.Arbitrary<NearValidRequest
     { weight: 2, arbitrary: byId },
     { weight: 2, arbitrary: lists(secret) },
     { weight: 1, arbitrary: logs },
+    { weight: 1, arbitrary: updates(specs) },
+    { weight: 1, arbitrary: restarts },
   );
 }
 
@@ -577,6 +579,45 @@ const byId: fc.Arbitrary<NearValidRequest> = fc
     fc.constantFrom('', '?', '?x=1', '?id=2', '/', '/x', ';a', '%00'),
   )
   .map(([method, id, tail]) => ({ method, target: `/containers/${id}${tail}`, headers: {} }));
+
+/** Patches of containers that mostly are not there: what is wrong with them is told before that. */
+function updates(specs: fc.Arbitrary<JsonObject>): fc.Arbitrary<NearValidRequest> {
+  const headers = fc.record(
+    {
+      'content-type': fc.constantFrom(
+        'application/merge-patch+json',
+        'application/merge-patch+json; charset=utf-8',
+        'application/json',
+        'application/json-patch+json',
+        '',
+      ),
+      'if-match': fc.constantFrom('*', '"a"', '"a", W/"b"', 'a', '""', '"', ',', '"a" "b"'),
+    },
+    { requiredKeys: ['content-type'] },
+  );
+  const bodies = fc.oneof(
+    specs.map((spec): Json => ({ spec })),
+    fc.tuple(specs, fc.nat(), oddValue).map(([spec, at, value]) => broken({ spec }, { at, how: 'replace', value })),
+    oddValue,
+  );
+  return fc
+    .tuple(fc.oneof(ids, oddIds), fc.constantFrom('', '?validate_only=true', '?validate_only=1'), headers, bodies)
+    .map(([id, query, headers, body]) => ({
+      method: 'PATCH',
+      target: `/containers/${id}${query}`,
+      headers,
+      body: JSON.stringify(body),
+    }));
+}
+
+const restarts: fc.Arbitrary<NearValidRequest> = fc
+  .tuple(fc.oneof(ids, oddIds), fc.constantFrom(undefined, '', '{}', '[', 'x'))
+  .map(([id, body]) => ({
+    method: 'POST',
+    target: `/containers/${id}:restart`,
+    headers: { 'content-type': 'application/json' },
+    ...(body !== undefined && { body }),
+  }));
 
 /** None is followed, since that may have no end. */
 const logs: fc.Arbitrary<NearValidRequest> = fc

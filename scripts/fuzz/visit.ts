@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { conformingFetch } from '../contract/conformance.ts';
 import { parseExactly } from '../../src/containers/json.ts';
+import { mergePatch } from '../../src/containers/merge-patch.ts';
 import { copyOf } from './near-valid.ts';
 import type { Json, NearValidRequest } from './near-valid.ts';
 
@@ -123,10 +124,24 @@ async function checkLifeOf(url: string, sent: Json): Promise<void> {
   const read = await conformingFetch(url);
   if (read.status !== 200) throw new Error(`a read after 201 was answered ${read.status}`);
   checkSpec(parseExactly(await read.text()) as CreatedContainer, sent);
+  await checkUpdate(url, sent);
   const deletion = await conformingFetch(url, { method: 'DELETE' });
   if (deletion.status !== 204) throw new Error(`a delete after 201 was answered ${deletion.status}`);
   const gone = await conformingFetch(url);
   if (gone.status !== 404) throw new Error(`a read after 204 was answered ${gone.status}`);
+}
+
+const patch =
+  '{"spec": {"image": {"reference": "registry.example/patched:1"}, "network": null, "x-patched": {"a": 1.0}}}';
+
+/** A merge patch makes of any valid spec what RFC 7396 says, and keeps the rest of it. */
+async function checkUpdate(url: string, sent: Json): Promise<void> {
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  const answer = await conformingFetch(url, { method: 'PATCH', headers, body: patch });
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(`an update after 201 was answered ${answer.status}: ${text}`);
+  const { spec } = mergePatch({ spec: sent }, parseExactly(patch)) as { spec: Json };
+  checkSpec(parseExactly(text) as CreatedContainer, spec);
 }
 
 /** Without the fields that are the provider's, and with the one way to say that there is nothing. */
