@@ -85,7 +85,7 @@ t.test('is a path of its own beside that of a container', async (t) => {
     conformingFetch(`${server.url}/api/v1alpha1/containers/${path}`, init);
   t.equal((await at('none:wait')).status, 404);
   t.equal((await at('WEB:wait')).status, 400);
-  t.equal((await at('web:restart')).status, 400);
+  t.equal((await at('web:stop')).status, 400);
   const post = await at('web:wait', { method: 'POST' });
   t.match([post.status, post.headers.get('allow')], [405, 'GET, HEAD']);
 });
