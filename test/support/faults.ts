@@ -145,7 +145,9 @@ async function lookAtCluster({ request, namespace }: System['cluster']): Promise
   for (const id of new Set(all.deployments.map(({ containerId }) => containerId))) {
     const objects = objectsOf(all, id);
     const view = viewObjects(objects, { namespace, moment });
-    if (view) actual.set(id, { container: view.container, ...containerStatus(observeObjects(objects), moment) });
+    const report = containerStatus(observeObjects(objects), moment);
+    // One that a finalizer holds is gone.
+    if (view && report.status !== 'DELETED') actual.set(id, { container: view.container, ...report });
   }
   return actual;
 }
