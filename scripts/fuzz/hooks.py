@@ -1,5 +1,5 @@
 """Puts the secret that the log is searched for into every environment variable that schemathesis makes up, and has it
-create what it takes for created."""
+create what it takes for created, and follow no log, as that may have no end."""
 
 import os
 
@@ -21,14 +21,23 @@ def map_body(context, body):
 
 @schemathesis.hook
 def map_query(context, query):
-    """A create that only validates is a success that makes nothing: what follows from it would look for the container. A log
-    that is followed may have no end. And a URL of any length would be 431, which schemathesis takes for no refusal."""
-    query = query and {
-        name: value[:MAX_QUERY_VALUE] if isinstance(value, str) else value for name, value in query.items()
-    }
-    for name in ("validate_only", "follow"):
-        if query and str(query.get(name)).lower() == "true":
-            query = {other: value for other, value in query.items() if other != name}
+    """A create that only validates is a success that makes nothing: what follows from it would look for the container."""
+    return without_true(query, "validate_only")
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Of all requests, also those that no other hook sees. A URL of any length would be 431, which schemathesis takes for no
+    refusal."""
+    case.query = without_true(case.query, "follow")
+    for name, value in (case.query or {}).items():
+        if isinstance(value, str):
+            case.query[name] = value[:MAX_QUERY_VALUE]
+
+
+def without_true(query, unwanted):
+    if query and str(query.get(unwanted)).lower() == "true":
+        return {name: value for name, value in query.items() if name != unwanted}
     return query
 
 
