@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Schemas } from '../../generated/client.ts';
 import { images, withPorts } from '../support/base-spec.ts';
-import { createContainer, readContainer } from '../support/containers.ts';
+import { createContainer, deleteContainer, readContainer } from '../support/containers.ts';
 import { eventually } from '../support/kubernetes.ts';
 import { startSystem } from '../support/system.ts';
 
@@ -51,5 +51,30 @@ t.test('a container that is changed and restarted', async (t) => {
     const restarted = await client.POST('/containers/{container_id}:restart', { params: { path } });
     t.match(restarted.data, { status: 'RUNNING', reconciling: true });
     t.not((await settled()).spec.network?.ip, spec.network?.ip);
+  });
+  await t.test('serves through two updates in a row, and ends as the latter says', async (t) => {
+    const told = system.events.received.length;
+    await change({ image: { reference: images.missing } });
+    await change({ image: { reference: images.runs }, metadata: { labels: { tier: 'back' } } });
+    t.match(await settled(), { status: 'RUNNING', spec: { metadata: { labels: { tier: 'back' } } } });
+    const pods = await workloads.until('pods', 'web', ({ length }) => length === 1);
+    t.match(pods, [{ metadata: { labels: { tier: 'back' } } }]);
+    const statuses = system.events.received.slice(told).map(({ event }) => event.data.status);
+    t.strictSame(new Set(statuses), new Set(statuses.length > 0 ? ['RUNNING'] : []));
+  });
+  await t.test('is FAILED where what takes its place crashes again and again, and can be mended', async (t) => {
+    await change({ image: { reference: images.crashes } });
+    const failed = await system.events.waitFor('web', 'FAILED');
+    await change({ image: { reference: images.runs } });
+    await system.events.waitFor('web', 'RUNNING', failed);
+    t.match(await settled(), { status: 'RUNNING' });
+  });
+  await t.test('is gone with all that an update has begun', async (t) => {
+    await change({ image: { reference: images.missing } });
+    await deleteContainer(client, 'web');
+    await system.events.waitFor('web', 'DELETED');
+    for (const kind of ['deployments', 'services', 'pods'] as const)
+      await workloads.until(kind, 'web', ({ length }) => length === 0);
+    t.equal((await client.GET('/containers/{container_id}', { params: { path } })).response.status, 404);
   });
 });
