@@ -3,9 +3,9 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { takeLock } from '../lock.ts';
 
 const cacheFolder = join(import.meta.dirname, '..', '..', '.cache');
 const buildTimeoutMs = 40 * 60_000;
@@ -35,7 +35,7 @@ export async function buildOnce({ name, moduleFolder, versionOf, describe, build
   if (existsSync(folder)) return folder;
   const goVersion = execFileSync('go', ['env', 'GOVERSION'], { encoding: 'utf8', cwd: moduleFolder }).trim();
   await mkdir(join(cacheFolder, name), { recursive: true });
-  await using _lock = await takeLock(`${folder}.lock`);
+  await using _lock = await takeLock(`${folder}.lock`, buildTimeoutMs);
   if (existsSync(folder)) return folder;
 
   const unfinished = await mkdtemp(`${folder}.unfinished-`);
@@ -93,31 +93,4 @@ async function readModule(folder: string, versionOf: string): Promise<{ version:
     version = words.find((word, index) => words[index - 1] === versionOf && /^v\d/.test(word)) ?? '';
   }
   return { version, digest: hash.digest('hex').slice(0, 12) };
-}
-
-/** Waits, within the build's time, while another living process holds the lock; takes over a dead one's. */
-async function takeLock(file: string): Promise<AsyncDisposable> {
-  const deadline = Date.now() + buildTimeoutMs;
-  for (;;) {
-    try {
-      await writeFile(file, String(process.pid), { flag: 'wx' });
-      return { [Symbol.asyncDispose]: () => rm(file, { force: true }) };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const holder = Number(await readFile(file, 'utf8').catch(() => ''));
-    if (holder > 0 && !isAlive(holder)) await rm(file, { force: true });
-    if (Date.now() > deadline)
-      throw new Error(`another process (${String(holder)}) builds for too long; its lock is ${file}`);
-    await delay(500);
-  }
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

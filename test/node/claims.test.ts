@@ -10,8 +10,11 @@ import { startSystem } from '../support/system.ts';
 import { describeContainer } from './cases.ts';
 import { withoutNode } from './node-system.ts';
 import { findProcesses } from './processes.ts';
+import { takeTurn } from './turn.ts';
 
 const patienceMs = 90_000;
+
+if (withoutNode === false) await takeTurn(t);
 
 t.test('a claim on a real node', { skip: withoutNode }, async (t) => {
   await using stack = new AsyncDisposableStack();

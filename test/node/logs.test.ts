@@ -14,9 +14,12 @@ import { startSystem } from '../support/system.ts';
 import { describeContainer } from './cases.ts';
 import { withoutNode } from './node-system.ts';
 import { findProcesses } from './processes.ts';
+import { takeTurn } from './turn.ts';
 
 /** How long the one that writes much is followed, in milliseconds. */
 const followMs = Number(process.env['SP_TEST_FOLLOW_SECONDS'] ?? 30) * 1_000;
+
+if (withoutNode === false) await takeTurn(t);
 
 t.test('logs on a real node', { skip: withoutNode }, async (t) => {
   await using controlPlane = await startControlPlane({ own: true, realNode: true });

@@ -23,6 +23,9 @@ import { findProcesses } from './processes.ts';
 import { prepareAwayRegistry, startFillServer } from './servers.ts';
 import { describeEvents, findDeviation } from './steps.ts';
 import type { Step } from './steps.ts';
+import { takeTurn } from './turn.ts';
+
+if (withoutNode === false) await takeTurn(t);
 
 /** A machine may have containers of others. */
 const before = await findLeftovers();
