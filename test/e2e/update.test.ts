@@ -21,7 +21,7 @@ t.test('a container that is changed and restarted', async (t) => {
   const settled = async () =>
     await eventually(
       () => readContainer(client, 'web'),
-      ({ reconciling }) => !reconciling,
+      ({ status, reconciling }) => status === 'RUNNING' && !reconciling,
     );
   await createContainer(client, 'web', withPorts({ 8080: 'external', 8081: 'external' }));
   const before = await settled();
