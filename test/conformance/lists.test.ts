@@ -101,6 +101,19 @@ t.test('pages through what a selector selects, without counting the rest', async
   );
 });
 
+t.test('pages through two selections side by side', async (t) => {
+  const page = async (parity: string, token = '') => {
+    const query = `labelSelector=parity%3D${parity}&limit=10&continue=${encodeURIComponent(token)}`;
+    const { body } = await cluster.request('GET', `${deployments}?${query}`);
+    return { listed: namesOf(body.items), token: body.metadata.continue };
+  };
+  const [even, odd] = [await page('even'), await page('odd')];
+  const [restOfEven, restOfOdd] = [await page('even', even.token), await page('odd', odd.token)];
+  const half = (remainder: number) => names.filter((_, index) => index % 2 === remainder);
+  t.strictSame([...even.listed, ...restOfEven.listed], half(0));
+  t.strictSame([...odd.listed, ...restOfOdd.listed], half(1));
+});
+
 const selections: [selector: string, count: number][] = [
   ['app=listed', 25],
   ['app==listed,parity=odd', 12],

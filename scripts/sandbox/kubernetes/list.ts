@@ -36,8 +36,8 @@ interface Token {
 
 interface Snapshot {
   resourceVersion: number;
-  /** By key, from the beginning: several walks may share it. */
-  sorted: StoredVersion[];
+  /** All of the resource, by key: walks with different selectors may share it. */
+  sorted: readonly StoredVersion[];
 }
 
 /** Walks that may be under way at once; the oldest is forgotten first, and its tokens expire. */
@@ -60,32 +60,30 @@ export class Lists {
   page(query: ListQuery): ListPage {
     const token = query.continueToken === '' ? undefined : parseToken(query.continueToken);
     checkVersion(query, this.#store.resourceVersion, token);
-    const snapshot = this.#snapshot(query, token);
-    const start = token === undefined ? 0 : indexAfter(snapshot.sorted, token.after);
-    if (query.limit === 0) {
-      return { versions: snapshot.sorted.slice(start), resourceVersion: String(snapshot.resourceVersion) };
-    }
-    const versions = snapshot.sorted.slice(start, start + query.limit);
-    const rest = snapshot.sorted.length - start - versions.length;
+    const snapshot = token === undefined || token.rv === -1 ? this.#take(query) : this.#recall(query, token);
+    const { sorted } = snapshot;
+    const resourceVersion = String(snapshot.resourceVersion);
+    const start = token === undefined ? 0 : indexAfter(sorted, token.after);
+    const { versions, end } = select(sorted, start, query);
     const last = versions.at(-1);
-    const page: ListPage = { versions, resourceVersion: String(snapshot.resourceVersion) };
-    if (rest === 0 || !last) return page;
+    if (end === undefined || !last) return { versions, resourceVersion };
     this.#keep(query, snapshot);
-    page.continueToken = formatToken({ rv: snapshot.resourceVersion, after: keyOfObject(last.object) });
-    if (query.selects === everything) page.remaining = rest;
-    return page;
+    const continueToken = formatToken({ rv: snapshot.resourceVersion, after: keyOfObject(last.object) });
+    const remaining = query.selects === everything ? { remaining: sorted.length - end } : {};
+    return { versions, resourceVersion, continueToken, ...remaining };
   }
 
-  #snapshot(query: ListQuery, token?: Token): Snapshot {
-    if (token === undefined || token.rv === -1) {
-      const selected: StoredVersion[] = [];
-      for (const version of this.#store.versions(query.resource, query.namespace)) {
-        if (query.selects(version.object)) selected.push(version);
-      }
-      return { resourceVersion: this.#store.resourceVersion, sorted: sortByKey(selected) };
-    }
+  /** What is there now; without what the query does not select where a page holds the rest. */
+  #take({ resource, namespace, selects, limit }: ListQuery): Snapshot {
+    const { resourceVersion } = this.#store;
+    const all = [...this.#store.versions(resource, namespace)];
+    const selected = all.filter(({ object }) => selects(object));
+    return { resourceVersion, sorted: sortByKey(limit === 0 || selected.length <= limit ? selected : all) };
+  }
+
+  #recall(query: ListQuery, token: Token): Snapshot {
     const kept = this.#snapshots.get(snapshotKey(query, token.rv));
-    if (kept) return { ...kept, sorted: kept.sorted.filter((version) => query.selects(version.object)) };
+    if (kept) return kept;
     const error = expired(
       'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
     );
@@ -101,6 +99,26 @@ export class Lists {
     const [oldest] = this.#snapshots.keys();
     if (oldest !== undefined) this.#snapshots.delete(oldest);
   }
+}
+
+/**
+ * What a query selects from `start` on, as far as its limit goes.
+ *
+ * @returns `end`: where what is selected goes on; absent where nothing more is
+ */
+function select(
+  sorted: readonly StoredVersion[],
+  start: number,
+  { selects, limit }: ListQuery,
+): { versions: StoredVersion[]; end?: number } {
+  const versions: StoredVersion[] = [];
+  for (let index = start; index < sorted.length; index++) {
+    const version = sorted[index]!;
+    if (!selects(version.object)) continue;
+    if (limit > 0 && versions.length === limit) return { versions, end: index };
+    versions.push(version);
+  }
+  return { versions };
 }
 
 /** The envelope around the objects' own JSON, which each version keeps. */
