@@ -7,7 +7,7 @@ import { stalls, startStalledServer } from '../support/stalled-server.ts';
 import { until } from '../support/until.ts';
 import { startTokenEndpoint } from '../../scripts/token-endpoint.ts';
 import type { TokenEndpointOptions } from '../../scripts/token-endpoint.ts';
-import { describeError } from '../../src/log/error.ts';
+import { describeError } from '../../src/log/log.ts';
 
 const { signal } = new AbortController();
 

@@ -1,13 +1,13 @@
 import t from 'tap';
 
 import { UnavailableError } from '../../src/containers/errors.ts';
-import { describeError } from '../../src/log/error.ts';
+import { describeError } from '../../src/log/log.ts';
 
 t.test('shows type, message, code, causes and where it was', (t) => {
   const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   const shown = describeError(new TypeError('fetch failed', { cause }));
   t.match(shown, { type: 'TypeError', message: 'fetch failed', cause: { code: 'ECONNREFUSED' } });
-  t.match(shown.stack, /error\.test\.ts/);
+  t.match(shown.stack, /log\.test\.ts/);
   t.notMatch(shown.stack, 'fetch failed');
   t.end();
 });
