@@ -1,16 +1,15 @@
 /** The environment as configuration: read once, checked whole, all that is wrong named at once. */
-import { maxTimerMs } from '../clock.ts';
+import { createHash } from 'node:crypto';
+import { defaultHintPolicy } from '../containers/hints.ts';
+import type { HintPolicy } from '../containers/hints.ts';
+import { withoutUndefined } from '../containers/json.ts';
 import { defaultAddressWaitMs, defaultCrashTolerance } from '../containers/status.ts';
+import { isTrustworthyUrl } from '../http-client.ts';
+import type { ListenAddress } from './address.ts';
+import * as kinds from './kinds.ts';
+import type { Kind } from './kinds.ts';
 import { NatsUrlError, parseNatsUrls } from './nats-urls.ts';
 import type { NatsServers } from './nats-urls.ts';
-import { parseHost, parseListenAddress } from './address.ts';
-import type { ListenAddress } from './address.ts';
-import { defaultHintPolicy, hintNames } from '../containers/hints.ts';
-import type { HintName, HintPolicy } from '../containers/hints.ts';
-import { parseAnnotationKeys, parseClaimNames, parseHintNames, parseObjectNames } from './hints.ts';
-import { parseDuration } from './duration.ts';
-import { defaultLeaseName, isObjectName } from './lease-name.ts';
-import { isTrustworthyUrl } from '../trustworthy-url.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
@@ -112,182 +111,11 @@ export class ConfigError extends Error {
   }
 }
 
-interface Kind<T> {
-  /** Completes "must be …". */
-  allowed: string;
-  /** Undefined: the value is not allowed. May throw a NatsUrlError to say more. */
-  parse: (value: string) => T | undefined;
-  /** The value may hold credentials, and is not repeated in a problem. */
-  confidential?: boolean;
-}
-
-const text: Kind<string> = {
-  allowed: 'text without control characters',
-  parse: (value) => (/\p{Cc}/u.test(value) ? undefined : value),
-};
-
-const providerName: Kind<string> = {
-  allowed: 'made of letters, digits, ".", "_" and "-"',
-  parse: (value) => (/^[A-Za-z0-9._-]+$/.test(value) ? value : undefined),
-};
-
-const providerNames: Kind<string[]> = {
-  allowed: 'a comma-separated list of names made of letters, digits, ".", "_" and "-"',
-  parse(value) {
-    const names = value.split(',').map((name) => providerName.parse(name.trim()));
-    return names.every((name) => name !== undefined) ? names : undefined;
-  },
-};
-
-const namespace: Kind<string> = {
-  allowed: 'the name of a namespace: 1 to 63 lower-case letters, digits and "-", first and last a letter or digit',
-  parse: (value) => (/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value) ? value : undefined),
-};
-
-const baseUrl: Kind<string> = {
-  allowed: 'an http or https URL without user, password, query and fragment, such as http://host:8080/path',
-  parse: parseBaseUrl,
-  confidential: true,
-};
-
 const natsUrls: Kind<NatsServers> = {
   allowed: 'a NATS URL or a comma-separated list of them, such as nats://host:4222',
   parse: parseNatsUrls,
   confidential: true,
 };
-
-const bucketName: Kind<string> = {
-  allowed: 'the name of a JetStream bucket: 1 to 200 letters, digits, "_" and "-"',
-  parse: (value) => (/^[-\w]{1,200}$/.test(value) ? value : undefined),
-};
-
-const listenAddress: Kind<ListenAddress> = {
-  allowed: 'host:port, :port or [IPv6]:port, with a port from 0 to 65535',
-  parse: parseListenAddress,
-};
-
-const host: Kind<string> = {
-  allowed: 'a host name or an IP address, without scheme, port and brackets, such as node.example or 2001:db8::7',
-  parse: parseHost,
-};
-
-const duration: Kind<number> = {
-  allowed: 'a duration above 0 and up to 596h, such as 500ms, 15s or 1m30s',
-  parse(value) {
-    const ms = parseDuration(value);
-    return ms !== undefined && ms > 0 && ms <= maxTimerMs ? ms : undefined;
-  },
-};
-
-const durationOrNone: Kind<number> = {
-  allowed: 'a duration up to 596h, such as 500ms, 5s or 1m, or 0s for none',
-  parse: (value) => (parseDuration(value) === 0 ? 0 : duration.parse(value)),
-};
-
-/** What is below a second is rounded up: Kubernetes counts whole ones. */
-const wholeSeconds: Kind<number> = {
-  allowed: 'a duration from 1s up to 596h, such as 90s or 10m',
-  parse(value) {
-    const ms = duration.parse(value);
-    return ms !== undefined && ms >= 1_000 ? Math.ceil(ms / 1_000) : undefined;
-  },
-};
-
-/** The registry is not to be asked in a loop. */
-const refreshPeriod: Kind<number> = {
-  allowed: 'a duration from 1s to 596h, such as 15s, 1m30s or 10m, or 0 for never',
-  parse(value) {
-    const ms = durationOrNone.parse(value);
-    return ms === undefined || (ms > 0 && ms < 1_000) ? undefined : ms;
-  },
-};
-
-const endpointUrl: Kind<string> = {
-  allowed: 'an http or https URL without user, password and fragment, such as https://host/realms/dcm/token',
-  parse: (value) =>
-    parseBaseUrl(value.replace(/\?.*$/s, '')) === undefined || /[\s#]/.test(value) ? undefined : value,
-  confidential: true,
-};
-
-/** A token as it can stand in a header, RFC 6750, section 2.1. */
-const bearerToken: Kind<string> = {
-  allowed: 'a token of letters, digits and "-._~+/", with "=" at its end alone',
-  parse: (value) => (/^[A-Za-z0-9._~+/-]+=*$/.test(value) ? value : undefined),
-  confidential: true,
-};
-
-/** RFC 6749, appendix A. */
-const clientText: Kind<string> = {
-  allowed: 'printable ASCII text',
-  parse: (value) => (/^[\x20-\x7e]+$/.test(value) ? value : undefined),
-  confidential: true,
-};
-
-const milliseconds: Kind<number> = {
-  allowed: `a whole number of milliseconds from 0 to ${maxTimerMs}`,
-  parse: (value) => (/^\d{1,10}$/.test(value) && Number(value) <= maxTimerMs ? Number(value) : undefined),
-};
-
-const restarts: Kind<number> = {
-  allowed: `a whole number of restarts from 0 to ${maxTimerMs}`,
-  parse: milliseconds.parse,
-};
-
-const hints: Kind<ReadonlySet<HintName>> = {
-  allowed: `none, or a comma-separated list of ${hintNames.join(', ')}`,
-  parse: parseHintNames,
-};
-
-const secretNames: Kind<ReadonlySet<string>> = {
-  allowed: 'a comma-separated list of names of Secrets',
-  parse: parseObjectNames,
-};
-
-const annotationKeys: Kind<ReadonlySet<string>> = {
-  allowed: 'a comma-separated list of keys of annotations, or prefix/* for all keys under a prefix',
-  parse: parseAnnotationKeys,
-};
-
-const claimNames: Kind<ReadonlySet<string>> = {
-  allowed: 'a comma-separated list of names of claims, or prefix* for all names that begin so',
-  parse: parseClaimNames,
-};
-
-const flag: Kind<boolean> = {
-  allowed: 'true or false',
-  parse: (value) => (value === 'true' || value === 'false' ? value === 'true' : undefined),
-};
-
-const objectName: Kind<string> = {
-  allowed: 'a name that Kubernetes takes: lower-case letters, digits, "-" and ".", first and last a letter or digit',
-  parse: (value) => (isObjectName(value) ? value : undefined),
-};
-
-/** Kept as it is written: a token's `iss` is compared letter by letter, trailing slash included. */
-const issuerUrl: Kind<string> = {
-  allowed: 'an https URL (http on a loopback address) without user, password, query and fragment',
-  parse: (value) => (parseBaseUrl(value) !== undefined && isTrustworthyUrl(value) ? value : undefined),
-  confidential: true,
-};
-
-const keysUrl: Kind<string> = {
-  allowed: 'an https URL (http on a loopback address) without user, password and fragment',
-  parse(value) {
-    const base = parseBaseUrl(value.replace(/\?[^#]*$/, ''));
-    return base !== undefined && isTrustworthyUrl(value) ? value : undefined;
-  },
-  confidential: true,
-};
-
-/** RFC 6749, section 3.3. */
-const scopeToken: Kind<string> = {
-  allowed: 'one scope: printable ASCII characters without spaces, " and \\',
-  parse: (value) => (/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value) ? value : undefined),
-};
-
-function oneOf<const T extends string>(...values: T[]): Kind<T> {
-  return { allowed: `one of ${values.join(', ')}`, parse: (value) => values.find((allowed) => allowed === value) };
-}
 
 /**
  * @param env - a variable that is empty counts as absent
@@ -318,8 +146,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
   /** A token, or all that it takes to get one, but not both. */
   function registryAuthentication(): RegistryConfig['authentication'] {
-    const token = optional('DCM_AUTH_TOKEN', bearerToken);
-    const allowsHttp = optional('DCM_AUTH_ALLOW_HTTP', flag) ?? false;
+    const token = optional('DCM_AUTH_TOKEN', kinds.bearerToken);
+    const allowsHttp = optional('DCM_AUTH_ALLOW_HTTP', kinds.flag) ?? false;
     const credentials = ['DCM_AUTH_TOKEN_ENDPOINT', 'DCM_AUTH_CLIENT_ID', 'DCM_AUTH_CLIENT_SECRET'];
     const given = credentials.filter(isSet);
     if (given.length === 0) return token === undefined ? undefined : { token };
@@ -327,7 +155,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       problems.push({ variable: 'DCM_AUTH_TOKEN', detail: `must not be set together with ${given.join(', ')}` });
     }
     requireTogether(credentials);
-    const tokenEndpoint = optional('DCM_AUTH_TOKEN_ENDPOINT', endpointUrl);
+    const tokenEndpoint = optional('DCM_AUTH_TOKEN_ENDPOINT', kinds.endpointUrl);
     if (tokenEndpoint !== undefined && !allowsHttp && !isTrustworthyUrl(tokenEndpoint)) {
       const detail = 'would have the client secret sent over plain http: it must be https, or on a loopback address';
       const variable = 'DCM_AUTH_TOKEN_ENDPOINT';
@@ -335,8 +163,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     }
     return {
       tokenEndpoint: tokenEndpoint!,
-      clientId: optional('DCM_AUTH_CLIENT_ID', clientText)!,
-      clientSecret: optional('DCM_AUTH_CLIENT_SECRET', clientText)!,
+      clientId: optional('DCM_AUTH_CLIENT_ID', kinds.clientText)!,
+      clientSecret: optional('DCM_AUTH_CLIENT_SECRET', kinds.clientText)!,
     };
   }
 
@@ -356,98 +184,87 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
   function tlsFiles(): Config['server']['tls'] {
     if (!requireTogether(['SP_SERVER_TLS_CERT', 'SP_SERVER_TLS_KEY'], ['SP_SERVER_TLS_CLIENT_CA'])) return undefined;
-    return {
-      certFile: optional('SP_SERVER_TLS_CERT', text)!,
-      keyFile: optional('SP_SERVER_TLS_KEY', text)!,
-      ...present('clientCaFile', optional('SP_SERVER_TLS_CLIENT_CA', text)),
-    };
+    return withoutUndefined({
+      certFile: optional('SP_SERVER_TLS_CERT', kinds.text)!,
+      keyFile: optional('SP_SERVER_TLS_KEY', kinds.text)!,
+      clientCaFile: optional('SP_SERVER_TLS_CLIENT_CA', kinds.text),
+    });
   }
 
   function tokenRules(): Config['tokens'] {
     const dependent = ['SP_AUTH_JWKS_URL', 'SP_AUTH_SCOPE'];
     if (!requireTogether(['SP_AUTH_ISSUER', 'SP_AUTH_AUDIENCE'], dependent)) return undefined;
-    return {
-      issuer: optional('SP_AUTH_ISSUER', issuerUrl)!,
-      audience: optional('SP_AUTH_AUDIENCE', text)!,
-      ...present('jwksUrl', optional('SP_AUTH_JWKS_URL', keysUrl)),
-      ...present('scope', optional('SP_AUTH_SCOPE', scopeToken)),
-    };
+    return withoutUndefined({
+      issuer: optional('SP_AUTH_ISSUER', kinds.issuerUrl)!,
+      audience: optional('SP_AUTH_AUDIENCE', kinds.text)!,
+      jwksUrl: optional('SP_AUTH_JWKS_URL', kinds.keysUrl),
+      scope: optional('SP_AUTH_SCOPE', kinds.scopeToken),
+    });
   }
 
-  const provider = {
-    name: required('SP_NAME', providerName),
-    endpoint: required('SP_ENDPOINT', baseUrl),
-    ...present('displayName', optional('SP_DISPLAY_NAME', text)),
-    ...present('region', optional('SP_REGION', text)),
-    ...present('zone', optional('SP_ZONE', text)),
-  };
-  const formerNames = optional('SP_FORMER_NAMES', providerNames) ?? [];
-  const registry = {
-    url: required('DCM_REGISTRATION_URL', baseUrl),
-    refreshMs: optional('SP_REGISTRATION_REFRESH', refreshPeriod) ?? 60_000,
-    ...present('authentication', registryAuthentication()),
-  };
-  const leaseName = optional('SP_LEASE_NAME', objectName) ?? defaultLeaseName(provider.name);
-  const leaderElection = optional('SP_LEADER_ELECTION', flag) === true ? { leaseName } : undefined;
-  const kubernetes = {
-    namespace: optional('SP_K8S_NAMESPACE', namespace) ?? 'default',
-    ...present('kubeconfig', optional('SP_K8S_KUBECONFIG', text)),
-    externalServiceType: required('SP_K8S_EXTERNAL_SVC_TYPE', oneOf('LoadBalancer', 'NodePort')),
-    ...present('externalAddress', optional('SP_K8S_EXTERNAL_ADDRESS', host)),
-    isolateInternalPorts: optional('SP_K8S_ISOLATE_INTERNAL_PORTS', flag) ?? false,
-    progressDeadlineSeconds: optional('SP_K8S_PROGRESS_DEADLINE', wholeSeconds) ?? 600,
-    hintPolicy: {
-      hints: optional('SP_K8S_ALLOWED_HINTS', hints) ?? defaultHintPolicy.hints,
-      pullSecrets: optional('SP_K8S_ALLOWED_PULL_SECRETS', secretNames) ?? defaultHintPolicy.pullSecrets,
-      serviceAnnotations:
-        optional('SP_K8S_ALLOWED_SERVICE_ANNOTATIONS', annotationKeys) ?? defaultHintPolicy.serviceAnnotations,
-      claims: optional('SP_K8S_ALLOWED_CLAIMS', claimNames) ?? defaultHintPolicy.claims,
-    },
-    logs: optional('SP_LOGS', flag) ?? false,
-  };
-  const nats = required('SP_NATS_URL', natsUrls);
-  const keyValueBucket = optional('SP_NATS_KV_BUCKET', bucketName);
-  const monitor = {
-    debounceMs: optional('SP_MONITOR_DEBOUNCE_MS', milliseconds) ?? 500,
-    resyncPeriodMs: optional('SP_MONITOR_RESYNC_PERIOD', duration) ?? 10 * 60_000,
-    status: {
-      crashTolerance: optional('SP_MONITOR_CRASH_TOLERANCE', restarts) ?? defaultCrashTolerance,
-      addressWaitMs: optional('SP_MONITOR_ADDRESS_WAIT', durationOrNone) ?? defaultAddressWaitMs,
-    },
-  };
-  const server = {
-    ...(optional('SP_SERVER_ADDRESS', listenAddress) ?? { host: '', port: 8080 }),
-    drainDelayMs: optional('SP_SERVER_DRAIN_DELAY', durationOrNone) ?? 0,
-    shutdownMs: optional('SP_SERVER_SHUTDOWN_TIMEOUT', duration) ?? 15_000,
-    readMs: optional('SP_SERVER_READ_TIMEOUT', duration) ?? 15_000,
-    writeMs: optional('SP_SERVER_WRITE_TIMEOUT', duration) ?? 15_000,
-    idleMs: optional('SP_SERVER_IDLE_TIMEOUT', duration) ?? 60_000,
-    requestMs: optional('SP_SERVER_REQUEST_TIMEOUT', duration) ?? 30_000,
-    ...present('tls', tlsFiles()),
-  };
-  const management = present('management', optional('SP_MANAGEMENT_ADDRESS', listenAddress));
-  const problemTypes = optional('SP_PROBLEM_TYPES', oneOf('names', 'uris')) ?? 'names';
-  const tokens = tokenRules();
-  const logLevel = optional('SP_LOG_LEVEL', oneOf('error', 'warn', 'info', 'debug')) ?? 'info';
-  const logHealth = optional('SP_LOG_HEALTH', flag) ?? true;
-
-  if (problems.length > 0) throw new ConfigError(problems);
-  return {
-    logLevel,
-    logHealth,
+  const provider = withoutUndefined({
+    name: required('SP_NAME', kinds.providerName),
+    endpoint: required('SP_ENDPOINT', kinds.baseUrl),
+    displayName: optional('SP_DISPLAY_NAME', kinds.text),
+    region: optional('SP_REGION', kinds.text),
+    zone: optional('SP_ZONE', kinds.text),
+  });
+  const leaseName = optional('SP_LEASE_NAME', kinds.objectName) ?? defaultLeaseName(provider.name);
+  const config: Config = withoutUndefined({
+    logLevel: optional('SP_LOG_LEVEL', kinds.oneOf('error', 'warn', 'info', 'debug')) ?? 'info',
+    logHealth: optional('SP_LOG_HEALTH', kinds.flag) ?? true,
     provider,
-    formerNames,
-    registry,
-    ...present('leaderElection', leaderElection),
-    kubernetes,
-    nats,
-    ...present('keyValueBucket', keyValueBucket),
-    monitor,
-    ...management,
-    server,
-    problemTypes,
-    ...present('tokens', tokens),
-  };
+    formerNames: [...(optional('SP_FORMER_NAMES', kinds.providerNames) ?? [])],
+    registry: withoutUndefined({
+      url: required('DCM_REGISTRATION_URL', kinds.baseUrl),
+      refreshMs: optional('SP_REGISTRATION_REFRESH', kinds.refreshPeriod) ?? 60_000,
+      authentication: registryAuthentication(),
+    }),
+    leaderElection: optional('SP_LEADER_ELECTION', kinds.flag) === true ? { leaseName } : undefined,
+    kubernetes: withoutUndefined({
+      namespace: optional('SP_K8S_NAMESPACE', kinds.namespace) ?? 'default',
+      kubeconfig: optional('SP_K8S_KUBECONFIG', kinds.text),
+      externalServiceType: required('SP_K8S_EXTERNAL_SVC_TYPE', kinds.oneOf('LoadBalancer', 'NodePort')),
+      externalAddress: optional('SP_K8S_EXTERNAL_ADDRESS', kinds.host),
+      isolateInternalPorts: optional('SP_K8S_ISOLATE_INTERNAL_PORTS', kinds.flag) ?? false,
+      progressDeadlineSeconds: optional('SP_K8S_PROGRESS_DEADLINE', kinds.wholeSeconds) ?? 600,
+      hintPolicy: {
+        ...defaultHintPolicy,
+        ...withoutUndefined({
+          hints: optional('SP_K8S_ALLOWED_HINTS', kinds.hints),
+          pullSecrets: optional('SP_K8S_ALLOWED_PULL_SECRETS', kinds.secretNames),
+          serviceAnnotations: optional('SP_K8S_ALLOWED_SERVICE_ANNOTATIONS', kinds.annotationKeys),
+          claims: optional('SP_K8S_ALLOWED_CLAIMS', kinds.claimNames),
+        }),
+      },
+      logs: optional('SP_LOGS', kinds.flag) ?? false,
+    }),
+    nats: required('SP_NATS_URL', natsUrls),
+    keyValueBucket: optional('SP_NATS_KV_BUCKET', kinds.bucketName),
+    monitor: {
+      debounceMs: optional('SP_MONITOR_DEBOUNCE_MS', kinds.milliseconds) ?? 500,
+      resyncPeriodMs: optional('SP_MONITOR_RESYNC_PERIOD', kinds.duration) ?? 10 * 60_000,
+      status: {
+        crashTolerance: optional('SP_MONITOR_CRASH_TOLERANCE', kinds.restarts) ?? defaultCrashTolerance,
+        addressWaitMs: optional('SP_MONITOR_ADDRESS_WAIT', kinds.durationOrNone) ?? defaultAddressWaitMs,
+      },
+    },
+    management: optional('SP_MANAGEMENT_ADDRESS', kinds.listenAddress),
+    server: withoutUndefined({
+      ...(optional('SP_SERVER_ADDRESS', kinds.listenAddress) ?? { host: '', port: 8080 }),
+      drainDelayMs: optional('SP_SERVER_DRAIN_DELAY', kinds.durationOrNone) ?? 0,
+      shutdownMs: optional('SP_SERVER_SHUTDOWN_TIMEOUT', kinds.duration) ?? 15_000,
+      readMs: optional('SP_SERVER_READ_TIMEOUT', kinds.duration) ?? 15_000,
+      writeMs: optional('SP_SERVER_WRITE_TIMEOUT', kinds.duration) ?? 15_000,
+      idleMs: optional('SP_SERVER_IDLE_TIMEOUT', kinds.duration) ?? 60_000,
+      requestMs: optional('SP_SERVER_REQUEST_TIMEOUT', kinds.duration) ?? 30_000,
+      tls: tlsFiles(),
+    }),
+    problemTypes: optional('SP_PROBLEM_TYPES', kinds.oneOf('names', 'uris')) ?? 'names',
+    tokens: tokenRules(),
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
 }
 
 function describeBadValue(value: string, { allowed, confidential = false }: Kind<unknown>): string {
@@ -455,14 +272,20 @@ function describeBadValue(value: string, { allowed, confidential = false }: Kind
   return `${shown}: it must be ${allowed}`;
 }
 
-/** Checked by hand first, since `URL` corrects what is not a URL: it trims, and takes `http:host` and `http:\\host`. */
-function parseBaseUrl(value: string): string | undefined {
-  if (!/^https?:\/\/[^/\\\s\p{Cc}@?#][^\\\s\p{Cc}?#]*$/iu.test(value) || !URL.canParse(value)) return undefined;
-  const { username, password } = new URL(value);
-  return username === '' && password === '' ? value.replace(/\/+$/, '') : undefined;
-}
+const maxNameLength = 253;
+const hashLength = 10;
 
-/** One property, or none where the value is undefined: optional properties are absent rather than undefined. */
-function present<K extends string, T>(key: K, value: T | undefined): Partial<Record<K, T>> {
-  return value === undefined ? {} : ({ [key]: value } as Partial<Record<K, T>>);
+/**
+ * `dcm-provider-` and the provider's name, the same for all replicas. A name that Kubernetes would not take is altered and has
+ * a hash at its end, so that two providers don't come to share a Lease.
+ */
+export function defaultLeaseName(name: string): string {
+  const wanted = `dcm-provider-${name}`;
+  if (kinds.objectName.parse(wanted) !== undefined) return wanted;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, hashLength);
+  const altered = wanted
+    .toLowerCase()
+    .replaceAll(/[^-a-z0-9.]/g, '-')
+    .replaceAll(/(?<![a-z0-9])\.|\.(?![a-z0-9])/g, '-');
+  return `${altered.slice(0, maxNameLength - hashLength - 1).replace(/\.$/, '-')}-${hash}`;
 }

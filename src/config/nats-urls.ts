@@ -1,4 +1,5 @@
 /** Where NATS is and how to sign in there, from one URL or a comma-separated list; the client itself understands only parts. */
+import { withoutUndefined } from '../containers/json.ts';
 
 /** One way of signing in, or none; files are read again at each connection, so that renewed ones are used. */
 export interface NatsServers {
@@ -88,12 +89,12 @@ function parseOne(
   if (problems.length > 0) return undefined;
   const file = (name: (typeof fileParameters)[number]) => url.searchParams.get(name) ?? undefined;
   const handshakeFirst = url.searchParams.has(tlsFirst) ? url.searchParams.get(tlsFirst) === 'true' : undefined;
-  const tls = present({ caFile: file('ca'), certFile: file('cert'), keyFile: file('key'), handshakeFirst });
+  const tls = withoutUndefined({ caFile: file('ca'), certFile: file('cert'), keyFile: file('key'), handshakeFirst });
   return {
     server: `${url.hostname}:${url.port || defaultPort}`,
     access: {
       ...signIn,
-      ...present({ credentialsFile: file('credentials') }),
+      ...withoutUndefined({ credentialsFile: file('credentials') }),
       ...(url.protocol === 'tls:' && { tls }),
     },
   };
@@ -172,8 +173,3 @@ const signInWords = {
 } as const;
 
 const tlsWords = { caFile: 'ca', certFile: 'cert', keyFile: 'key', handshakeFirst: tlsFirst } as const;
-
-/** The object without its undefined properties. */
-function present<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
-}

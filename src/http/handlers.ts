@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { Handlers, OperationId } from '../../generated/routes.ts';
 import type { Container, ContainerSpec } from '../containers/container.ts';
-import { parseDuration } from '../config/duration.ts';
+import { parseDuration } from '../containers/units.ts';
 import type { ContainerLogs } from '../containers/logs.ts';
 import type { ContainerRepository, CurrentSpec } from '../containers/repository.ts';
 import type { ContainerWaiting } from '../containers/waiting.ts';

@@ -8,7 +8,7 @@ import {
   ResponseBodyError,
 } from 'oauth4webapi';
 
-import { readText } from '../read-text.ts';
+import { fetchWhole } from '../http-client.ts';
 import type { Clock } from '../clock.ts';
 import type { ClientCredentials, RegistryConfig } from '../config/config.ts';
 
@@ -59,7 +59,7 @@ export class GrantedTokens implements AccessTokens {
 async function requestToken({ tokenEndpoint, clientId, clientSecret }: ClientCredentials, signal: AbortSignal) {
   const server = { issuer: tokenEndpoint, token_endpoint: tokenEndpoint };
   const client = { client_id: clientId };
-  const options = { signal, [allowInsecureRequests]: true, [customFetch]: fetchBounded };
+  const options = { signal, [allowInsecureRequests]: true, [customFetch]: fetchWhole };
   try {
     const authentication = ClientSecretBasic(clientSecret);
     const response = await clientCredentialsGrantRequest(server, client, authentication, {}, options);
@@ -68,15 +68,6 @@ async function requestToken({ tokenEndpoint, clientId, clientSecret }: ClientCre
     if (signal.aborted) throw signal.reason;
     throw new AccessTokenError(cause);
   }
-}
-
-const maxAnswerBytes = 1024 * 1024;
-
-async function fetchBounded(url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, init);
-  const { status, headers, body } = response;
-  if (body === null) return response;
-  return new Response(await readText(body, maxAnswerBytes), { status, headers });
 }
 
 /** What the endpoint said is left out but for its code: it might repeat what it was sent. */

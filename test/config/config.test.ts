@@ -1,15 +1,9 @@
+import fc from 'fast-check';
 import t from 'tap';
 
 import { defaultHintPolicy } from '../../src/containers/hints.ts';
-import { ConfigError, readConfig } from '../../src/config/config.ts';
-
-const required = {
-  SP_NAME: 'provider-1',
-  SP_ENDPOINT: 'http://provider:8080',
-  DCM_REGISTRATION_URL: 'http://registry:8080/api/v1alpha1',
-  SP_K8S_EXTERNAL_SVC_TYPE: 'LoadBalancer',
-  SP_NATS_URL: 'nats://nats:4222',
-};
+import { ConfigError, defaultLeaseName, readConfig } from '../../src/config/config.ts';
+import { requiredVariables as required } from '../support/environment.ts';
 
 /** The problems of the environment, one line each; empty: there are none. */
 function problems(env: Record<string, string | undefined>): string[] {
@@ -456,5 +450,39 @@ t.test('takes keys and issuers on this machine over plain HTTP', (t) => {
   for (const url of ['http://localhost:1/a', 'http://127.0.0.1:1', 'http://[::1]:1']) {
     t.strictSame(problems({ ...required, ...tokens, SP_AUTH_ISSUER: url, SP_AUTH_JWKS_URL: url }), []);
   }
+  t.end();
+});
+
+const names: [providerName: string, leaseName: string | RegExp][] = [
+  ['k8s-1', 'dcm-provider-k8s-1'],
+  ['k8s.1', 'dcm-provider-k8s.1'],
+  ['K8s-1', /^dcm-provider-k8s-1-[0-9a-f]{10}$/],
+  ['k8s_1', /^dcm-provider-k8s-1-[0-9a-f]{10}$/],
+  ['k8s-1-', /^dcm-provider-k8s-1--[0-9a-f]{10}$/],
+  ['a..b', /^dcm-provider-a--b-[0-9a-f]{10}$/],
+  ['a.', /^dcm-provider-a--[0-9a-f]{10}$/],
+  ['a'.repeat(240), `dcm-provider-${'a'.repeat(240)}`],
+  ['a'.repeat(241), /^dcm-provider-a{229}-[0-9a-f]{10}$/],
+];
+
+for (const [providerName, leaseName] of names) {
+  t.test(`names the Lease of ${providerName.slice(0, 20)}`, (t) => {
+    t.match(defaultLeaseName(providerName), leaseName);
+    t.end();
+  });
+}
+
+t.test('every provider has a Lease whose name Kubernetes takes, and no two share one', (t) => {
+  const providerName = fc.stringMatching(/^[A-Za-z0-9._-]{1,300}$/);
+  fc.assert(
+    fc.property(providerName, (name) => problems({ ...required, SP_LEASE_NAME: defaultLeaseName(name) }).length === 0),
+  );
+  fc.assert(
+    fc.property(
+      fc.stringMatching(/^[aA._-]{1,4}$/),
+      fc.stringMatching(/^[aA._-]{1,4}$/),
+      (one, other) => one === other || defaultLeaseName(one) !== defaultLeaseName(other),
+    ),
+  );
   t.end();
 });

@@ -5,19 +5,12 @@ import { Ajv } from 'ajv';
 import t from 'tap';
 
 import { ConfigError, readConfig } from '../../src/config/config.ts';
+import { requiredVariables as required } from '../support/environment.ts';
 
 const schema = JSON.parse(
   await readFile(new URL('../../deploy/chart/values.schema.json', import.meta.url), 'utf8'),
 ) as object;
 const isValid = new Ajv({ strict: false }).compile(schema);
-
-const required = {
-  SP_NAME: 'provider-1',
-  SP_ENDPOINT: 'http://provider:8080',
-  DCM_REGISTRATION_URL: 'http://registry:8080/api/v1alpha1',
-  SP_K8S_EXTERNAL_SVC_TYPE: 'LoadBalancer',
-  SP_NATS_URL: 'nats://nats:4222',
-};
 
 const values = {
   provider: { name: 'provider-1' },

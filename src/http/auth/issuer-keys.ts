@@ -3,8 +3,7 @@ import { createLocalJWKSet, errors } from 'jose';
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
-import { readText } from '../../read-text.ts';
-import { isTrustworthyUrl } from '../../trustworthy-url.ts';
+import { fetchWhole, isTrustworthyUrl } from '../../http-client.ts';
 
 export interface IssuerKeysOptions {
   /** The `iss` of its tokens. */
@@ -23,7 +22,6 @@ const cooldownMs = 10_000;
 const retryMs = 1_000;
 /** Of each of the one or two requests that a fetch takes. */
 const timeoutMs = 5_000;
-const maxAnswerBytes = 1024 * 1024;
 /** RFC 7518, section 6.1, and RFC 8037. */
 const asymmetricKeyTypes = ['RSA', 'EC', 'OKP'];
 
@@ -133,10 +131,9 @@ function requireKeys(answer: unknown, url: string): JSONWebKeySet {
 }
 
 async function fetchJson(url: string): Promise<unknown> {
-  const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
+  const response = await fetchWhole(url, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
   if (!response.ok) throw new Error(`${withoutQuery(url)} answered ${response.status}`);
-  const body = (response.body ?? []) as AsyncIterable<Uint8Array>;
-  return JSON.parse(await readText(body, maxAnswerBytes));
+  return response.json();
 }
 
 /** For the log: the values of a query may be anybody's secret. */

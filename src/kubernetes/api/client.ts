@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici';
 import { parseRetryAfter } from '../../backoff.ts';
 import { noMetrics } from '../../telemetry/telemetry.ts';
 import type { Metrics } from '../../telemetry/telemetry.ts';
-import { readText } from '../../read-text.ts';
+import { readText } from '../../http-client.ts';
 import { callWithin, orAborted, sleep } from '../../time.ts';
 import { KubernetesApiError, KubernetesConnectionError, isKubernetesError } from './api-error.ts';
 import type { CallDescription } from './api-error.ts';
