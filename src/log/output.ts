@@ -8,6 +8,8 @@ import { isatty } from 'node:tty';
  * line costs more than the line.
  */
 const gatheringMs = 5;
+/** How far apart two writes are while lines keep coming, in milliseconds: who reads along sees no difference. */
+const writesApartMs = 50;
 /** How long a descriptor that takes nothing now is left alone. */
 const retryMs = 50;
 const newline = 0x0a;
@@ -30,6 +32,10 @@ export class LineOutput {
   #waiting: string[] = [];
   #bufferedBytes = 0;
   #writing = false;
+  /** Ends the gathering that goes on; absent: none does. */
+  #gathering: NodeJS.Timeout | undefined;
+  /** By the monotonic clock. */
+  #wroteAt = -Infinity;
   /** What was written last is the beginning of a line whose rest was refused. */
   #midLine = false;
   #lost = 0;
@@ -53,15 +59,20 @@ export class LineOutput {
 
   /** Resolves when nothing waits to be written; never, while the descriptor takes nothing. */
   async flush(): Promise<void> {
+    if (this.#gathering !== undefined) this.#writeWaiting();
     if (this.#writing) await this.#idle.promise;
   }
 
   #gather(): void {
     this.#writing = true;
-    setTimeout(() => this.#writeWaiting(), gatheringMs);
+    const ms = Math.max(gatheringMs, this.#wroteAt + writesApartMs - performance.now());
+    this.#gathering = setTimeout(() => this.#writeWaiting(), ms);
   }
 
   #writeWaiting(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#wroteAt = performance.now();
     const lines = this.#waiting;
     this.#waiting = [];
     if (this.#midLine) this.#bufferedBytes += 1;

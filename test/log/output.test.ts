@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 
 import t from 'tap';
 
@@ -106,4 +106,32 @@ t.test('leaves a descriptor that is no pipe as it is', (t) => {
   t.teardown(() => closeSync(fd));
   t.equal(openNonBlocking(fd), fd);
   t.end();
+});
+
+t.test('lines that keep coming are written together, and those of the end at once', async (t) => {
+  using pipe = makePipe();
+  const fd = openNonBlocking(pipe.writeEnd);
+  t.teardown(() => closeSync(fd));
+  const output = new LineOutput({ fd, maxBufferedBytes: 10_000, onLost: () => t.fail('nothing is lost') });
+  const read: string[] = [];
+  const look = () => {
+    const text = readWhatIsThere(pipe.readEnd);
+    if (text !== '') read.push(text);
+  };
+  output.write('first\n');
+  while (read.length === 0) {
+    look();
+    await delay(1);
+  }
+  const firstAt = performance.now();
+  let count = 0;
+  for (; performance.now() - firstAt < 200; count += 1) {
+    output.write(`${count}\n`);
+    await delay(10);
+    look();
+  }
+  await output.flush();
+  look();
+  t.equal(read.join(''), ['first', ...Array(count).keys(), ''].join('\n'));
+  t.ok(read.length <= 7, `${count} lines in ${read.length} writes`);
 });

@@ -6,11 +6,11 @@ import type { Dispatcher } from 'undici';
 import { parseRetryAfter } from '../../backoff.ts';
 import { noMetrics } from '../../telemetry/telemetry.ts';
 import type { Metrics } from '../../telemetry/telemetry.ts';
-import { readText } from '../../http-client.ts';
 import { callWithin, orAborted, sleep } from '../../time.ts';
 import { KubernetesApiError, KubernetesConnectionError, isKubernetesError } from './api-error.ts';
 import type { CallDescription } from './api-error.ts';
 import type { Access, ClusterConnection } from './connection.ts';
+import { readText } from './answer-body.ts';
 import { resourcePath, resources } from './resources.ts';
 import type { Resource, Resources, Status } from './resources.ts';
 import { readLines } from './watch-lines.ts';
@@ -287,7 +287,7 @@ export class KubernetesClient {
     path: string,
     content: Content & { signal: AbortSignal },
   ): Promise<Dispatcher.ResponseData> {
-    const access = await orAborted(this.#connection.access(), content.signal);
+    const access = this.#connection.current ?? (await orAborted(this.#connection.access(), content.signal));
     const response = await this.#sendAs(access, method, path, content);
     if (response.statusCode !== 401) return response;
     const refusal = await readRefusal(call, response);

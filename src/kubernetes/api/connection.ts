@@ -68,10 +68,16 @@ export class ClusterConnection {
    * @throws when a credentials file or plugin fails
    */
   async access(): Promise<Access> {
-    const current = this.#current;
-    if (current && performance.now() - current.obtainedAt < this.#bounds.lifetimeMs) return current;
+    const { current } = this;
+    if (current !== undefined) return current;
     this.#pending ??= this.#obtain().finally(() => (this.#pending = undefined));
     return this.#pending;
+  }
+
+  /** The same, as long as the last look at the credentials is good; else absent. */
+  get current(): Access | undefined {
+    const current = this.#current;
+    return current && performance.now() - current.obtainedAt < this.#bounds.lifetimeMs ? current : undefined;
   }
 
   /**
