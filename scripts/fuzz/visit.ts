@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { conformingFetch } from '../contract/conformance.ts';
 import { parseExactly } from '../../src/containers/json.ts';
-import { mergePatch } from '../../src/containers/merge-patch.ts';
+import { mergePatch } from '../../src/containers/update.ts';
 import { copyOf } from './near-valid.ts';
 import type { Json, NearValidRequest } from './near-valid.ts';
 

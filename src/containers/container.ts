@@ -1,4 +1,5 @@
-/** The API resource. Its shape is the contract's; these names keep the rest of the service off the generated paths. */
+/** The API resource and its identity. Its shape is the contract's; these names keep the rest of the service off the generated paths. */
+import { randomUUID } from 'node:crypto';
 import type { components } from '../../generated/api.ts';
 
 export type Container = components['schemas']['Container'];
@@ -8,3 +9,18 @@ export type ContainerEndpoint = components['schemas']['ContainerEndpoint'];
 export type ContainerPort = components['schemas']['ContainerPort'];
 export type ContainerStatus = components['schemas']['ContainerStatus'];
 export type ContainerList = components['schemas']['ContainerList'];
+
+/** An id for a container whose client did not choose one. */
+export function randomContainerId(): string {
+  return randomUUID();
+}
+
+/** Whether a container may have this id: 1 to 63 lower-case letters, digits and hyphens, none of these at an end. */
+export function isContainerId(text: string): boolean {
+  return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
+}
+
+/** The path of the resource, as AEP-122 wants it: relative to the API's base path, without a leading slash. */
+export function containerPath(id: string): string {
+  return `containers/${id}`;
+}

@@ -4,7 +4,7 @@
  */
 import type { Moment } from '../clock.ts';
 import type { ContainerStatus } from './container.ts';
-import { kubeletCause } from './causes.ts';
+import { kubeletCause, isRefusal, refusalWords } from './causes.ts';
 import { countEnds, crashLoopUntil, endedRun } from './crash-loop.ts';
 import type {
   ObservedCondition,
@@ -15,7 +15,6 @@ import type {
   ObservedPod,
   ObservedRun,
 } from './observed.ts';
-import { isRefusal, refusalWords } from './refusals.ts';
 
 /** Restarts of a container before its crash loop is `FAILED`, where nothing else is wanted. */
 export const defaultCrashTolerance = 1;

@@ -1,12 +1,11 @@
 /** One namespace of one cluster, put together: what the rest of the service sees of Kubernetes. */
 import type { Logger } from 'pino';
 
-import type { ContainerLogs } from '../containers/logs.ts';
-import type { ContainerRepository } from '../containers/repository.ts';
+import type { ContainerLogs, ContainerRepository } from '../containers/repository.ts';
 import type { ContainerSource } from '../containers/source.ts';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
-import { KeyedDeletes } from '../containers/keyed-deletes.ts';
+import { KeyedDeletes } from '../containers/idempotency.ts';
 import { alwaysLeads } from '../leadership/leadership.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import type { StatusSettings } from '../containers/status.ts';

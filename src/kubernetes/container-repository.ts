@@ -1,7 +1,7 @@
 /** The containers of one namespace: reads from memory while that is live, writes to the cluster. */
 import { setImmediate } from 'node:timers/promises';
 import type { Container, ContainerSpec } from '../containers/container.ts';
-import { randomContainerId } from '../containers/container-id.ts';
+import { randomContainerId } from '../containers/container.ts';
 import { NotFoundError, UnavailableError } from '../containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../containers/page-token.ts';
 import { containerIdOfKey, digestOfDelete } from '../containers/idempotency.ts';
@@ -17,15 +17,13 @@ import type {
 } from '../containers/repository.ts';
 import { orAborted } from '../time.ts';
 import type { ClusterContext } from './operations/cluster-context.ts';
-import { createContainer, refuseTakenId } from './operations/create-container.ts';
+import { createContainer, refuseTakenId, validateContainer } from './operations/create-container.ts';
 import { createOnce } from './operations/create-once.ts';
 import { deleteContainer } from './operations/delete-container.ts';
 import { cachedObjects, lookUpObjects, requireSingleDeployment } from './operations/look-up.ts';
 import { restartContainer } from './operations/restart-container.ts';
 import { SharedLookUp } from './operations/shared-look-up.ts';
-import { Turns } from './operations/turns.ts';
 import { updateContainer } from './operations/update-container.ts';
-import { validateContainer } from './operations/validate-container.ts';
 import { translateError } from './translate-error.ts';
 
 /** How many containers a list with a filter looks at before it lets others be served. */
@@ -196,6 +194,31 @@ export class ClusterContainerRepository implements ContainerRepository {
       const log = this.#context.log.child({ containerId });
       const mayBeLoading = caches.blindMs > 0 && caches.forbidden === undefined;
       throw translateError(error, { log, namespace, mayBeLoading, ...asked });
+    }
+  }
+}
+
+/** One at a time of those that concern one container: they would only be in each other's way. */
+class Turns {
+  /** By the container's id: what the last one waits for. */
+  readonly #last = new Map<string, Promise<undefined>>();
+
+  /**
+   * Does it once those that came before are done, whatever became of them.
+   *
+   * @throws the signal's reason, where that comes before its turn
+   */
+  async take<T>(id: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
+    const { promise: done, resolve: leave } = Promise.withResolvers<undefined>();
+    const before = this.#last.get(id);
+    const turn = before === undefined ? done : before.then(() => done);
+    this.#last.set(id, turn);
+    try {
+      if (before !== undefined) await orAborted(before, signal);
+      return await operation();
+    } finally {
+      leave(undefined);
+      if (this.#last.get(id) === turn) this.#last.delete(id);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** The Lease of an election, in the cluster. */
-import { LeasePermissionError } from '../leadership/lease.ts';
-import type { Lease, LeaseClient } from '../leadership/lease.ts';
+import { LeasePermissionError } from '../leadership/election.ts';
+import type { Lease, LeaseClient } from '../leadership/election.ts';
 import { alreadyExists, hasStatus, isAbsent, isConflict, isPermissionMissing } from './api/api-error.ts';
 import type { KubernetesApiError } from './api/api-error.ts';
 import { KubernetesClient } from './api/client.ts';

@@ -1,11 +1,16 @@
-/** From what the Kubernetes API answers to the errors of the API that we offer. The only place that knows both. */
+/**
+ * From what the Kubernetes API answers to the errors of the API that we offer, and from the fields of its objects to pointers
+ * into the request. The only place that knows both.
+ */
 import type { Logger } from 'pino';
-
 import type { ContainerSpec } from '../containers/container.ts';
 import { InternalError, InvalidArgumentError, UnavailableError } from '../containers/errors.ts';
-import type { ContainerError } from '../containers/errors.ts';
+import type { ContainerError, Violation } from '../containers/errors.ts';
 import { KubernetesApiError, KubernetesConnectionError, isPermissionMissing } from './api/api-error.ts';
-import { violationsOf } from './error-fields.ts';
+import { deploymentPointers } from './objects/deployment.ts';
+import type { FieldPointers } from './objects/object.ts';
+import { servicePointers } from './objects/service.ts';
+import type { StatusCause } from './api/resources.ts';
 
 export interface TranslationContext {
   log: Logger;
@@ -178,4 +183,43 @@ function refused(words: string, cause: KubernetesApiError): ContainerError {
 /** `deployments.apps "dcm-web" is forbidden: …` without the names of our objects. */
 function withoutPrefix(message: string): string {
   return message.replace(/^\S+ "[^"]*" is (forbidden|invalid): /, '');
+}
+
+const pointersOf: Readonly<Record<string, FieldPointers>> = {
+  deployments: deploymentPointers,
+  services: servicePointers,
+};
+
+/**
+ * One violation for each different thing that the cluster found wrong. A field that is not made from the request keeps its
+ * Kubernetes name, in the detail.
+ *
+ * @param refused - the resource of what was refused, such as `deployments`, and its name, empty where nothing tells it
+ */
+export function violationsOf(
+  refused: { resource: string; name: string },
+  causes: readonly StatusCause[],
+  spec: ContainerSpec,
+): Violation[] {
+  const violations = causes.map(({ field = '', message = 'is invalid' }) => {
+    const pointer = pointerOf(refused, field, spec);
+    if (pointer !== undefined) return { detail: message, pointer };
+    return { detail: field === '' ? message : `${field}: ${message}` };
+  });
+  const different = new Map(
+    violations.map((violation) => [`${violation.pointer ?? ''} ${violation.detail}`, violation]),
+  );
+  return [...different.values()];
+}
+
+function pointerOf(
+  { resource, name }: { resource: string; name: string },
+  field: string,
+  spec: ContainerSpec,
+): string | undefined {
+  for (const [pattern, pointer] of pointersOf[resource] ?? []) {
+    const match = pattern.exec(field);
+    if (match) return pointer(match, spec, name);
+  }
+  return undefined;
 }

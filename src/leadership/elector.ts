@@ -15,12 +15,11 @@ import {
   observe,
   renewDeadlineMs,
   renewPeriodMs,
+  LeasePermissionError,
 } from './election.ts';
-import type { Decision, Observation } from './election.ts';
+import type { Decision, Observation, Lease, LeaseClient } from './election.ts';
 import type { Part } from '../lifecycle.ts';
 import type { SenderLeadership } from './leadership.ts';
-import { LeasePermissionError } from './lease.ts';
-import type { Lease, LeaseClient } from './lease.ts';
 
 export interface ElectorOptions {
   client: LeaseClient;

@@ -1,6 +1,9 @@
-/** The words of containerd, CRI-O and Docker, shortened to what is the matter. */
+/**
+ * The words of containerd, CRI-O and Docker, shortened to what is the matter, and what of a refusal stays the same from one
+ * try to the next; which refusals stand is told by the statuses.
+ */
 import t from 'tap';
-import { evictionCause, kubeletCause } from '../../src/containers/causes.ts';
+import { evictionCause, kubeletCause, refusalWords } from '../../src/containers/causes.ts';
 
 const names = ['dcm-web-7d4b9c6f5-x7k2p', '0b0e3c0c-1111-2222-3333-444455556666'];
 const pull = 'failed to pull and unpack image "r.test/web:1": ';
@@ -103,5 +106,17 @@ t.test('the figures of an eviction are left out, and the rest is bounded too', (
   const words = 'The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi.';
   t.equal(evictionCause(words), 'The node was low on resource: memory');
   t.equal(evictionCause(`${'a'.repeat(301)}, requested: 1, limit: 2`), `${'a'.repeat(299)}…`);
+  t.end();
+});
+
+t.test('names that Kubernetes generates are those of the Deployment, however long or often they stand there', (t) => {
+  const long = `dcm-${'a'.repeat(60)}`;
+  const rows: [name: string, message: string, words: string][] = [
+    ['dcm-a', 'Pod dcm-a-7d4b9c6f5-x7k2p, dcm-a-7d4b9c6f5-zzzzz', 'Pod dcm-a, dcm-a'],
+    ['dcm-a.b', 'Pod dcm-a.b-7d4b9c6f5-x7k2p', 'Pod dcm-a.b'],
+    ['dcm-a.b', 'Pod dcm-axb-7d4b9c6f5-x7k2p', 'Pod dcm-axb-7d4b9c6f5-x7k2p'],
+    [long, `Pod ${long.slice(0, 57)}x7k2p`, `Pod ${long}`],
+  ];
+  for (const [name, message, words] of rows) t.equal(refusalWords(message, name), words, message);
   t.end();
 });

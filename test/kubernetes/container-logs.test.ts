@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 
 import { ConflictError, InternalError, NotFoundError, UnavailableError } from '../../src/containers/errors.ts';
-import type { ContainerLogs, LogRequest } from '../../src/containers/logs.ts';
+import type { ContainerLogs, LogRequest } from '../../src/containers/repository.ts';
 import type { ContainerSpec } from '../../src/containers/container.ts';
 import { maxFollowing, maxOpen } from '../../src/kubernetes/container-logs.ts';
 import { images, withImage } from '../support/base-spec.ts';

@@ -11,8 +11,7 @@ import {
   renewDeadlineMs,
   renewPeriodMs,
 } from '../../src/leadership/election.ts';
-import type { Situation } from '../../src/leadership/election.ts';
-import type { Lease, LeaseRecord } from '../../src/leadership/lease.ts';
+import type { Situation, Lease, LeaseRecord } from '../../src/leadership/election.ts';
 
 const base: LeaseRecord = {
   holder: 'other',

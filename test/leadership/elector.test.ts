@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 
 import { Elector } from '../../src/leadership/elector.ts';
-import { leaseDurationMs, renewDeadlineMs } from '../../src/leadership/election.ts';
-import { LeasePermissionError } from '../../src/leadership/lease.ts';
+import { leaseDurationMs, renewDeadlineMs, LeasePermissionError } from '../../src/leadership/election.ts';
 import { LeaseServer } from '../support/lease-server.ts';
 import type { Line } from '../support/lease-server.ts';
 import { captureLog } from '../support/log-lines.ts';

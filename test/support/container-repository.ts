@@ -1,10 +1,14 @@
 /** A repository in memory, with the behaviour that its interface promises and no cluster. */
-import { randomContainerId, containerPath } from '../../src/containers/container-id.ts';
+import { randomContainerId, containerPath } from '../../src/containers/container.ts';
 import type { Container, ContainerSpec } from '../../src/containers/container.ts';
 import { entityTagOf } from '../../src/containers/entity-tag.ts';
-import { containerIdOfKey, idempotencyRecord, matchIdempotency } from '../../src/containers/idempotency.ts';
+import {
+  containerIdOfKey,
+  idempotencyRecord,
+  matchIdempotency,
+  KeyedDeletes,
+} from '../../src/containers/idempotency.ts';
 import type { IdempotencyRecord } from '../../src/containers/idempotency.ts';
-import { KeyedDeletes } from '../../src/containers/keyed-deletes.ts';
 import { ConflictError, KeyReusedError, NotFoundError, PreconditionFailedError } from '../../src/containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../../src/containers/page-token.ts';
 import type {

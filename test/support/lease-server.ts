@@ -1,5 +1,5 @@
 /** A Lease in memory with the rules of an API server, and the faults that can come between it and a replica. */
-import type { Lease, LeaseClient } from '../../src/leadership/lease.ts';
+import type { Lease, LeaseClient } from '../../src/leadership/election.ts';
 
 /** `deaf` is the worst: what is asked is done, and the answer is lost. */
 export type Line = 'up' | 'refused' | 'silent' | 'deaf';

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { FastifyRequest } from 'fastify';
 import type { JWTPayload } from 'jose';
-import { isContainerId } from '../../containers/container-id.ts';
+import { isContainerId } from '../../containers/container.ts';
 import type { RequestLifecycle } from './request-lifecycle.ts';
 
 const saneRequestId = /^[\w.:/+=@~-]{1,128}$/;

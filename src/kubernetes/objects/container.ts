@@ -7,7 +7,7 @@ import type {
   ContainerSpec,
   ContainerStatus,
 } from '../../containers/container.ts';
-import { containerPath } from '../../containers/container-id.ts';
+import { containerPath } from '../../containers/container.ts';
 import type { ObservedContainerObjects, ObservedPod } from '../../containers/observed.ts';
 import { endpointsOf } from '../../containers/endpoints.ts';
 import type { ContainerView } from '../../containers/source.ts';
@@ -37,8 +37,6 @@ export interface ContainerObjects {
   services: readonly ServiceRecord[];
   pods: readonly PodRecord[];
 }
-
-export const noObjects: ContainerObjects = { deployments: [], services: [], pods: [] };
 
 /** Deployments that are not being deleted, the oldest first. More than one: the id is ambiguous. */
 export function currentDeployments({ deployments }: Pick<ContainerObjects, 'deployments'>): DeploymentRecord[] {

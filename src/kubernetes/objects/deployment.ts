@@ -26,7 +26,6 @@ import { projectConditions, projectMetadata } from './object.ts';
 import type { FieldPointers } from './object.ts';
 import { encodeSpec, glanceAtSpec } from './spec.ts';
 import type { Workload } from './spec.ts';
-import { escapeVariables, unescapeVariables } from './variables.ts';
 
 /** What is asked of the Deployment besides the spec. */
 export interface DeploymentNotes {
@@ -303,4 +302,18 @@ function projectWorkload(
     requests: resources?.requests ?? {},
     limits: resources?.limits ?? {},
   };
+}
+
+/**
+ * As text is to be written so that Kubernetes makes the text itself of it: it replaces `$(NAME)` and `$$` in environment
+ * values, commands and arguments, and in the commands of probes, by
+ * https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#entrypoint.
+ */
+export function escapeVariables(text: string): string {
+  return text.replaceAll('$', () => '$$');
+}
+
+/** The text that was escaped. */
+export function unescapeVariables(text: string): string {
+  return text.replaceAll('$$', () => '$');
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../clock.ts';
 import type { ViewSettings } from '../objects/container.ts';
 import type { ExternalServiceType } from '../objects/service.ts';
 import type { KubernetesApi } from '../api/client.ts';
-import type { KeyedDeletes } from '../../containers/keyed-deletes.ts';
+import type { KeyedDeletes } from '../../containers/idempotency.ts';
 import type { WatchCaches } from '../cache/watch-caches.ts';
 
 /** How long writes may take, in milliseconds. */

@@ -1,4 +1,7 @@
-/** Creates a container: its Deployment, then its Services; where one of those fails, all is removed again. */
+/**
+ * Creates a container: its Deployment, then its Services; where one of those fails, all is removed again. Or has the cluster
+ * check what that would make, and makes nothing.
+ */
 import type { Container, ContainerSpec } from '../../containers/container.ts';
 import type { IdempotencyRecord } from '../../containers/idempotency.ts';
 import { ConflictError, TakenElsewhereError, UnavailableError } from '../../containers/errors.ts';
@@ -133,7 +136,7 @@ async function createDeployment(
   }
 }
 
-export function nameTakenByStranger(id: string, cause: unknown): ConflictError {
+function nameTakenByStranger(id: string, cause: unknown): ConflictError {
   const message = `There is a Deployment named ${deploymentName(id)} that is not a container of DCM.`;
   return new ConflictError(message, { cause });
 }
@@ -142,7 +145,7 @@ export function nameTakenByStranger(id: string, cause: unknown): ConflictError {
  * Says why the Deployment's name is taken. Returns when nothing is found that bears our labels: the one that was in the
  * way has gone, or is a stranger's.
  */
-export async function explainTakenName(context: ClusterContext, id: string, limits: CallLimits): Promise<void> {
+async function explainTakenName(context: ClusterContext, id: string, limits: CallLimits): Promise<void> {
   refuseAny(id, await lookUpDeployments(context, id, limits));
 }
 
@@ -176,5 +179,42 @@ async function rollBack(context: ClusterContext, deployment: DeploymentRecord, s
   } catch (err) {
     repairSoon(containerId);
     log.error({ err, containerId }, 'a container that could not be completed could not be removed either');
+  }
+}
+
+/**
+ * The container as it would be, without its Services, which have no addresses before they are made. The admission of
+ * Deployment and Services is asked, that of Pods is not.
+ *
+ * @throws what a create throws
+ */
+export async function validateContainer(
+  context: ClusterContext,
+  { id, spec }: { id: string; spec: ContainerSpec },
+  signal: AbortSignal,
+): Promise<Container> {
+  const { api, namespace, externalServiceType, progressDeadlineSeconds } = context;
+  const isolated = context.isolateInternalPorts && mixesPorts(spec);
+  await refuseTakenId(context, id, signal);
+  const identity = { id, incarnation: randomIncarnation(), namespace };
+  const deployment = await tryDeployment();
+  for (const service of buildServices(identity, spec, deployment, { externalServiceType, isolated })) {
+    await api.create('services', service, { signal }, { dryRun: true });
+  }
+  const objects = { deployments: [deployment], services: [], pods: [] };
+  return viewObjects(objects, { ...context.view, moment: momentOf(context.clock) })!.container;
+
+  async function tryDeployment(): Promise<DeploymentRecord> {
+    try {
+      const provider = context.view.providerNames?.[0];
+      const manifest = buildDeployment(identity, spec, { isolated, progressDeadlineSeconds, provider });
+      const { metadata, ...rest } = await api.create('deployments', manifest, { signal }, { dryRun: true });
+      // What is not stored has no version.
+      return projectDeployment({ ...rest, metadata: { resourceVersion: '0', ...metadata } })!;
+    } catch (error) {
+      if (!alreadyExists(error)) throw error;
+      await explainTakenName(context, id, { signal });
+      throw nameTakenByStranger(id, error);
+    }
   }
 }

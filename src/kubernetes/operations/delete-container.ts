@@ -1,5 +1,12 @@
 /** Deletes a container: its Deployment, whose ReplicaSets and Pods follow, and its Services. */
-import { KubernetesApiError, isKubernetesError } from '../api/api-error.ts';
+import {
+  KubernetesApiError,
+  KubernetesConnectionError,
+  isAbsent,
+  isConflict,
+  isKubernetesError,
+  retryAfterMs,
+} from '../api/api-error.ts';
 import { servicesOf, specOf } from '../objects/container.ts';
 import type { ContainerObjects } from '../objects/container.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
@@ -7,9 +14,12 @@ import { deleteAnnotation } from '../objects/identity.ts';
 import { serviceNames } from '../objects/service.ts';
 import type { ServiceRecord } from '../objects/service.ts';
 import type { ClusterContext } from './cluster-context.ts';
-import { deleteWithRetry } from '../api/delete-with-retry.ts';
-import type { DeleteOutcome } from '../api/delete-with-retry.ts';
 import { isPolicyRefusal, translateError } from '../translate-error.ts';
+import { backoffMs } from '../../backoff.ts';
+import { sleep } from '../../time.ts';
+import type { KubernetesError } from '../api/api-error.ts';
+import type { KubernetesApi } from '../api/client.ts';
+import type { Resource } from '../api/resources.ts';
 
 interface Service {
   name: string;
@@ -111,4 +121,57 @@ function unseenServices(deployment: DeploymentRecord, seen: readonly Service[]):
   if (incarnation === undefined || (seen.length > 0 && !isolated)) return [];
   const names = serviceNames({ id, incarnation }, specOf(deployment), isolated);
   return names.filter((name) => !seen.some((service) => service.name === name)).map((name) => ({ name }));
+}
+
+const backoff = { firstMs: 200, maxMs: 2_000 };
+
+/** What the API server said: it deleted the object, or there was none with this name, or one with another uid or version. */
+export type DeleteOutcome = 'deleted' | 'absent' | 'replaced';
+
+interface DeleteTarget {
+  resource: Resource;
+  name: string;
+  /** Absent: whatever has the name. */
+  uid?: string;
+  /** Absent: whatever version it has. */
+  resourceVersion?: string;
+}
+
+/**
+ * A delete of one uid can be repeated without harm; it is, when its answer is lost or the API server has no time.
+ *
+ * @param until - when the attempts end, by `performance.now()`
+ * @throws what the last attempt ended in, or, where another object has the name by then, one of which the outcome is not
+ *   known: that object may have been made before it or after it
+ */
+export async function deleteWithRetry(
+  api: KubernetesApi,
+  { resource, ...target }: DeleteTarget,
+  until: number,
+): Promise<DeleteOutcome> {
+  let lost: KubernetesError | undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await api.delete(resource, target, { until });
+      return 'deleted';
+    } catch (error) {
+      if (isAbsent(error, { resource, name: target.name })) return lost === undefined ? 'absent' : 'deleted';
+      if (isConflict(error)) {
+        if (lost === undefined) return 'replaced';
+        throw lost;
+      }
+      if (!mayHelpToRepeat(error)) throw error;
+      if (error.outcomeUnknown) lost = error;
+      const delayMs = backoffMs(attempt, backoff, retryAfterMs(error));
+      if (performance.now() + delayMs >= until) throw error;
+      await sleep(delayMs);
+    }
+  }
+}
+
+function mayHelpToRepeat(error: unknown): error is KubernetesError {
+  return (
+    isKubernetesError(error) &&
+    (error instanceof KubernetesConnectionError || error.outcomeUnknown || error.status === 429)
+  );
 }

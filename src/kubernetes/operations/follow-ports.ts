@@ -4,7 +4,7 @@ import type { ContainerSpec } from '../../containers/container.ts';
 import { isReservedLabel } from '../../containers/rules.ts';
 import { sleep } from '../../time.ts';
 import { KubernetesApiError, hasStatus, isConflict, isKubernetesError, retryAfterMs } from '../api/api-error.ts';
-import { deleteWithRetry } from '../api/delete-with-retry.ts';
+import { deleteWithRetry } from './delete-container.ts';
 import type { Service } from '../api/resources.ts';
 import { currentDeployments, reachingServices, servicesOf, specOf } from '../objects/container.ts';
 import type { ContainerObjects } from '../objects/container.ts';

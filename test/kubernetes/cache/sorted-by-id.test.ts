@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import { SortedById } from '../../../src/kubernetes/cache/sorted-by-id.ts';
+import { SortedById } from '../../../src/kubernetes/cache/container-index.ts';
 
 const idsOf = (items: Iterable<{ id: string }>) => [...items].map(({ id }) => id);
 const id = fc.stringMatching(/^[a-z0-9-]{1,4}$/);

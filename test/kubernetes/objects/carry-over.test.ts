@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import { carryOver } from '../../../src/kubernetes/objects/carry-over.ts';
+import { carryOver, updateDeployment } from '../../../src/kubernetes/objects/update.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { specOf } from '../../../src/kubernetes/objects/container.ts';
-import { updateDeployment } from '../../../src/kubernetes/objects/update.ts';
 import { containerSpecs } from '../../support/container-specs.ts';
 
 const identity = { id: 'web-1', incarnation: 'bcdfghjklm', namespace: 'containers' };

@@ -12,7 +12,7 @@ import type { Schema } from '../../../src/http/contract/document.ts';
 import type { ContainerSpec } from '../../../src/containers/container.ts';
 import { findSpecViolations } from '../../../src/containers/rules.ts';
 import { createAjv } from '../../../src/http/contract/schema-compiler.ts';
-import { violationsOf } from '../../../src/kubernetes/error-fields.ts';
+import { violationsOf } from '../../../src/kubernetes/translate-error.ts';
 import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
 import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
 import { specAnnotation } from '../../../src/kubernetes/objects/identity.ts';

@@ -4,9 +4,13 @@ import t from 'tap';
 import type { ContainerSpec } from '../../../src/containers/container.ts';
 import type { Deployment } from '../../../src/kubernetes/api/resources.ts';
 import { viewObjects } from '../../../src/kubernetes/objects/container.ts';
-import { buildDeployment, projectDeployment } from '../../../src/kubernetes/objects/deployment.ts';
+import {
+  buildDeployment,
+  projectDeployment,
+  escapeVariables,
+  unescapeVariables,
+} from '../../../src/kubernetes/objects/deployment.ts';
 import { specAnnotation, variablesAnnotation } from '../../../src/kubernetes/objects/identity.ts';
-import { escapeVariables, unescapeVariables } from '../../../src/kubernetes/objects/variables.ts';
 import { containerSpec } from '../../support/base-spec.ts';
 
 const identity = { id: 'web', incarnation: 'bcdfghjklm', namespace: 'containers' };

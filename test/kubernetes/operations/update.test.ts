@@ -3,7 +3,7 @@ import t from 'tap';
 import type { Deployment, Service } from '../../../src/kubernetes/api/resources.ts';
 
 import type { ContainerSpec } from '../../../src/containers/container.ts';
-import { mergePatch } from '../../../src/containers/merge-patch.ts';
+import { mergePatch } from '../../../src/containers/update.ts';
 import type { CurrentSpec } from '../../../src/containers/repository.ts';
 import {
   InvalidArgumentError,

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import { mergePatch, mergePatchBetween } from '../../src/containers/merge-patch.ts';
-import { findFixedViolations } from '../../src/containers/update.ts';
+import { mergePatch, mergePatchBetween, findFixedViolations } from '../../src/containers/update.ts';
 import { containerSpec } from '../support/base-spec.ts';
 
 /** Those of RFC 7396, appendix A. */

@@ -1,6 +1,6 @@
 import t from 'tap';
 
-import { containerPath, randomContainerId } from '../../src/containers/container-id.ts';
+import { containerPath, randomContainerId } from '../../src/containers/container.ts';
 
 t.test('a random id is a UUID', (t) => {
   const id = randomContainerId();
