@@ -80,6 +80,10 @@ export class Delivery {
   told: string | undefined = undefined;
   /** The uid of the Deployment whose end was told and whose key is to go. */
   ended: string | undefined = undefined;
+  /** The call to the bucket that is under way. */
+  settling: Promise<void> | undefined = undefined;
+  /** Called once when the next event is wanted. */
+  onWanted: (() => void) | undefined = undefined;
 
   constructor(containerId: string) {
     this.containerId = containerId;
@@ -93,6 +97,8 @@ export class Deliveries {
   readonly #all = new Map<string, Delivery>();
   /** Those that were reported as deleted and are to be repeated or told, in the order of that. */
   readonly #deleted = new Set<Delivery>();
+  /** Those of them of which nothing is unconfirmed, in the order of that. */
+  readonly #confirmedDeleted = new Set<Delivery>();
   /** Those of which something is not confirmed. */
   readonly #unconfirmed = new Set<Delivery>();
   #onAllConfirmed: (() => void) | undefined;
@@ -147,15 +153,19 @@ export class Deliveries {
     delivery.wanted = { event, since: at, again, isTold: isTold || wasTold, wasTried };
     delivery.retryAt = undefined;
     this.noteConfirmation(delivery);
+    delivery.onWanted?.();
+    delivery.onWanted = undefined;
   }
 
   /** To be called whenever `wanted` or `sending` has changed. */
   noteConfirmation(delivery: Delivery): void {
     if (delivery.wanted !== undefined || delivery.sending !== undefined) {
       this.#unconfirmed.add(delivery);
+      this.#confirmedDeleted.delete(delivery);
       return;
     }
     this.#unconfirmed.delete(delivery);
+    if (this.#deleted.has(delivery)) this.#confirmedDeleted.add(delivery);
     this.drop(delivery);
     if (this.#unconfirmed.size === 0) this.#onAllConfirmed?.();
   }
@@ -182,17 +192,23 @@ export class Deliveries {
   /**
    * Remembers the container as deleted.
    *
-   * @returns what is to be forgotten in its place, past the bound; one that is being sent stays for its answer
+   * @returns what is to be forgotten in its place, past the bound: the oldest that is confirmed, else the oldest that is not
+   *   being sent, which stays for its answer
    */
   keepDeleted(delivery: Delivery): Delivery | undefined {
     this.#deleted.add(delivery);
+    if (!this.#unconfirmed.has(delivery)) this.#confirmedDeleted.add(delivery);
     if (this.#deleted.size <= this.#maxDeleted) return undefined;
-    return this.#deleted.values().find((other) => other !== delivery && other.sending === undefined);
+    return (
+      this.#confirmedDeleted.values().find((other) => other !== delivery) ??
+      this.#deleted.values().find((other) => other !== delivery && other.sending === undefined)
+    );
   }
 
   /** Its end is neither told nor repeated any more, nor its key removed: there is another one, or there was time enough. */
   forgetDeleted(delivery: Delivery): void {
     this.#deleted.delete(delivery);
+    this.#confirmedDeleted.delete(delivery);
   }
 
   /** Nothing is known of any key. */
@@ -228,8 +244,8 @@ export class Deliveries {
 
   /** To be called whenever the last that is known of it may have gone. */
   drop(delivery: Delivery): void {
-    const { containerId, seen, wanted, sending, key, told, ended } = delivery;
-    if (seen ?? wanted ?? sending ?? key ?? told ?? ended) return;
+    const { containerId, seen, wanted, sending, key, told, ended, settling } = delivery;
+    if (seen ?? wanted ?? sending ?? key ?? told ?? ended ?? settling) return;
     if (this.#all.get(containerId) === delivery) this.#all.delete(containerId);
   }
 }

@@ -170,8 +170,8 @@ export class ReportedContainers {
   }
 
   /**
-   * To be called with each event before it is sent: the event counts once this has resolved too. Undefined: nothing has to
-   * be waited for. Never rejects: what the bucket does not take is owed to it, and events go out all the same.
+   * To be called with each event before it is sent: the event counts once this has resolved too, or the next one is wanted.
+   * Undefined: nothing has to be waited for. Never rejects: what the bucket does not take is owed to it, and events go out all the same.
    */
   remember(delivery: Delivery, { status, deploymentUid }: StatusChange): Promise<void> | undefined {
     if (deploymentUid === undefined || !canBeKept(delivery.containerId)) return undefined;
@@ -210,8 +210,16 @@ export class ReportedContainers {
     return ms <= 0;
   }
 
-  /** Writes the key of the container, or removes it, whichever is owed. Never rejects. */
-  async settle(delivery: Delivery): Promise<void> {
+  /** Writes the key of the container, or removes it, whichever is owed; calls while that is under way share it. Never rejects. */
+  settle(delivery: Delivery): Promise<void> {
+    delivery.settling ??= this.#settle(delivery).finally(() => {
+      delivery.settling = undefined;
+      this.#options.deliveries.drop(delivery);
+    });
+    return delivery.settling;
+  }
+
+  async #settle(delivery: Delivery): Promise<void> {
     const term = this.#term;
     const bucket = term?.bucket;
     if (term === undefined || bucket === undefined) return;
@@ -224,7 +232,6 @@ export class ReportedContainers {
       if (term.bucket === bucket && !this.#isOver(term)) this.isDue(delivery);
     }
     if (isTrying) term.isTrying = false;
-    this.#options.deliveries.drop(delivery);
   }
 
   #letGo(term: Term): void {
@@ -433,12 +440,12 @@ export class ReportedContainers {
   /** Once, until the bucket could be used again. */
   #warn(term: Term, err: unknown): void {
     if (this.#isOver(term) || !this.#options.publisher.connected) return;
+    const { log } = this.#options;
     const level = this.#hasWarned ? 'debug' : 'warn';
     this.#hasWarned = true;
-    this.#options.log[level](
-      { err, ...this.stats() },
-      'the key-value bucket cannot be used, events go out all the same',
-    );
+    // Who counts what is owed looks at every container.
+    if (!log.isLevelEnabled(level)) return;
+    log[level]({ err, ...this.stats() }, 'the key-value bucket cannot be used, events go out all the same');
   }
 }
 

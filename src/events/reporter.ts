@@ -248,9 +248,10 @@ export class Reporter {
    * is known of it goes with the Deployment.
    */
   #forget(delivery: Delivery): void {
-    const { source, deliveries } = this.#options;
+    const { source, deliveries, queue } = this.#options;
     const { containerId, seen } = delivery;
     deliveries.forgetDeleted(delivery);
+    queue.forget(containerId);
     delivery.wanted = delivery.ended = undefined;
     if (seen !== undefined) seen.repeatsLeft = 0;
     if (source.view(containerId) === undefined) delivery.seen = undefined;

@@ -86,12 +86,13 @@ export class Sender {
    * @returns whether some of it may still arrive: it was sent, and nobody confirmed it while this replica led
    */
   discard(): boolean {
-    const { deliveries } = this.#options;
+    const { deliveries, queue } = this.#options;
     let mayArrive = this.#inFlight > 0 || this.#wasConfirmedLate;
     this.#wasConfirmedLate = false;
     for (const delivery of [...deliveries.unconfirmed]) {
       mayArrive ||= delivery.wanted?.wasTried === true;
       delivery.wanted = delivery.sending = delivery.retryAt = undefined;
+      queue.forget(delivery.containerId);
       deliveries.noteConfirmation(delivery);
     }
     return mayArrive;
@@ -102,9 +103,17 @@ export class Sender {
    * there is nothing to do now; what changes that adds the container to the queue again. Never rejects.
    */
   process(delivery: Delivery): Promise<void> | undefined {
+    const isDue = this.#isSendable(delivery) || this.#options.record?.isDue(delivery);
+    return isDue ? this.#work(delivery) : undefined;
+  }
+
+  async #work(delivery: Delivery): Promise<void> {
     const { record } = this.#options;
-    if (this.#isSendable(delivery)) return this.#send(delivery);
-    return record?.isDue(delivery) ? record.settle(delivery) : undefined;
+    for (;;) {
+      if (this.#isSendable(delivery)) await this.#send(delivery);
+      else if (record?.isDue(delivery)) await unlessWanted(delivery, record.settle(delivery));
+      else return;
+    }
   }
 
   /** Whether this replica leads is asked before each event: the process may have been frozen since the one before. */
@@ -119,22 +128,19 @@ export class Sender {
 
   async #send(delivery: Delivery): Promise<void> {
     const { publisher, encode, record } = this.#options;
-    while (this.#isSendable(delivery)) {
-      const wanted = delivery.wanted!;
-      delivery.sending = wanted;
-      delivery.wanted = undefined;
-      this.#inFlight++;
-      try {
-        wanted.encoded ??= encode(wanted.event);
-        const keyed = record?.remember(delivery, wanted.event);
-        const confirmed = await publisher.publish(wanted.encoded);
-        if (keyed !== undefined) await keyed;
-        this.#confirmed(delivery, wanted, confirmed);
-      } catch (err) {
-        this.#notConfirmed(delivery, wanted, err);
-      }
+    const wanted = delivery.wanted!;
+    delivery.sending = wanted;
+    delivery.wanted = undefined;
+    this.#inFlight++;
+    try {
+      wanted.encoded ??= encode(wanted.event);
+      const keyed = record?.remember(delivery, wanted.event);
+      const confirmed = await publisher.publish(wanted.encoded);
+      if (keyed !== undefined) await unlessWanted(delivery, keyed);
+      this.#confirmed(delivery, wanted, confirmed);
+    } catch (err) {
+      this.#notConfirmed(delivery, wanted, err);
     }
-    if (record?.isDue(delivery)) await record.settle(delivery);
   }
 
   #confirmed(delivery: Delivery, wanted: Wanted, { isStored }: Confirmed): void {
@@ -201,6 +207,15 @@ export class Sender {
     const unpublished = deliveries.unconfirmed.size;
     log.warn({ err, failures, delayMs: Math.round(delayMs), unpublished }, 'publishing failed, will retry');
   }
+}
+
+/** Resolves once the key is settled, or the next event is wanted: a bucket that does not answer holds up none. */
+async function unlessWanted(delivery: Delivery, settled: Promise<void>): Promise<void> {
+  if (delivery.wanted !== undefined) return;
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  delivery.onWanted = () => resolve(undefined);
+  await Promise.race([settled, promise]);
+  delivery.onWanted = undefined;
 }
 
 /** Whether what is wanted has to be sent though `done` was confirmed, or given up, just now. */

@@ -110,12 +110,15 @@ export function createDelivery(
     name: 'events',
     stopMs: lastEventsMs,
     start() {
-      queue.start((containerId) => {
+      const report = (containerId: string) => {
         const delivery = deliveries.get(containerId);
-        if (delivery === undefined) return undefined;
-        reporter.reportIfDue(delivery);
-        return sender.process(delivery);
-      });
+        if (delivery !== undefined) reporter.reportIfDue(delivery);
+        return delivery;
+      };
+      queue.start((containerId) => {
+        const delivery = report(containerId);
+        return delivery && sender.process(delivery);
+      }, report);
       failover.start();
       reporter.start();
       resync.start();

@@ -35,6 +35,7 @@ export class WorkQueue {
   readonly #running = new Map<string, boolean>();
   readonly #failures = new Map<string, number>();
   #process: ((key: string) => Promise<void> | undefined) | undefined;
+  #onCameUp: (key: string) => void = () => undefined;
   #onDrained: (() => void) | undefined;
   #timer: { at: number; cancel: () => void } | undefined;
 
@@ -42,9 +43,13 @@ export class WorkQueue {
     this.#options = options;
   }
 
-  /** @param process - looks at a key and does what is to be done now; never rejects. Undefined: it is done */
-  start(process: (key: string) => Promise<void> | undefined): void {
+  /**
+   * @param process - looks at a key and does what is to be done now; never rejects. Undefined: it is done
+   * @param onCameUp - called with a key that is due while it is worked on; `process` looks at it after that
+   */
+  start(process: (key: string) => Promise<void> | undefined, onCameUp: (key: string) => void = () => undefined): void {
     this.#process = process;
+    this.#onCameUp = onCameUp;
     this.#setTimer();
   }
 
@@ -116,8 +121,10 @@ export class WorkQueue {
       if (first === undefined || first.at > now) break;
       this.#order.pop();
       this.#dueAt.delete(first.key);
-      if (this.#running.has(first.key)) this.#running.set(first.key, true);
-      else this.#run(first.key);
+      if (this.#running.has(first.key)) {
+        this.#running.set(first.key, true);
+        this.#onCameUp(first.key);
+      } else this.#run(first.key);
       taken++;
     }
     // Where as much as may be is under way, the end of some of it goes on.

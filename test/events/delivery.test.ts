@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { deletedMessage } from '../../src/containers/status.ts';
-import { createDelivery } from '../../src/events/status-events.ts';
+import { Deliveries } from '../../src/events/deliveries.ts';
 import { soakSeed } from '../faults/soak/soak.ts';
 import { MemorySource } from '../support/container-source.ts';
+import { deliveryOf } from '../support/delivery.ts';
 import { captureLog } from '../support/log-lines.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ManualLeadership } from '../support/manual-leadership.ts';
@@ -23,21 +24,18 @@ interface ReplicaOptions {
   leads?: boolean;
   hasBucket?: boolean;
   maxDeleted?: number;
+  level?: 'debug' | 'info';
 }
 
-function startReplica({ clock, broker, leads = true, hasBucket = false, maxDeleted }: ReplicaOptions) {
+function startReplica({ clock, broker, leads = true, hasBucket = false, maxDeleted, level }: ReplicaOptions) {
   const source = new MemorySource(clock);
   const publisher = new BrokerPublisher(broker);
   const leadership = new ManualLeadership(leads);
-  const { log, lines } = captureLog();
-  const part = createDelivery({
+  const { log, lines } = captureLog(level);
+  const part = deliveryOf({
     source,
     publisher,
     leadership,
-    providerName: 'sp',
-    namespace: 'containers',
-    debounceMs: 500,
-    resyncPeriodMs: 10 * minute,
     ...(hasBucket && { openBucket: () => broker.bucket.open() }),
     ...(maxDeleted !== undefined && { maxDeleted }),
     log,
@@ -331,6 +329,24 @@ await t.test('drops the oldest DELETED past its bound, and no container that exi
   t.strictSame(summary().sort(), ['c DELETED', 'd DELETED', 'e FAILED']);
 });
 
+await t.test('forgets a DELETED that is confirmed before one that waits', async (t) => {
+  const { cluster, publisher, clock, part, settle, summary } = await started({ maxDeleted: 2 });
+  for (const id of ['a', 'b', 'c', 'd']) cluster.setPhase(id, 'Running');
+  await settle();
+  summary();
+  const publish = publisher.publish.bind(publisher);
+  publisher.publish = (message) =>
+    message.body.includes('"a"') ? Promise.reject(new Error('no answer')) : publish(message);
+  for (const id of ['a', 'b', 'c', 'd']) {
+    cluster.delete(id);
+    await settle();
+  }
+  t.match(part.stats(), { unconfirmed: 1, outbox: { dropped: 0 } });
+  publisher.publish = publish;
+  await clock.advance(minute);
+  t.strictSame(summary(), ['b DELETED', 'c DELETED', 'd DELETED', 'a DELETED']);
+});
+
 for (const outcome of ['confirmed', 'refused'] as const) {
   await t.test(`waits past its bound for the answer to a DELETED, and goes on when it is ${outcome}`, async (t) => {
     const { cluster, publisher, lines, settle, broker, part } = await started({ maxDeleted: 1 });
@@ -375,6 +391,39 @@ await t.test('asks a bucket that refuses everything for one container at a time,
   await clock.advance(2 * minute);
   t.match(part.stats(), { owedKeys: 0 });
   t.equal(Object.keys(broker.bucket.content).length, 1_001);
+});
+
+await t.test('counts no keys for failures of the bucket that the log does not tell', async (t) => {
+  const { cluster, broker, settle } = await started({ hasBucket: true, level: 'info' });
+  broker.bucket.state = 'full';
+  const looks = t.capture(Deliveries.prototype, 'values', Deliveries.prototype.values);
+  for (let id = 0; id < 100; id++) cluster.setPhase(`c${id}`, 'Running');
+  await settle();
+  t.ok(broker.bucket.calls >= 100);
+  const { length } = looks();
+  t.ok(length < 10, `looked at all of them ${length} times`);
+});
+
+await t.test('tells of changes at once while the bucket does not answer, and leaves no key in the end', async (t) => {
+  const { cluster, broker, publisher, part, clock } = await started({ hasBucket: true });
+  const answers: (() => void)[] = [];
+  const put = broker.bucket.put.bind(broker.bucket);
+  broker.bucket.put = async (key, value) => {
+    await new Promise<void>((resolve) => answers.push(resolve));
+    return put(key, value);
+  };
+  cluster.setPhase('a', 'Pending');
+  await clock.advance(500);
+  cluster.setPhase('a', 'Running');
+  await clock.advance(500);
+  cluster.delete('a');
+  await clock.advance(500);
+  t.strictSame(publisher.summary, ['a PENDING', 'a RUNNING', 'a DELETED']);
+  t.equal(answers.length, 1, 'the bucket is asked once at a time for a container');
+  answers[0]!();
+  await clock.advance(500);
+  t.strictSame(broker.bucket.content, {});
+  t.match(part.stats(), { unconfirmed: 0, owedKeys: 0 });
 });
 
 await t.test('sends no more at a time than a bound', async (t) => {

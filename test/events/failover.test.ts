@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import t from 'tap';
-import { createDelivery } from '../../src/events/status-events.ts';
 import { MemorySource } from '../support/container-source.ts';
+import { deliveryOf } from '../support/delivery.ts';
 import { RecordingPublisher } from '../support/event-publisher.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ManualLeadership } from '../support/manual-leadership.ts';
@@ -15,17 +15,7 @@ async function replica() {
   const source = new MemorySource(clock);
   const publisher = new RecordingPublisher();
   const leadership = new ManualLeadership(false);
-  const part = createDelivery({
-    source,
-    publisher,
-    leadership,
-    providerName: 'sp',
-    namespace: 'containers',
-    debounceMs: 500,
-    resyncPeriodMs: 10 * minute,
-    log: pino({ level: 'silent' }),
-    clock,
-  });
+  const part = deliveryOf({ source, publisher, leadership, log: pino({ level: 'silent' }), clock });
   await part.start();
   source.becomeReady();
   await clock.advance(0);

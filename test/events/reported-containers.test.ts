@@ -5,10 +5,11 @@ import { connect, ErrorCode, NatsError, StringCodec } from 'nats';
 import t from 'tap';
 import { parseNatsUrls } from '../../src/config/nats-urls.ts';
 import type { Bucket } from '../../src/events/nats-bucket.ts';
-import { createDelivery, createStatusEvents } from '../../src/events/status-events.ts';
+import { createStatusEvents } from '../../src/events/status-events.ts';
 import type { StatusEventsOptions } from '../../src/events/status-events.ts';
 import { startRealNatsServer, withoutNatsServer } from '../../scripts/sandbox/nats/nats-server.ts';
 import { MemorySource } from '../support/container-source.ts';
+import { deliveryOf } from '../support/delivery.ts';
 import { RecordingPublisher } from '../support/event-publisher.ts';
 import { openEventStream } from '../support/event-stream.ts';
 import { subscribeEvents } from '../support/events.ts';
@@ -472,16 +473,8 @@ await t.test('opens a bucket that can be read and never takes a key less and les
   };
   const source = new MemorySource();
   const publisher = new RecordingPublisher();
-  const part = createDelivery({
-    source,
-    publisher,
-    openBucket: () => Promise.resolve(bucket).finally(() => opened++),
-    providerName: 'sp',
-    namespace: 'containers',
-    debounceMs: 0,
-    resyncPeriodMs: 600_000,
-    log,
-  });
+  const openBucket = () => Promise.resolve(bucket).finally(() => opened++);
+  const part = deliveryOf({ source, publisher, openBucket, debounceMs: 0, log });
   await part.start();
   publisher.connect();
   source.becomeReady();

@@ -80,7 +80,7 @@ function reporterOf({ debounceMs = 500, resyncPeriodMs = 10 * minute, maxDeleted
     endedWithin: deliveries.endedWithin.bind(deliveries),
     stored: (containerId: string) => (deliveries.get(containerId)!.seen!.isStored = true),
   };
-  return { clock, source, reported, changes, times, warnings, reporter };
+  return { clock, source, reported, changes, times, warnings, reporter, queue };
 }
 
 async function started(options?: Parameters<typeof reporterOf>[0]) {
@@ -502,6 +502,20 @@ await t.test('repeats no more deletions than its bound, though a finalizer holds
     held.some((id) => reporter.knows(id)),
     'nothing is kept of them once they are gone',
   );
+  reporter.stop();
+});
+
+await t.test('leaves no count of failures behind of what goes past its bound', async (t) => {
+  const { clock, source, queue, reporter } = await started({ maxDeletedKept: 1 });
+  for (const id of ['a', 'b']) {
+    source.setPhase(id, 'Running');
+    await clock.advance(1_000);
+    source.delete(id);
+    await clock.advance(1_000);
+    if (id === 'a') queue.addRateLimited('a', { firstMs: 10_000, maxMs: 10_000 });
+  }
+  t.notOk(reporter.knows('a'));
+  t.equal(queue.failures('a'), 0);
   reporter.stop();
 });
 

@@ -15,7 +15,7 @@ function senderOf() {
     { write: (line: string) => lines.push(JSON.parse(line) as (typeof lines)[number]) },
   );
   const started = startSender({ publisher, log, clock });
-  const { sender, deliveries } = started;
+  const { sender, deliveries, queue } = started;
   /** With what follows from it at once. */
   const put = async (containerId: string, status: ContainerStatus, ...endpoints: ContainerEndpoint[]) => {
     started.put({ containerId, status, message: '', endpoints });
@@ -26,7 +26,7 @@ function senderOf() {
     await clock.advance(0);
   };
   const size = () => deliveries.unconfirmed.size;
-  return { clock, publisher, lines, sender, close: started.close, size, put, repeat };
+  return { clock, publisher, lines, sender, queue, close: started.close, size, put, repeat };
 }
 
 await t.test('publishes at once, and forgets what is confirmed', async (t) => {
@@ -297,4 +297,15 @@ await t.test('tells its state', async (t) => {
   await clock.advance(0);
   t.strictSame(sender.stats(), { ...nothing, unconfirmed: 2, inFlight: 1, oldestMs: 2_000, published: 1, failed: 1 });
   publisher.connected = false;
+});
+
+await t.test('what is forgotten leaves no count of its failures behind', async (t) => {
+  const { clock, publisher, sender, queue, put } = senderOf();
+  publisher.holding = true;
+  await put('a', 'RUNNING');
+  publisher.sent[0]!.fail(new Error('no answer'));
+  await clock.advance(0);
+  t.equal(queue.failures('a'), 1);
+  sender.discard();
+  t.equal(queue.failures('a'), 0);
 });

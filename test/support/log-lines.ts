@@ -16,8 +16,9 @@ export interface CapturedLog {
   lines: LogLine[];
 }
 
-export function captureLog(): CapturedLog {
+/** @param level - of the logger; lines below it are not written */
+export function captureLog(level: 'debug' | 'info' = 'debug'): CapturedLog {
   const lines: LogLine[] = [];
-  const log = createLogger('debug', { write: (line: string) => void lines.push(JSON.parse(line) as LogLine) });
+  const log = createLogger(level, { write: (line: string) => void lines.push(JSON.parse(line) as LogLine) });
   return { log, lines };
 }

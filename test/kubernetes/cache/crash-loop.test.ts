@@ -47,6 +47,18 @@ function untilStatus({ repository }: ConnectedCluster, status: string, id = 'a')
   );
 }
 
+/** A provider that sees a container in a crash loop. */
+async function openCrashLoop(options: Parameters<typeof connect>[1] = {}) {
+  await using stack = new AsyncDisposableStack();
+  const cluster = stack.use(await openSandbox({ controllers: false }));
+  const connected = stack.use(await connect(cluster, options));
+  const play = await playPod(cluster, connected);
+  play(waiting);
+  await untilStatus(connected, 'FAILED');
+  const parts = stack.move();
+  return { cluster, connected, play, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
+
 t.test('is over once the container has been up for a while', async (t) => {
   await using cluster = await openSandbox({ controllers: false });
   await using connected = await connect(cluster);
@@ -65,11 +77,8 @@ t.test('is over once the container has been up for a while', async (t) => {
 });
 
 t.test('is seen in a new list, also when the watch told nothing meanwhile', async (t) => {
-  await using cluster = await openSandbox({ controllers: false });
-  await using connected = await connect(cluster);
-  const play = await playPod(cluster, connected);
-  play(waiting);
-  await untilStatus(connected, 'FAILED');
+  await using crashing = await openCrashLoop();
+  const { cluster, connected, play } = crashing;
   cluster.sandbox.faults.silenceWatches();
   play(upAgain());
   await connected.source.resync(unhurried().signal);
@@ -80,11 +89,8 @@ t.test('is seen in a new list, also when the watch told nothing meanwhile', asyn
 });
 
 t.test('is over by a new list as it is for a provider that has just started', async (t) => {
-  await using cluster = await openSandbox({ controllers: false });
-  await using connected = await connect(cluster);
-  const play = await playPod(cluster, connected);
-  play(waiting);
-  await untilStatus(connected, 'FAILED');
+  await using crashing = await openCrashLoop();
+  const { cluster, connected, play } = crashing;
   cluster.sandbox.faults.silenceWatches();
   play({ ...upAgain(), state: { running: { startedAt: second(-30) } } });
   await connected.source.resync(unhurried().signal);
@@ -94,11 +100,8 @@ t.test('is over by a new list as it is for a provider that has just started', as
 });
 
 t.test('is known to a provider that has just started', async (t) => {
-  await using cluster = await openSandbox({ controllers: false });
-  await using connected = await connect(cluster);
-  const play = await playPod(cluster, connected);
-  play(waiting);
-  await untilStatus(connected, 'FAILED');
+  await using crashing = await openCrashLoop();
+  const { cluster, play } = crashing;
   play(upAgain());
   await using later = await connect(cluster);
   t.match(await later.repository.get('a', unhurried()), {
@@ -108,11 +111,8 @@ t.test('is known to a provider that has just started', async (t) => {
 });
 
 t.test('counts for a read that asks the cluster itself', async (t) => {
-  await using cluster = await openSandbox({ controllers: false });
-  await using connected = await connect(cluster, { bounds: { liveMs: 1_000 } });
-  const play = await playPod(cluster, connected);
-  play(waiting);
-  await untilStatus(connected, 'FAILED');
+  await using crashing = await openCrashLoop({ bounds: { liveMs: 1_000 } });
+  const { cluster, connected, play } = crashing;
   cluster.sandbox.faults.silenceWatches();
   await eventually(
     () => connected.isHealthy(),
