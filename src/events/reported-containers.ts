@@ -193,8 +193,10 @@ export class ReportedContainers {
   confirmed(delivery: Delivery, { status, deploymentUid }: StatusChange): void {
     const isKept = deploymentUid !== undefined && canBeKept(delivery.containerId);
     if (status !== 'DELETED' || !isKept || !this.#options.leadership.leads) return;
-    // What was never sent, or the bucket did not take, may have left the key of a Deployment before.
-    delivery.ended = (delivery.told && delivery.key?.deploymentUid) ?? deploymentUid;
+    // What was never sent, or the bucket did not take, may have left the key of a Deployment before, whose end was told too.
+    const { told, ended, key } = delivery;
+    const isOwnKey = told !== undefined || (ended !== undefined && ended === key?.deploymentUid);
+    delivery.ended = (isOwnKey ? key?.deploymentUid : undefined) ?? deploymentUid;
     delivery.told = undefined;
     this.#isGone(this.#term, deploymentUid);
   }

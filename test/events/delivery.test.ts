@@ -426,6 +426,25 @@ await t.test('tells of changes at once while the bucket does not answer, and lea
   t.match(part.stats(), { unconfirmed: 0, owedKeys: 0 });
 });
 
+await t.test('leaves no key of a container that came and went again while the bucket was not asked', async (t) => {
+  const { cluster, broker, publisher, part, clock } = await started({ hasBucket: true });
+  cluster.setPhase('a', 'Running');
+  await clock.advance(500);
+  broker.bucket.state = 'full';
+  cluster.setPhase('b', 'Running');
+  await clock.advance(500);
+  cluster.delete('a');
+  await clock.advance(500);
+  t.match(part.stats(), { owedKeys: 2 }, 'the removal waits since the bucket has refused another key');
+  cluster.setPhase('a', 'Pending');
+  cluster.delete('a');
+  publisher.newStream();
+  await clock.advance(minute);
+  broker.bucket.state = 'ok';
+  await clock.advance(2 * minute);
+  t.strictSame(Object.keys(broker.bucket.content), ['b']);
+});
+
 await t.test('sends no more at a time than a bound', async (t) => {
   const { cluster, publisher, part, settle } = await started();
   publisher.holding = true;
