@@ -22,7 +22,9 @@ import { externalServiceName, serviceName } from './identity.ts';
 import type { ProviderNames } from './identity.ts';
 import { mergeServices } from './service.ts';
 import type { ServiceRecord } from './service.ts';
+import { hasInexactNumbers } from '../../containers/json.ts';
 import { decodeSpec, rebuildPorts, rebuildSpec, withValues } from './spec.ts';
+import type { Workload } from './spec.ts';
 
 /** What the caches keep, by the resource name of the kind. */
 export interface Records extends Record<CachedKind, ObjectRecord> {
@@ -176,6 +178,8 @@ export class ObjectsView implements ContainerView {
   readonly #podIp: string | undefined;
   readonly #namespace: string;
   #container: Container | undefined;
+  /** What was kept of the spec, where that cost much to decode: it goes from view to view as long as it stays the same. */
+  #decoded: ContainerSpec | undefined;
 
   constructor(
     deployment: DeploymentRecord,
@@ -193,6 +197,7 @@ export class ObjectsView implements ContainerView {
     this.updatedAt = Math.max(deployment.createdAt, changedAt, shownAt);
     this.objects = objects;
     this.#deployment = deployment;
+    if (before && before.#deployment.spec === deployment.spec) this.#decoded = before.#decoded;
     this.#podIp = pod?.podIp;
     this.#namespace = options.namespace;
   }
@@ -236,20 +241,35 @@ export class ObjectsView implements ContainerView {
       update_time: new Date(this.updatedAt).toISOString(),
       ...(this.endpoints.length > 0 && { endpoints: this.endpoints }),
       ...(service && { service }),
-      spec: shownSpec(specOf(deployment, reaching), this.#namespace, this.#podIp),
+      spec: shownSpec(specOf(deployment, reaching, this.#sentSpec()), this.#namespace, this.#podIp),
     };
+  }
+
+  #sentSpec(): ContainerSpec | undefined {
+    const { spec, writtenSpec } = this.#deployment;
+    if (writtenSpec !== undefined || typeof spec !== 'string') return writtenSpec;
+    if (this.#decoded !== undefined) return this.#decoded;
+    const isCostly = hasInexactNumbers(spec);
+    const sent = decodeSpec(spec, isCostly);
+    if (isCostly) this.#decoded = sent;
+    return sent;
   }
 }
 
 /** One for all: there are many without. */
 const noEndpoints: ContainerEndpoint[] = [];
 
-/** The spec as it was sent, or as near to it as the objects tell. */
-export function specOf(deployment: DeploymentRecord, reaching: ReachingServices = {}): ContainerSpec {
-  const { spec, writtenSpec, environment } = deployment;
-  if (writtenSpec !== undefined) return withValues(writtenSpec, environment);
-  if (typeof spec === 'string') return decodeSpec(spec, environment)!;
-  return rebuildSpec(spec, environment, allOf(reaching));
+/**
+ * The spec as it was sent, or as near to it as the objects tell.
+ *
+ * @param sent - what was kept of it as it was sent, where that is decoded already; absent: it is decoded, where there is any
+ */
+export function specOf(
+  { spec, writtenSpec, environment }: DeploymentRecord,
+  reaching: ReachingServices = {},
+  sent = writtenSpec ?? (typeof spec === 'string' ? decodeSpec(spec) : undefined),
+): ContainerSpec {
+  return sent ? withValues(sent, environment) : rebuildSpec(spec as Workload, environment, allOf(reaching));
 }
 
 /** Those ports of the spec that are to be reached, without parsing the spec. */

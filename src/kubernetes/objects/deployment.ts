@@ -24,7 +24,7 @@ import {
 import type { ContainerIdentity } from './identity.ts';
 import { projectConditions, projectMetadata } from './object.ts';
 import type { FieldPointers } from './object.ts';
-import { encodeSpec, glanceAtSpec } from './spec.ts';
+import { decodeSpec, encodeSpec } from './spec.ts';
 import type { Workload } from './spec.ts';
 
 /** What is asked of the Deployment besides the spec. */
@@ -244,7 +244,7 @@ export function ownContainer(
   const name =
     annotation !== undefined && annotation === known?.spec
       ? known.containerName
-      : (glanceAtSpec(annotation ?? '')?.metadata.name ?? generatedFrom(metadata));
+      : (decodeSpec(annotation ?? '', false)?.metadata.name ?? generatedFrom(metadata));
   return containers.find((container) => container.name === name) ?? containers[0];
 }
 
@@ -260,7 +260,7 @@ function projectSpec(
 ): Pick<DeploymentRecord, 'spec' | 'ports'> | undefined {
   if (annotation === undefined) return undefined;
   if (annotation === known?.spec) return { spec: known.spec, ...(known.ports && { ports: known.ports }) };
-  const spec = glanceAtSpec(annotation);
+  const spec = decodeSpec(annotation, false);
   if (spec === undefined) return undefined;
   const reachable = (spec.network?.ports ?? []).filter(({ visibility }) => visibility !== 'none');
   const ports = reachable.map(({ container_port, visibility, protocol }) => ({

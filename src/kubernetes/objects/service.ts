@@ -25,26 +25,26 @@ export interface ServiceOwner {
   uid: string;
 }
 
-/** The indexes in `spec.network.ports` of those ports that any Service has, in the same order; empty: no Service. */
-export function reachablePorts(spec: ContainerSpec): number[] {
-  return portsWith(spec, 'internal', 'external');
+type VisiblePort = Pick<ContainerPort, 'visibility'>;
+
+function isReachable({ visibility }: VisiblePort): boolean {
+  return visibility === 'internal' || visibility === 'external';
 }
 
-function portsWith(spec: ContainerSpec, ...visibilities: ContainerPort['visibility'][]): number[] {
-  const ports = spec.network?.ports ?? [];
-  return [...ports.keys()].filter((index) => visibilities.includes(ports[index]!.visibility));
+function isExternal({ visibility }: VisiblePort): boolean {
+  return visibility === 'external';
 }
 
 /** Whether internal ports would be external along with others in a single Service. */
-export function mixesPorts(spec: ContainerSpec): boolean {
-  return portsWith(spec, 'internal').length > 0 && portsWith(spec, 'external').length > 0;
+export function mixesPorts({ network: { ports = [] } = {} }: ContainerSpec): boolean {
+  return ports.some(isExternal) && ports.some((port) => isReachable(port) && !isExternal(port));
 }
 
 /** One of the Services that the ports of a container ask for. */
-interface PlannedService {
+interface PlannedService<Port> {
   name: string;
-  /** The indexes of its ports in `spec.network.ports`. */
-  ports: number[];
+  /** Those of the container, in the same order. */
+  ports: Port[];
   isExternal: boolean;
   /** Set where there are two. */
   scope?: 'internal' | 'external';
@@ -54,16 +54,16 @@ interface PlannedService {
  * At most one, which one external port makes external; or two where they are isolated: all ports inside, the external ones
  * outside, so that either keeps its address when the other goes.
  */
-function planServices(
+function planServices<Port extends VisiblePort>(
   { id, incarnation }: Pick<ContainerIdentity, 'id' | 'incarnation'>,
-  spec: ContainerSpec,
+  all: readonly Port[],
   isolated: boolean,
-): PlannedService[] {
-  const [ports, external] = [reachablePorts(spec), portsWith(spec, 'external')];
+): PlannedService<Port>[] {
+  const [ports, external] = [all.filter(isReachable), all.filter(isExternal)];
   const name = serviceName(id, incarnation);
   if (ports.length === 0) return [];
   if (!isolated) return [{ name, ports, isExternal: external.length > 0 }];
-  const inner: PlannedService = { name, ports, isExternal: false, scope: 'internal' };
+  const inner: PlannedService<Port> = { name, ports, isExternal: false, scope: 'internal' };
   if (external.length === 0) return [inner];
   const outerName = externalServiceName(id, incarnation);
   return [inner, { name: outerName, ports: external, isExternal: true, scope: 'external' }];
@@ -72,14 +72,15 @@ function planServices(
 /**
  * The names of the Services that the ports ask for.
  *
+ * @param ports - those of the container that can be reached, at least
  * @param isolated - as the Deployment has it on record
  */
 export function serviceNames(
   identity: Pick<ContainerIdentity, 'id' | 'incarnation'>,
-  spec: ContainerSpec,
+  ports: readonly VisiblePort[],
   isolated: boolean,
 ): string[] {
-  return planServices(identity, spec, isolated).map(({ name }) => name);
+  return planServices(identity, ports, isolated).map(({ name }) => name);
 }
 
 export interface ServiceOptions {
@@ -100,18 +101,17 @@ export function buildServices(
   owner: ServiceOwner,
   { isolated, ...options }: ServiceOptions,
 ): Service[] {
-  return planServices(identity, spec, isolated).map((plan) => buildService(identity, spec, owner, plan, options));
+  const plans = planServices(identity, spec.network?.ports ?? [], isolated);
+  return plans.map((plan) => buildService(identity, spec, owner, plan, options));
 }
 
 function buildService(
   { id, incarnation, namespace }: ContainerIdentity,
   spec: ContainerSpec,
   owner: ServiceOwner,
-  plan: PlannedService,
+  { name, ports, isExternal, scope }: PlannedService<ContainerPort>,
   { externalServiceType, serviceRevision }: Omit<ServiceOptions, 'isolated'>,
 ): Service {
-  const { name, isExternal, scope } = plan;
-  const ports = plan.ports.map((index) => spec.network!.ports![index]!);
   const identity = identityLabels(id, incarnation);
   const hinted = scope === 'internal' ? undefined : kubernetesHints(spec)?.service_annotations;
   const annotations = {
@@ -145,9 +145,10 @@ function buildService(
 export const servicePointers: FieldPointers = [
   [
     /^spec\.ports\[(\d+)\]/,
-    ([, index], spec, name) => {
-      const ports = isExternalServiceName(name) ? portsWith(spec, 'external') : reachablePorts(spec);
-      return `/spec/network/ports/${ports[Number(index)] ?? index}`;
+    ([, index], { network: { ports = [] } = {} }, name) => {
+      const its = ports.filter(isExternalServiceName(name) ? isExternal : isReachable);
+      const port = its[Number(index)];
+      return `/spec/network/ports/${port ? ports.indexOf(port) : index}`;
     },
   ],
   [/^spec\.ports/, () => '/spec/network/ports'],

@@ -34,31 +34,29 @@ function withoutValue({ value: _value, ...rest }: EnvironmentVariable): Omit<Env
 }
 
 /**
- * The spec with the values put back; absent where the annotation is not what `encodeSpec` made,
- * as after an edit by hand.
+ * The spec as it was kept; absent where the annotation is not what `encodeSpec` made, as after an edit by hand.
+ *
+ * @param exactly - whether numbers of unknown fields keep all their digits, which may cost ten times as much; absent: where
+ *   any would lose some
+ */
+export function decodeSpec(
+  annotation: string,
+  exactly: boolean = hasInexactNumbers(annotation),
+): ContainerSpec | undefined {
+  const spec = parse(annotation, exactly ? parseExactly : (text): unknown => JSON.parse(text));
+  return isSpec(spec) ? spec : undefined;
+}
+
+/**
+ * What was kept of a spec with the values put back.
  *
  * @param values - values of the environment variables by name, of the Pod template
  */
-export function decodeSpec(annotation: string, values: ReadonlyMap<string, string>): ContainerSpec | undefined {
-  const spec = parse(annotation, (text) => (hasInexactNumbers(text) ? parseExactly(text) : JSON.parse(text)));
-  return isSpec(spec) ? withValues(spec, values) : undefined;
-}
-
-/** What was kept of a spec with the values put back, which is what `decodeSpec` makes of it. */
 export function withValues(kept: ContainerSpec, values: ReadonlyMap<string, string>): ContainerSpec {
   const { process } = kept;
   if (process?.env === undefined) return kept;
   const env = process.env.map((variable) => ({ ...variable, value: values.get(variable.name) ?? '' }));
   return { ...kept, process: { ...process, env } };
-}
-
-/**
- * The spec for a look at what the API describes, at a tenth of the cost: numbers of unknown fields may have lost digits, and
- * the environment has no values. Absent where `decodeSpec` has none.
- */
-export function glanceAtSpec(annotation: string): ContainerSpec | undefined {
-  const spec = parse(annotation, (text) => JSON.parse(text));
-  return isSpec(spec) ? spec : undefined;
 }
 
 function parse(text: string, read: (text: string) => unknown): unknown {

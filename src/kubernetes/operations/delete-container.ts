@@ -7,7 +7,7 @@ import {
   isKubernetesError,
   retryAfterMs,
 } from '../api/api-error.ts';
-import { servicesOf, specOf } from '../objects/container.ts';
+import { servicesOf } from '../objects/container.ts';
 import type { ContainerObjects } from '../objects/container.ts';
 import type { DeploymentRecord } from '../objects/deployment.ts';
 import { deleteAnnotation } from '../objects/identity.ts';
@@ -117,9 +117,9 @@ export async function deleteObjects(
 
 /** The Services that the ports ask for, where memory has not seen them: nobody else's can have their names. */
 function unseenServices(deployment: DeploymentRecord, seen: readonly Service[]): Service[] {
-  const { containerId: id, incarnation, isolated = false } = deployment;
+  const { containerId: id, incarnation, isolated = false, ports = [] } = deployment;
   if (incarnation === undefined || (seen.length > 0 && !isolated)) return [];
-  const names = serviceNames({ id, incarnation }, specOf(deployment), isolated);
+  const names = serviceNames({ id, incarnation }, ports, isolated);
   return names.filter((name) => !seen.some((service) => service.name === name)).map((name) => ({ name }));
 }
 

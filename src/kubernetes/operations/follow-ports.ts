@@ -47,7 +47,7 @@ export function serviceDifferences(deployment: DeploymentRecord, objects: Object
   const { inner, outer } = reachingServices(deployment, objects);
   const isUntouched = serviceRevision === undefined;
   if (isUntouched && inner !== undefined && (outer !== undefined || !isolated)) return none;
-  const indexes = [...serviceNames({ id, incarnation }, specOf(deployment), isolated).keys()];
+  const indexes = [...serviceNames({ id, incarnation }, deployment.ports ?? [], isolated).keys()];
   const there = indexes.map((index) => [inner, outer][index]);
   const names = [serviceName(id, incarnation), externalServiceName(id, incarnation)];
   const isUnwanted = (record: ServiceRecord) =>

@@ -96,7 +96,7 @@ const ownShare = 20;
 /** Creation times are whole seconds. */
 const graceMs = 1_000;
 
-/** How many containers are looked at before others have a turn: some milliseconds, since their specs are parsed. */
+/** How many containers are looked at before others have a turn. */
 const containersPerTurn = 500;
 
 /** What a repair left for later. */
