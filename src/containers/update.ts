@@ -48,15 +48,13 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 
 /** The patch that makes `after` of `before`, neither of which has null for a member; absent where they are equal. */
 export function mergePatchBetween(before: unknown, after: unknown): unknown {
-  if (isDeepStrictEqual(before, after)) return undefined;
-  if (!isObject(before) || !isObject(after)) return after;
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  const changes = [...names].map((name) => {
-    const value = after[name];
-    return [
-      name,
-      value === undefined ? (before[name] === undefined ? undefined : null) : mergePatchBetween(before[name], value),
-    ] as const;
+  if (!isObject(before) || !isObject(after)) return isDeepStrictEqual(before, after) ? undefined : after;
+  // Not by index: a member may be called `__proto__`.
+  const [had, has] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
+  const changes = [...new Map([...had, ...has]).keys()].flatMap((name) => {
+    const value = has.get(name);
+    const change = value === undefined && had.get(name) !== undefined ? null : mergePatchBetween(had.get(name), value);
+    return change === undefined ? [] : [[name, change] as const];
   });
-  return Object.fromEntries(changes.filter(([, change]) => change !== undefined));
+  return changes.length > 0 ? Object.fromEntries(changes) : undefined;
 }

@@ -57,6 +57,27 @@ t.test('the patch between two objects makes one of the other, and changes neithe
   t.end();
 });
 
+t.test('the patch between two objects looks at each value once, however deep it is', (t) => {
+  let looks = 0;
+  const counted = {
+    get value() {
+      return ++looks > 0;
+    },
+  };
+  const nested = (other: number) =>
+    Array.from({ length: 100 }).reduce<object>((inner) => ({ inner }), { counted, other });
+  t.match(JSON.stringify(mergePatchBetween(nested(1), nested(2))), /^(\{"inner":){100}\{"other":2\}+$/);
+  t.equal(looks, 2);
+  t.end();
+});
+
+t.test('members may be called as JavaScript calls its own', (t) => {
+  const [before, after] = [JSON.parse('{"a":{"__proto__":{"b":1}}}'), JSON.parse('{"a":{}}')] as [unknown, unknown];
+  t.equal(JSON.stringify(mergePatchBetween(before, after)), '{"a":{"__proto__":null}}');
+  t.equal(JSON.stringify(mergePatchBetween(after, before)), '{"a":{"__proto__":{"b":1}}}');
+  t.end();
+});
+
 t.test('what is fixed may be sent as it is, and not changed', (t) => {
   const current = containerSpec({ metadata: { name: 'web', namespace: 'containers' } });
   const pointers = (spec: unknown) => findFixedViolations({ spec }, current).map(({ pointer }) => pointer);
