@@ -188,15 +188,16 @@ export class Registry {
     }
     const { deletionTimestamp: _, deletionGracePeriodSeconds: __, selfLink: ___, ...kept } = given;
     const generated = given.generateName === undefined ? '' : `${given.generateName.slice(0, 58)}${randomSuffix()}`;
-    const metadata: Metadata = {
-      ...kept,
+    const own = {
       name: given.name ?? generated,
       ...(resource.namespaced && { namespace }),
       uid: randomUUID(),
       resourceVersion: '',
-      creationTimestamp: timestamp(),
       ...(kindOf(resource).countsGenerations && { generation: 1 }),
+      creationTimestamp: timestamp(),
     };
+    // In the order in which an API server writes it: what identifies an object comes before what has members of its own.
+    const metadata: Metadata = { ...own, ...kept, ...own };
     return withMetadata(input, apiVersionOf(resource), resource.kind, metadata);
   }
 

@@ -13,7 +13,6 @@ import type { Access, ClusterConnection } from './connection.ts';
 import { readText } from './answer-body.ts';
 import { resourcePath, resources } from './resources.ts';
 import type { Resource, Resources, Status } from './resources.ts';
-import { readLines } from './watch-lines.ts';
 
 /** Limits of one call. */
 export interface CallLimits {
@@ -59,9 +58,7 @@ export type KubernetesApi = Pick<KubernetesClient, keyof KubernetesClient>;
 const defaultCallMs = 10_000;
 /** How often a read is tried before its error is given back. */
 const maxReadAttempts = 3;
-/** Longest line of a watch, in characters: objects are bounded by what etcd takes, about 1.5 MiB. */
-const maxLineLength = 16 * 1024 * 1024;
-/** The same of an answer, in bytes. */
+/** Longest answer, in bytes: objects are bounded by what etcd takes, about 1.5 MiB. */
 const maxAnswerBytes = 16 * 1024 * 1024;
 /** Of a page of a list: what is asked for next depends on how much the last one weighed. */
 const maxListBytes = 128 * 1024 * 1024;
@@ -227,13 +224,13 @@ export class KubernetesClient {
     resource: Resource,
     query: Selectors & { resourceVersion: string; timeoutSeconds: number },
     { signal, until = performance.now() + defaultCallMs }: CallLimits,
-  ): Promise<AsyncIterable<string>> {
+  ): Promise<Readable> {
     const call: CallDescription = { verb: 'watch', resource };
     const content = { query: { ...query, watch: 'true', allowWatchBookmarks: 'true' } };
     return withinLimits(call, { signal, until }, async (bounded) => {
       const response = await this.#send(call, 'GET', this.#path(resource), { ...content, signal: bounded });
       if (response.statusCode >= 300) throw await readRefusal(call, response);
-      return readLines(response.body, maxLineLength);
+      return response.body;
     });
   }
 

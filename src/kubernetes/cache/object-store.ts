@@ -139,6 +139,19 @@ export class ObjectStore<Item extends ObjectRecord> {
   }
 
   /**
+   * Takes note that the watch has told of a version of an object that brings nothing new: of an own write, or of what this
+   * process has deleted. Any other has to be taken over.
+   *
+   * @returns whether it is one of those
+   */
+  confirm(uid: string, version: string): boolean {
+    if (!this.#hidden.has(uid) && this.#objects.get(uid)?.resourceVersion !== version) return false;
+    this.#written.delete(uid);
+    this.advance(version);
+    return true;
+  }
+
+  /**
    * Takes note that the watch saw the object's deletion, in the given version.
    *
    * @param read - what it was: of one that was never seen here, its end is told all the same

@@ -12,7 +12,8 @@ import { sleep } from '../../time.ts';
 import { KubernetesApiError, isExpired, isPermissionMissing, retryAfterMs } from '../api/api-error.ts';
 import type { CallDescription } from '../api/api-error.ts';
 import type { KubernetesApi } from '../api/client.ts';
-import { parseWatchEvent } from '../api/watch-lines.ts';
+import { parseWatchEvent, readLines } from '../api/watch-lines.ts';
+import type { WatchEvent } from '../api/watch-lines.ts';
 import type { Records } from '../objects/container.ts';
 import { allContainersSelector } from '../objects/identity.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -83,6 +84,8 @@ const proofSeconds = 1;
 class BrokenWatch extends Error {
   override readonly name = 'BrokenWatch';
 }
+
+type ObjectEvent<Kind extends CachedKind> = Extract<WatchEvent<Resources[Kind]>, { uid: string }>;
 
 /**
  * What a failure says of the API server: that nobody answered; that it answered, and so serves, but refuses; or that it
@@ -242,20 +245,22 @@ export class Reflector<Kind extends CachedKind> {
     const stall = new AbortController();
     const timer = setTimeout(() => stall.abort(new Error('the watch is silent')), bounds.stallMs);
     const openedAt = this.#now();
-    let isEmpty = true;
+    let lines = 0;
     try {
       const signal = AbortSignal.any([this.#stopping.signal, this.#interrupt.signal, stall.signal]);
       const { watchTimeoutSeconds, stallMs } = bounds;
       const timeoutSeconds = this.#isUnproven ? proofSeconds : watchTimeoutSeconds;
       const query = { labelSelector: allContainersSelector, resourceVersion: version, timeoutSeconds };
-      for await (const line of await api.watch(resource, query, { signal, until: performance.now() + stallMs })) {
+      const watch = await api.watch(resource, query, { signal, until: performance.now() + stallMs });
+      await readLines(watch, (line) => {
         timer.refresh();
-        isEmpty = false;
+        lines++;
         this.#lastSignOfLife = this.#now();
         this.#take(line);
         this.#succeeded();
-      }
-      if (isEmpty && this.#now() - openedAt < shortestWatchMs) throw new Error('the watch ended as soon as it began');
+      });
+      if (lines === 0 && this.#now() - openedAt < shortestWatchMs)
+        throw new Error('the watch ended as soon as it began');
       this.#lastSignOfLife = this.#now();
       this.#succeeded();
     } finally {
@@ -275,15 +280,24 @@ export class Reflector<Kind extends CachedKind> {
     this.#version = event.resourceVersion;
     if (event.type === 'BOOKMARK') store.advance(event.resourceVersion);
     else if (event.type === 'DELETED') {
-      store.delete(event.uid, event.resourceVersion, () => this.#project(event.object, undefined, true));
-    } else this.#keep(event);
+      store.delete(event.uid, event.resourceVersion, () => this.#project(this.#read(event), undefined, true));
+    } else if (!store.confirm(event.uid, event.resourceVersion)) this.#keep(event);
   }
 
   /** What is no container's object any more, or can no longer be read, goes, as it would with the next list. */
-  #keep({ object, uid, resourceVersion }: { object: Resources[Kind]; uid: string; resourceVersion: string }): void {
-    const item = this.#project(object, this.#known(object), true);
-    if (item === undefined) this.#options.store.delete(uid, resourceVersion);
-    else this.#options.store.apply(item);
+  #keep(event: ObjectEvent<Kind>): void {
+    const { store } = this.#options;
+    const item = this.#project(this.#read(event), store.get(event.uid), true);
+    if (item === undefined) store.delete(event.uid, event.resourceVersion);
+    else store.apply(item);
+  }
+
+  #read({ read }: ObjectEvent<Kind>): Resources[Kind] {
+    try {
+      return read();
+    } catch (cause) {
+      throw new BrokenWatch('the watch told something that is no event', { cause });
+    }
   }
 
   #known({ metadata }: Resources[Kind]): Records[Kind] | undefined {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import t from 'tap';
 
 import { KubernetesConnectionError, isAbsent } from '../../../src/kubernetes/api/api-error.ts';
@@ -186,11 +187,10 @@ t.test('calls of the Kubernetes API', async (t) => {
     const watch = await client.watch('pods', { fieldSelector, resourceVersion, timeoutSeconds: 30 }, {});
     await client.patch('pods', 'other', { metadata: { labels: { a: 'b' } } }, {});
     await client.patch('pods', 'chosen', { metadata: { labels: { a: 'b' } } }, {});
-    for await (const line of watch) {
-      const { object } = JSON.parse(line) as { object: { metadata: object } };
-      t.match(object.metadata, { uid: metadata!.uid });
-      break;
-    }
+    const [line] = (await once(watch, 'data')) as [Buffer];
+    const { object } = JSON.parse(line.toString()) as { object: { metadata: object } };
+    t.match(object.metadata, { uid: metadata!.uid });
+    watch.destroy();
   });
 
   await t.test('are told of, each request with its status', async (t) => {

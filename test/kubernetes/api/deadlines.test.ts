@@ -7,6 +7,7 @@ import t from 'tap';
 import { KubernetesConnectionError } from '../../../src/kubernetes/api/api-error.ts';
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { maxConnections, openConnection } from '../../../src/kubernetes/api/connection.ts';
+import { readLines } from '../../../src/kubernetes/api/watch-lines.ts';
 import { clusterHealth } from '../../../src/kubernetes/cluster-health.ts';
 import { formatKubeconfig } from '../../../scripts/sandbox/kubernetes/kubeconfig.ts';
 import { failureOf, openSandbox } from '../../support/cluster.ts';
@@ -54,7 +55,7 @@ for (const stall of stalls) {
         get: api.get('leases', 'lease', limits()),
         delete: api.delete('services', { name: 'web' }, limits()),
         watch: api.watch('pods', { resourceVersion: '1', timeoutSeconds: 30 }, limits()).then(async (lines) => {
-          for await (const _ of lines);
+          await readLines(lines, () => undefined);
           throw new KubernetesConnectionError({ verb: 'watch', resource: 'pods' }, 'over');
         }),
         'get with a signal': api.get('leases', 'lease', signal()),
@@ -90,7 +91,7 @@ t.test('an answer that is larger than any is not read to its end', async (t) => 
   t.match((await failureOf(api.list('pods', {}, {}))).cause, { message: 'the answer has more than 128 MiB' });
   const query = { resourceVersion: '1', timeoutSeconds: 30 };
   const read = async () => {
-    for await (const _ of await api.watch('pods', query, { signal: AbortSignal.timeout(5_000) }));
+    await readLines(await api.watch('pods', query, { signal: AbortSignal.timeout(5_000) }), () => undefined);
   };
   t.match(await failureOf(read()), { name: 'RangeError', message: 'a line is too long' });
 });
@@ -100,10 +101,8 @@ t.test('a line of a watch that is longer than any object is not read to its end'
   await using connected = await connectTo(server.url);
   const options = { resourceVersion: '1', timeoutSeconds: 1 };
   const lines = await connected.api.watch('pods', options, { signal: AbortSignal.timeout(30_000) });
-  const read = async () => {
-    for await (const line of lines) t.fail(`a line of ${line.length} characters`);
-  };
-  t.match(await failureOf(read()), { message: 'a line is too long' });
+  const read = readLines(lines, (line) => t.fail(`a line of ${line.length} characters`));
+  t.match(await failureOf(read), { message: 'a line is too long' });
 });
 
 t.test('a call for which no connection is free fails in time, and is never sent', async (t) => {

@@ -1,4 +1,6 @@
 /** What a watch sends is read line by line, within bounds. */
+import { PassThrough, Readable } from 'node:stream';
+
 import t from 'tap';
 
 import { parseWatchEvent, readLines } from '../../../src/kubernetes/api/watch-lines.ts';
@@ -6,11 +8,7 @@ import { parseWatchEvent, readLines } from '../../../src/kubernetes/api/watch-li
 async function read(chunks: (string | Uint8Array)[], maxLength = 1_000): Promise<string[]> {
   const lines: string[] = [];
   const bytes = chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
-  // eslint-disable-next-line @typescript-eslint/require-await -- a stream is read as it comes
-  const stream = (async function* () {
-    yield* bytes;
-  })();
-  for await (const line of readLines(stream, maxLength)) lines.push(line);
+  await readLines(Readable.from(bytes), (line) => lines.push(line), maxLength);
   return lines;
 }
 
@@ -41,3 +39,62 @@ t.test('what is no event is told apart', (t) => {
     t.equal(parseWatchEvent(line), undefined, line);
   t.end();
 });
+
+t.test('what fails with a line ends the watch', async (t) => {
+  const body = new PassThrough();
+  const reading = readLines(body, (line) => {
+    if (line === 'b') throw new TypeError('not b');
+  });
+  body.write('a\nb\nc\n');
+  await t.rejects(reading, TypeError);
+  t.equal(body.destroyed, true);
+});
+
+t.test(
+  'an object is known by its beginning, as API servers write it, and the rest is read when it is asked for',
+  (t) => {
+    const metadata = {
+      name: 'web',
+      generateName: 'w',
+      namespace: 'n',
+      uid: 'u',
+      resourceVersion: '7',
+      labels: { a: 'b' },
+    };
+    const object = { kind: 'Deployment', apiVersion: 'apps/v1', metadata, spec: {} };
+    for (const type of ['ADDED', 'MODIFIED', 'DELETED'] as const) {
+      const line = JSON.stringify({ type, object });
+      t.match(parseWatchEvent(line), { type, uid: 'u', resourceVersion: '7' });
+      t.same(readObject(line), object);
+      const broken = line.slice(0, -2);
+      t.match(parseWatchEvent(broken), { type, uid: 'u', resourceVersion: '7' });
+      t.throws(() => readObject(broken), SyntaxError);
+    }
+    t.end();
+  },
+);
+
+t.test('an object in any other order, and what only looks like a beginning, is read as a whole', (t) => {
+  const odd = String.raw`"uid":"x","resourceVersion":"1"`;
+  const lines = [
+    { labels: { uid: 'x', resourceVersion: '1' }, uid: 'u', resourceVersion: '7' },
+    { ownerReferences: [{ uid: 'x', resourceVersion: '1' }], uid: 'u', resourceVersion: '7' },
+    { name: odd, uid: 'u', resourceVersion: '7' },
+    { resourceVersion: '7', uid: 'u' },
+    { uid: 'u', name: odd, resourceVersion: '7', [odd]: odd },
+  ].map((metadata) => JSON.stringify({ type: 'ADDED', object: { metadata } }));
+  const nested = {
+    type: 'ADDED',
+    object: { spec: { metadata: { uid: 'x', resourceVersion: '1' } }, metadata: { uid: 'u', resourceVersion: '7' } },
+  };
+  for (const line of [...lines, JSON.stringify(nested)]) {
+    t.match(parseWatchEvent(line), { type: 'ADDED', uid: 'u', resourceVersion: '7' }, line);
+    t.match(readObject(line), { metadata: { uid: 'u', resourceVersion: '7' } });
+  }
+  t.end();
+});
+
+function readObject(line: string): unknown {
+  const event = parseWatchEvent<object>(line);
+  return event && 'read' in event ? event.read() : undefined;
+}

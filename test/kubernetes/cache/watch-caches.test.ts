@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 
@@ -40,9 +41,11 @@ t.test('a container that runs before and after a new list is seen running throug
       Promise.resolve({ items: lists[resource], resourceVersion: String(version), bytes: 1_000 }),
     watch: (_resource: string, _query: object, { signal }: { signal: AbortSignal }) =>
       Promise.resolve(
-        (async function* () {
-          if (!signal.aborted) await once(signal, 'abort');
-        })(),
+        Readable.from(
+          (async function* () {
+            if (!signal.aborted) await once(signal, 'abort');
+          })(),
+        ),
       ),
   } as unknown as KubernetesApi;
   const { log } = captureLog();
