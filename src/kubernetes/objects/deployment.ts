@@ -30,7 +30,7 @@ import type { Workload } from './spec.ts';
 /** What is asked of the Deployment besides the spec. */
 export interface DeploymentNotes {
   /** Kept with the container; absent where the request has no key. */
-  idempotency?: IdempotencyRecord;
+  idempotency?: IdempotencyRecord | undefined;
   /** The external ports get a Service of their own. */
   isolated?: boolean;
   /** The name of the provider that makes it; absent: it belongs to whoever asks. */

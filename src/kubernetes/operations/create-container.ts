@@ -54,7 +54,7 @@ function refuseAny(id: string, deployments: readonly FoundDeployment[]): void {
   }
 }
 
-export interface CreateRequest {
+interface NewContainer {
   id: string;
   spec: ContainerSpec;
   /** Kept with the container; absent where the request has no key. */
@@ -66,26 +66,16 @@ export interface CreateRequest {
  *
  * @throws ConflictError; UnavailableError; errors of the Kubernetes API
  */
-export async function createContainer(
-  context: ClusterContext,
-  { id, spec, idempotency }: CreateRequest,
-): Promise<Container> {
-  const { namespace, bounds, caches, externalServiceType, progressDeadlineSeconds } = context;
-  const isolated = context.isolateInternalPorts && mixesPorts(spec);
+export async function createContainer(context: ClusterContext, request: NewContainer): Promise<Container> {
+  const { bounds, caches } = context;
   const until = performance.now() + bounds.writeMs;
-  const identity: ContainerIdentity = { id, incarnation: randomIncarnation(), namespace };
-  const manifest = buildDeployment(identity, spec, {
-    isolated,
-    progressDeadlineSeconds,
-    provider: context.view.providerNames?.[0],
-    ...(idempotency && { idempotency }),
-  });
+  const { identity, manifest, servicesOf } = plan(context, request);
   const made = await createDeployment(context, identity, manifest, until);
   const isAsSent = made.spec === manifest.metadata?.annotations?.[specAnnotation];
-  const deployment = isAsSent ? { ...made, writtenSpec: keptSpec(spec) } : made;
+  const deployment = isAsSent ? { ...made, writtenSpec: keptSpec(request.spec) } : made;
   const services: ServiceRecord[] = [];
   try {
-    for (const service of buildServices(identity, spec, deployment, { externalServiceType, isolated })) {
+    for (const service of servicesOf(deployment)) {
       services.push(await ensureService(context, service, deployment, until));
     }
   } catch (error) {
@@ -94,11 +84,31 @@ export async function createContainer(
   }
   forgetFormer(context, deployment);
   caches.write('deployments', deployment);
+  return rememberedAs(context, deployment) ?? newContainer(context, deployment, services);
+}
+
+/** What is to be made: the Deployment, and the Services once that is there. */
+function plan(
+  { namespace, view, externalServiceType, isolateInternalPorts, progressDeadlineSeconds }: ClusterContext,
+  { id, spec, idempotency }: NewContainer,
+) {
+  const isolated = isolateInternalPorts && mixesPorts(spec);
+  const identity: ContainerIdentity = { id, incarnation: randomIncarnation(), namespace };
+  const provider = view.providerNames?.[0];
+  return {
+    identity,
+    manifest: buildDeployment(identity, spec, { idempotency, isolated, progressDeadlineSeconds, provider }),
+    servicesOf: (owner: DeploymentRecord) => buildServices(identity, spec, owner, { externalServiceType, isolated }),
+  };
+}
+
+function newContainer(
+  { view, clock }: ClusterContext,
+  deployment: DeploymentRecord,
+  services: readonly ServiceRecord[],
+): Container {
   const objects = { deployments: [deployment], services, pods: [] };
-  return (
-    rememberedAs(context, deployment) ??
-    viewObjects(objects, { ...context.view, moment: momentOf(context.clock) })!.container
-  );
+  return viewObjects(objects, { ...view, moment: momentOf(clock) })!.container;
 }
 
 /** The container that reads give from now on; absent where a watch was faster and has told of more than was made. */
@@ -190,24 +200,19 @@ async function rollBack(context: ClusterContext, deployment: DeploymentRecord, s
  */
 export async function validateContainer(
   context: ClusterContext,
-  { id, spec }: { id: string; spec: ContainerSpec },
+  request: Pick<NewContainer, 'id' | 'spec'>,
   signal: AbortSignal,
 ): Promise<Container> {
-  const { api, namespace, externalServiceType, progressDeadlineSeconds } = context;
-  const isolated = context.isolateInternalPorts && mixesPorts(spec);
+  const { api } = context;
+  const { id } = request;
   await refuseTakenId(context, id, signal);
-  const identity = { id, incarnation: randomIncarnation(), namespace };
+  const { manifest, servicesOf } = plan(context, request);
   const deployment = await tryDeployment();
-  for (const service of buildServices(identity, spec, deployment, { externalServiceType, isolated })) {
-    await api.create('services', service, { signal }, { dryRun: true });
-  }
-  const objects = { deployments: [deployment], services: [], pods: [] };
-  return viewObjects(objects, { ...context.view, moment: momentOf(context.clock) })!.container;
+  for (const service of servicesOf(deployment)) await api.create('services', service, { signal }, { dryRun: true });
+  return newContainer(context, deployment, []);
 
   async function tryDeployment(): Promise<DeploymentRecord> {
     try {
-      const provider = context.view.providerNames?.[0];
-      const manifest = buildDeployment(identity, spec, { isolated, progressDeadlineSeconds, provider });
       const { metadata, ...rest } = await api.create('deployments', manifest, { signal }, { dryRun: true });
       // What is not stored has no version.
       return projectDeployment({ ...rest, metadata: { resourceVersion: '0', ...metadata } })!;
