@@ -1,5 +1,4 @@
 /** The API resource and its identity. Its shape is the contract's; these names keep the rest of the service off the generated paths. */
-import { randomUUID } from 'node:crypto';
 import type { components } from '../../generated/api.ts';
 
 export type Container = components['schemas']['Container'];
@@ -9,11 +8,6 @@ export type ContainerEndpoint = components['schemas']['ContainerEndpoint'];
 export type ContainerPort = components['schemas']['ContainerPort'];
 export type ContainerStatus = components['schemas']['ContainerStatus'];
 export type ContainerList = components['schemas']['ContainerList'];
-
-/** An id for a container whose client did not choose one. */
-export function randomContainerId(): string {
-  return randomUUID();
-}
 
 /** Whether a container may have this id: 1 to 63 lower-case letters, digits and hyphens, none of these at an end. */
 export function isContainerId(text: string): boolean {

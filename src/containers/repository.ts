@@ -14,13 +14,12 @@ export interface DeleteOptions extends CallOptions {
 }
 
 export interface CreateRequest {
-  /** Absent: a random UUID. */
-  id?: string;
+  id: string;
   spec: ContainerSpec;
 }
 
 export interface KeyedCreateRequest extends CreateRequest {
-  /** 1 to 255 printable ASCII characters. Where there is no id, it is made from the key. */
+  /** 1 to 255 printable ASCII characters. */
   key: string;
 }
 

@@ -1,4 +1,5 @@
 /** What each operation of the contract does. */
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Handlers, OperationId } from '../../generated/routes.ts';
 import type { Container, ContainerSpec } from '../containers/container.ts';
@@ -6,7 +7,6 @@ import { parseDuration } from '../containers/units.ts';
 import type { ContainerLogs, ContainerRepository, CurrentSpec } from '../containers/repository.ts';
 import type { ContainerWaiting } from '../containers/waiting.ts';
 import { entityTagOf, ifMatchRule, parseIfMatch } from '../containers/entity-tag.ts';
-import { randomContainerId } from '../containers/container.ts';
 import { containerIdOfKey, idempotencyKeyRule, parseIdempotencyKey } from '../containers/idempotency.ts';
 import { InvalidArgumentError, NotFoundError } from '../containers/errors.ts';
 import type { Violation } from '../containers/errors.ts';
@@ -73,7 +73,7 @@ export function createHandlers(options: HandlerOptions): Handlers {
       const { spec } = call.body;
       const header = call.headers['Idempotency-Key'];
       const key = header === undefined || validateOnly ? undefined : parseIdempotencyKey(header)!;
-      const id = asked ?? (key === undefined ? randomContainerId() : containerIdOfKey(key));
+      const id = asked ?? (key === undefined ? randomUUID() : containerIdOfKey(key));
       call.chose(id);
       const request = { id, spec };
       if (validateOnly) return { status: 200, body: await repository.validate(request, { signal }) };

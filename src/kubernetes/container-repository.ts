@@ -1,10 +1,9 @@
 /** The containers of one namespace: reads from memory while that is live, writes to the cluster. */
 import { setImmediate } from 'node:timers/promises';
 import type { Container, ContainerSpec } from '../containers/container.ts';
-import { randomContainerId } from '../containers/container.ts';
 import { NotFoundError, UnavailableError } from '../containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../containers/page-token.ts';
-import { containerIdOfKey, digestOfDelete } from '../containers/idempotency.ts';
+import { digestOfDelete } from '../containers/idempotency.ts';
 import type {
   CallOptions,
   ContainerPage,
@@ -44,7 +43,7 @@ export class ClusterContainerRepository implements ContainerRepository {
   }
 
   /** The id is checked under the request's signal; once the first write is on its way, the rest takes its own time. */
-  async create({ id = randomContainerId(), spec }: CreateRequest, { signal }: CallOptions) {
+  async create({ id, spec }: CreateRequest, { signal }: CallOptions) {
     return await this.#translating(
       id,
       async () => {
@@ -56,14 +55,14 @@ export class ClusterContainerRepository implements ContainerRepository {
     );
   }
 
-  async createOnce({ key, id = containerIdOfKey(key), spec }: KeyedCreateRequest, { signal }: CallOptions) {
+  async createOnce({ key, id, spec }: KeyedCreateRequest, { signal }: CallOptions) {
     const create: typeof createContainer = (context, request) => this.#tracking(createContainer(context, request));
     return await this.#translating(id, () => createOnce(this.#context, { id, spec, key }, { signal, create }), {
       spec,
     });
   }
 
-  async validate({ id = randomContainerId(), spec }: CreateRequest, { signal }: CallOptions): Promise<Container> {
+  async validate({ id, spec }: CreateRequest, { signal }: CallOptions): Promise<Container> {
     return await this.#translating(id, () => validateContainer(this.#context, { id, spec }, signal), { spec });
   }
 

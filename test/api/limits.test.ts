@@ -125,7 +125,7 @@ t.test('a client that does not take its answer is cut off', async (t) => {
   // More than the buffers of both ends of the connection hold.
   const spec = containerSpec({ provider_hints: { large: 'x'.repeat(200_000) } });
   for (let index = 0; index < 200; index++) {
-    await server.repository.create({ spec }, { signal: AbortSignal.timeout(5_000) });
+    await server.repository.create({ id: `c${index}`, spec }, { signal: AbortSignal.timeout(5_000) });
   }
   const socket = connect({ port: server.port, host: '127.0.0.1' });
   await once(socket, 'connect');

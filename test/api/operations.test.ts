@@ -123,7 +123,7 @@ t.test('a walk over pages gives every container once, and ends without a token',
 t.test('a page has 50 containers where its client names no size', async (t) => {
   await using server = await startHttpServer();
   for (let index = 0; index < 51; index++) {
-    await server.repository.create({ spec: containerSpec() }, { signal: AbortSignal.timeout(1_000) });
+    await server.repository.create({ id: `c${index}`, spec: containerSpec() }, { signal: AbortSignal.timeout(1_000) });
   }
   const { data } = await server.client.GET('/containers');
   t.equal(data?.containers.length, 50);

@@ -1,4 +1,5 @@
 /** The judge of near-valid requests must see what a provider gets wrong, and its requests must reach what is judged. */
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
 import { nearValidRequests } from '../../scripts/fuzz/near-valid.ts';
@@ -77,7 +78,7 @@ const wrongs: [what: string, NearValidRequest, (server: HttpServer) => void, fau
     create('', { 'idempotency-key': 'key' }),
     ({ repository }) =>
       (repository.createOnce = async ({ spec }, options) => ({
-        container: await repository.create({ spec }, options),
+        container: await repository.create({ id: randomUUID(), spec }, options),
         replayed: true,
       })),
     /was sent again, and made .* beside/,

@@ -1,13 +1,8 @@
 /** A repository in memory, with the behaviour that its interface promises and no cluster. */
-import { randomContainerId, containerPath } from '../../src/containers/container.ts';
+import { containerPath } from '../../src/containers/container.ts';
 import type { Container, ContainerSpec } from '../../src/containers/container.ts';
 import { entityTagOf } from '../../src/containers/entity-tag.ts';
-import {
-  containerIdOfKey,
-  idempotencyRecord,
-  matchIdempotency,
-  KeyedDeletes,
-} from '../../src/containers/idempotency.ts';
+import { idempotencyRecord, matchIdempotency, KeyedDeletes } from '../../src/containers/idempotency.ts';
 import type { IdempotencyRecord } from '../../src/containers/idempotency.ts';
 import { ConflictError, KeyReusedError, NotFoundError, PreconditionFailedError } from '../../src/containers/errors.ts';
 import { decodePageToken, encodePageToken } from '../../src/containers/page-token.ts';
@@ -33,7 +28,7 @@ export class InMemoryContainerRepository implements ContainerRepository {
   /** Called at the beginning of every call: a test makes it wait or throw. */
   intercept: (method: Method, options: CallOptions) => Promise<void> | void = () => undefined;
 
-  async create({ id = randomContainerId(), spec }: CreateRequest, options: CallOptions) {
+  async create({ id, spec }: CreateRequest, options: CallOptions) {
     await this.#begin('create', options);
     if (this.containers.has(id)) throw new ConflictError(`There is a container "${id}" already.`);
     const container = freshContainer(id, spec);
@@ -41,9 +36,8 @@ export class InMemoryContainerRepository implements ContainerRepository {
     return container;
   }
 
-  async createOnce({ key, ...request }: KeyedCreateRequest, options: CallOptions) {
-    const id = request.id ?? containerIdOfKey(key);
-    const asked = idempotencyRecord(key, id, request.spec);
+  async createOnce({ key, id, spec }: KeyedCreateRequest, options: CallOptions) {
+    const asked = idempotencyRecord(key, id, spec);
     const kept = this.#records.get(id);
     const container = this.containers.get(id);
     if (container && kept) {
@@ -51,12 +45,12 @@ export class InMemoryContainerRepository implements ContainerRepository {
       if (matchIdempotency(kept, asked) !== 'same-request') throw new KeyReusedError(`The key made ${id}.`);
       return { container, replayed: true };
     }
-    const created = await this.create({ ...request, id }, options);
+    const created = await this.create({ id, spec }, options);
     this.#records.set(id, asked);
     return { container: created, replayed: false };
   }
 
-  async validate({ id = randomContainerId(), spec }: CreateRequest, options: CallOptions): Promise<Container> {
+  async validate({ id, spec }: CreateRequest, options: CallOptions): Promise<Container> {
     await this.#begin('validate', options);
     if (this.containers.has(id)) throw new ConflictError(`There is a container "${id}" already.`);
     return freshContainer(id, spec);

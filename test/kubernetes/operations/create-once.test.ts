@@ -24,10 +24,11 @@ t.test('creating once', async (t) => {
 
   await t.test('two hundred at once get one container, with its Service', async (t) => {
     const spec = withPorts({ 80: 'internal' });
-    const results = await Promise.all(
-      Array.from({ length: 200 }, (_, index) => replicas[index % 2]!.createOnce({ key: 'many', spec }, unhurried())),
-    );
     const id = containerIdOfKey('many');
+    const request = { id, key: 'many', spec };
+    const results = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => replicas[index % 2]!.createOnce(request, unhurried())),
+    );
     t.equal(results.filter(({ replayed }) => !replayed).length, 1);
     for (const { container } of results) t.same(lasting(container), lasting(results[0]!.container));
     t.match(results[0]!.container, { id, service: { cluster_ip: /^10\./ } });

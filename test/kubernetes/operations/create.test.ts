@@ -57,12 +57,6 @@ t.test('creating', async (t) => {
     t.match(JSON.stringify(read.spec), '"env":[{"note":2.50,"name":"A","value":"v"}]');
   });
 
-  await t.test('makes up an id where the client gives none', async (t) => {
-    const { id } = await repository.create({ spec: containerSpec() }, unhurried());
-    t.match(id, /^[0-9a-f-]{36}$/);
-    t.ok(deployments().includes(`dcm-${id}`));
-  });
-
   await t.test('refuses an id that is taken, by what the API server says', async (t) => {
     await t.rejects(repository.create({ id: 'plain', spec: containerSpec() }, unhurried()), ConflictError);
     t.equal(requests.count({ verb: 'create' }), 1);

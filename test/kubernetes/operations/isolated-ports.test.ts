@@ -294,8 +294,9 @@ t.test('a container without both kinds of ports is whole without a second Servic
     bounds: { writes: { writeMs: 500, rollBackMs: 0, marginMs: -10_000 } },
   });
   const { repository } = connected;
-  for (const spec of [containerSpec(), withPorts({ 80: 'internal' }), withPorts({ 80: 'external' })]) {
-    await repository.create({ spec }, unhurried());
+  const specs = [containerSpec(), withPorts({ 80: 'internal' }), withPorts({ 80: 'external' })];
+  for (const [index, spec] of specs.entries()) {
+    await repository.create({ id: `c${index}`, spec }, unhurried());
   }
   cluster.sandbox.requests.clear();
   await connected.source.resync(unhurried().signal);
