@@ -113,7 +113,7 @@ async function build(config: Config, version: string, log: Logger): Promise<Serv
   const { provider, registry, server, problemTypes, tokens } = config;
   const metrics = config.management && (await createMetrics(version));
   const telemetry: Telemetry = { log, ...(metrics && { metrics }) };
-  const seen: SeenCluster = { rouse: () => cluster.rouse(), blindMs: () => cluster.blindMs() };
+  const seen: SeenCluster = { retryWatches: () => cluster.retryWatches(), blindMs: () => cluster.blindMs() };
   const election = leaderElection && createElector(leaderElection.leaseName, config, telemetry, seen);
   const leadership = election ?? alwaysLeads;
   const { status: statusSettings, ...monitoring } = monitor;
@@ -185,13 +185,13 @@ async function createMetrics(version: string): Promise<PrometheusMetrics> {
   return new PrometheusMetrics(version);
 }
 
-type SeenCluster = Pick<Cluster, 'rouse' | 'blindMs'>;
+type SeenCluster = Pick<Cluster, 'retryWatches' | 'blindMs'>;
 
 function createElector(
   name: string,
   { kubernetes }: Config,
   { log, metrics }: Telemetry,
-  { rouse, blindMs }: SeenCluster,
+  { retryWatches, blindMs }: SeenCluster,
 ): Elector {
   const { kubeconfig, namespace } = kubernetes;
   const client = connectLease({
@@ -199,7 +199,7 @@ function createElector(
     namespace,
     name,
     ...(metrics && { metrics }),
-    onAnswer: rouse,
+    onAnswer: retryWatches,
   });
   return new Elector({ client, identity: `${hostname()}_${randomUUID()}`, log, clock: systemClock, blindMs });
 }

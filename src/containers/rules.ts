@@ -36,7 +36,7 @@ export function findBodyViolations(body: unknown, policy: HintPolicy): Violation
   return [...findSpecViolations(spec, policy), ...findDepthViolations(others, '')];
 }
 
-/** Violations of a merge patch of a container, as it was sent; what it makes of one is judged by `findBodyViolations`. */
+/** Violations of a merge patch of a container, as it was sent; what it makes of one is for `findBodyViolations`. */
 export function findPatchViolations(body: unknown): Violation[] {
   const { spec, ...others } = objectOf(body);
   return [...findDepthViolations(objectOf(spec), '/spec'), ...findDepthViolations(others, '')];

@@ -76,7 +76,7 @@ export interface Cluster {
   /** For how long it has not been known what happens in the cluster, in milliseconds; 0 while all watches are open. */
   blindMs(): number;
   /** To be called when the API server has answered somebody else: watches that wait because it did not are taken up. */
-  rouse(): void;
+  retryWatches(): void;
   /** Begins to watch, in the background; a cluster that is away is waited for indefinitely. */
   start(): void;
   /** Ends the watches at once, and waits for writes that are going on, each of which has a deadline. */
@@ -114,11 +114,11 @@ export function connectCluster({
 }: ClusterOptions): Cluster {
   const { liveMs = 60_000, firstListMs = 10_000, writes = defaultWrites, reflector = defaultReflectorBounds } = bounds;
   const connection = openConnection(kubeconfig);
-  const rouse = (): void => caches.rouse();
-  const api = new KubernetesClient(connection, namespace, metrics, rouse);
+  const retryWatches = (): void => caches.retryWatches();
+  const api = new KubernetesClient(connection, namespace, metrics, retryWatches);
   // No burst of requests delays what everything rests upon: the watches, and the probe of health.
   const ownConnection = openConnection(kubeconfig);
-  const ownApi = new KubernetesClient(ownConnection, namespace, metrics, rouse);
+  const ownApi = new KubernetesClient(ownConnection, namespace, metrics, retryWatches);
   const view = {
     namespace,
     ...(providerNames && { providerNames }),
@@ -151,7 +151,7 @@ export function connectCluster({
   const repository = new ClusterContainerRepository(context, firstListMs);
   // Each stream keeps a connection, which writes and watches are not to wait for.
   const logConnection = logs ? openConnection(kubeconfig) : undefined;
-  const logApi = logConnection && new KubernetesClient(logConnection, namespace, metrics, rouse);
+  const logApi = logConnection && new KubernetesClient(logConnection, namespace, metrics, retryWatches);
   let startedAt = clock.elapsed();
   const readiness = (): Check =>
     caches.isFilled || clock.elapsed() - startedAt >= fillMs
@@ -181,7 +181,7 @@ export function connectCluster({
     }),
     stats: () => caches.stats(),
     blindMs: () => caches.blindMs,
-    rouse,
+    retryWatches,
     start,
     stop,
     part: { name: 'cluster', stopMs: lastWritesMs, start, stop, health: () => ({ readyz: readiness() }) },

@@ -14,8 +14,7 @@ import { maxConnections } from './api/connection.ts';
 import { currentDeployments, observeObjects } from './objects/container.ts';
 import type { ContainerObjects } from './objects/container.ts';
 import type { ClusterContext } from './operations/cluster-context.ts';
-import { cachedObjects, requireSingleDeployment } from './operations/look-up.ts';
-import { SharedLookUp } from './operations/shared-look-up.ts';
+import { cachedObjects, requireSingleDeployment, SharedLookUp } from './operations/look-up.ts';
 import { translateError } from './translate-error.ts';
 
 /** Streams at once: each has a connection of those for logs for itself. */

@@ -19,9 +19,8 @@ import type { ClusterContext } from './operations/cluster-context.ts';
 import { createContainer, refuseTakenId, validateContainer } from './operations/create-container.ts';
 import { createOnce } from './operations/create-once.ts';
 import { deleteContainer } from './operations/delete-container.ts';
-import { cachedObjects, lookUpObjects, requireSingleDeployment } from './operations/look-up.ts';
+import { cachedObjects, lookUpObjects, requireSingleDeployment, SharedLookUp } from './operations/look-up.ts';
 import { restartContainer } from './operations/restart-container.ts';
-import { SharedLookUp } from './operations/shared-look-up.ts';
 import { updateContainer } from './operations/update-container.ts';
 import { translateError } from './translate-error.ts';
 

@@ -114,7 +114,7 @@ export class Reflector<Kind extends CachedKind> {
   /** The wait that is going on because nobody answered. */
   #unansweredWait: AbortController | undefined;
   /** Such a wait was cut short since the last success. */
-  #wasRoused = false;
+  #wasRetried = false;
   /** Those who want a new list. */
   #relists: PromiseWithResolvers<undefined>[] = [];
   /** Ends the watch or the wait that is going on. */
@@ -149,9 +149,9 @@ export class Reflector<Kind extends CachedKind> {
    * To be called when the API server has answered somebody: who waits because it did not answer tries again at once, once
    * in each outage.
    */
-  rouse(): void {
-    if (this.#unansweredWait === undefined || this.#wasRoused) return;
-    this.#wasRoused = true;
+  retry(): void {
+    if (this.#unansweredWait === undefined || this.#wasRetried) return;
+    this.#wasRetried = true;
     this.#failures.unanswered = 0;
     this.#unansweredWait.abort();
   }
@@ -327,7 +327,7 @@ export class Reflector<Kind extends CachedKind> {
     this.#isUnproven = false;
     this.#failures = { unanswered: 0, refused: 0, unusable: 0 };
     this.#forbidden = undefined;
-    this.#wasRoused = false;
+    this.#wasRetried = false;
   }
 
   /**

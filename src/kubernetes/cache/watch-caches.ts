@@ -137,8 +137,8 @@ export class WatchCaches {
   }
 
   /** To be called when the API server has answered somebody: watches that wait because it did not are taken up. */
-  rouse(): void {
-    for (const reflector of this.#reflectors) reflector.rouse();
+  retryWatches(): void {
+    for (const reflector of this.#reflectors) reflector.retry();
   }
 
   /** What each cache has, and how long ago its watch last showed a sign of life. */
