@@ -97,6 +97,23 @@ await t.test('works on a key by one at a time, and again if it came up meanwhile
   t.equal(running.length, 2);
 });
 
+await t.test('says at once that a key came up that is worked on', async (t) => {
+  const clock = new ManualClock();
+  const queue = new WorkQueue({ clock, maxRunning: 2 });
+  const cameUp: string[] = [];
+  queue.start(
+    () => new Promise(() => undefined),
+    (key) => void cameUp.push(key),
+  );
+  queue.add('a');
+  await clock.advance(0);
+  queue.addAfter('a', 100);
+  await clock.advance(99);
+  t.strictSame(cameUp, []);
+  await clock.advance(1);
+  t.strictSame(cameUp, ['a']);
+});
+
 await t.test('works on no more keys at a time than it may', async (t) => {
   const { clock, queue, running, end } = heldQueue();
   for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
@@ -146,6 +163,20 @@ await t.test('does not wait at the end for longer than it may', async (t) => {
   queue.add('a');
   await clock.advance(0);
   await queue.shutDownWithDrain(AbortSignal.abort());
+  t.equal(clock.pending, 0);
+});
+
+await t.test('waits at the end until its time is up, whatever is under way', async (t) => {
+  const { clock, queue } = heldQueue();
+  queue.add('a');
+  const end = new AbortController();
+  let isOver = false;
+  const over = queue.shutDownWithDrain(end.signal).then(() => (isOver = true));
+  await clock.advance(0);
+  t.notOk(isOver);
+  end.abort();
+  await over;
+  queue.addAfter('b', 100);
   t.equal(clock.pending, 0);
 });
 
