@@ -11,6 +11,7 @@ import { KubernetesApiError, KubernetesConnectionError, isKubernetesError } from
 import type { CallDescription } from './api-error.ts';
 import type { Access, ClusterConnection } from './connection.ts';
 import { readText } from './answer-body.ts';
+import { parseObjects } from './object-json.ts';
 import { resourcePath, resources } from './resources.ts';
 import type { Resource, Resources, Status } from './resources.ts';
 
@@ -381,7 +382,7 @@ function statusOf(text: string): Status | undefined {
 
 function parse(call: CallDescription, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseObjects(text);
   } catch (cause) {
     throw new KubernetesConnectionError(call, 'the answer is not JSON', { cause });
   }

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { readToEnd } from './answer-body.ts';
+import { parseObjects } from './object-json.ts';
 import type { Status } from './resources.ts';
 
 /** Longest line, in characters: objects are bounded by what etcd takes, about 1.5 MiB. */
@@ -58,7 +59,7 @@ const beginning =
 export function parseWatchEvent<Item>(line: string): WatchEvent<Item> | undefined {
   const [, change, ownUid, ownVersion] = beginning.exec(line) ?? [];
   if (change !== undefined) {
-    const read = () => (JSON.parse(line) as { object: Item }).object;
+    const read = () => (parseObjects(line) as { object: Item }).object;
     return { type: change as 'ADDED', uid: ownUid!, resourceVersion: ownVersion!, read };
   }
   const { type, object } = parse(line) ?? {};

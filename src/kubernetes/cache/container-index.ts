@@ -3,7 +3,7 @@ import { momentOf } from '../../clock.ts';
 import type { Clock, Moment } from '../../clock.ts';
 import type { Container } from '../../containers/container.ts';
 import type { ContainerView } from '../../containers/source.ts';
-import { currentDeployments, viewObjects } from '../objects/container.ts';
+import { isCurrent, viewObjects } from '../objects/container.ts';
 import type { ContainerObjects, ObjectsView, ViewSettings } from '../objects/container.ts';
 import { ViewTimers } from './view-timers.ts';
 
@@ -80,21 +80,27 @@ export class ContainerIndex {
     return shown(view);
   }
 
-  /** Brings what follows from the objects of a container up to date with them. */
+  /** Brings what follows from the Deployments of a container up to date with them. */
   settle(id: string): void {
-    const objects = this.objects(id);
-    if (objects.deployments.length === 0) {
+    const deployments = this.#options.sources.deployments.of(id);
+    if (deployments.length === 0) {
       this.#slots.delete(id);
       this.#timers.cancel(id);
     } else this.#slot(id).isTouched = true;
-    if (currentDeployments(objects).length > 0) this.#existing.add(this.#slot(id));
+    if (deployments.some(isCurrent)) this.#existing.add(this.#slot(id));
     else this.#existing.delete(id);
+  }
+
+  /** To be called where other objects of a container have changed. */
+  touch(id: string): void {
+    const slot = this.#slots.get(id);
+    if (slot !== undefined) slot.isTouched = true;
   }
 
   /** Does so for all containers at once, where all Deployments were replaced. */
   settleAll(idsWithDeployments: Iterable<string>): void {
     const { deployments } = this.#options.sources;
-    const exists = (id: string) => currentDeployments({ deployments: deployments.of(id) }).length > 0;
+    const exists = (id: string) => deployments.of(id).some(isCurrent);
     this.#existing.replace([...idsWithDeployments].filter(exists).map((id) => this.#slot(id)));
   }
 

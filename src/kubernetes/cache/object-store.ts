@@ -55,10 +55,14 @@ class ObjectSet<Item extends ObjectRecord> {
     return this.#byContainer.get(containerId) ?? none;
   }
 
+  /** In the place of the one with its uid: a Map from which much goes and comes is made anew again and again. */
   put(item: Item): void {
-    this.delete(item.uid);
-    this.#byUid.set(item.uid, item);
-    this.#byContainer.set(item.containerId, [...this.of(item.containerId), item]);
+    const { uid, containerId } = item;
+    const before = this.#byUid.get(uid);
+    if (before !== undefined && before.containerId !== containerId) this.delete(uid);
+    this.#byUid.set(uid, item);
+    const others = this.of(containerId).filter((other) => other.uid !== uid);
+    this.#byContainer.set(containerId, [...others, item]);
   }
 
   delete(uid: string): void {

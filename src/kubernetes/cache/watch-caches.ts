@@ -223,11 +223,14 @@ export class WatchCaches {
     if (kind === 'deployments' && before !== undefined && after === undefined) {
       for (const listener of this.#endListeners) listener(before as DeploymentRecord);
     }
-    for (const id of new Set([before?.containerId, after?.containerId])) {
-      if (id === undefined) continue;
-      this.index.settle(id);
-      this.#tell(id);
-    }
+    if (before !== undefined && before.containerId !== after?.containerId) this.#changeOf(before.containerId, kind);
+    if (after !== undefined) this.#changeOf(after.containerId, kind);
+  }
+
+  #changeOf(containerId: string, kind: CachedKind): void {
+    if (kind === 'deployments') this.index.settle(containerId);
+    else this.index.touch(containerId);
+    this.#tell(containerId);
   }
 
   #tell(containerId: string): void {

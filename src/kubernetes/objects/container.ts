@@ -40,9 +40,14 @@ export interface ContainerObjects {
   pods: readonly PodRecord[];
 }
 
+/** Whether nobody has deleted the Deployment. */
+export function isCurrent({ deletedAt }: DeploymentRecord): boolean {
+  return deletedAt === undefined;
+}
+
 /** Deployments that are not being deleted, the oldest first. More than one: the id is ambiguous. */
 export function currentDeployments({ deployments }: Pick<ContainerObjects, 'deployments'>): DeploymentRecord[] {
-  const current = deployments.filter(({ deletedAt }) => deletedAt === undefined);
+  const current = deployments.filter(isCurrent);
   return current.sort((a, b) => a.createdAt - b.createdAt || (a.uid < b.uid ? -1 : 1));
 }
 
