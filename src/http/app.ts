@@ -25,7 +25,6 @@ import { createHandlers, createRules } from './handlers.ts';
 import { RequestError, sendProblem } from './contract/problem.ts';
 import { withProblemTypes } from './contract/problem-forms.ts';
 import type { ProblemTypes } from './contract/problem-forms.ts';
-import { isRepeated } from './server/repeated-header.ts';
 import { requestIdOf } from './server/request-log.ts';
 import { loadTlsCredentials, renewTlsCredentials, tlsServerOptions } from './server/tls.ts';
 import type { TlsCredentials, TlsFiles } from './server/tls.ts';
@@ -172,6 +171,8 @@ function createServer({ log, timeouts, problemTypes }: AppOptions, parts: Server
     requestTimeout: timeouts.readMs,
     connectionsCheckingInterval: Math.min(maxCheckingIntervalMs, timeouts.readMs),
     requireHostHeader: false,
+    // Of headers that may stand once, such as Host and Authorization, Node would keep the first; the next server may not.
+    joinDuplicateHeaders: true,
   };
   const app = fastify({
     // Requests are logged by this service, in its own words; of Fastify's only what is wrong.
@@ -222,9 +223,10 @@ function nothingHere(): RequestError {
 
 /** What is wrong with the headers of a request that Node would answer without a problem document. */
 function violationOfHeaders({ raw }: FastifyRequest): RequestError | undefined {
-  const { headers, httpVersion, rawHeaders } = raw;
+  const { headers, httpVersion } = raw;
   if (headers.host === undefined && httpVersion === '1.1') return new RequestError(400, 'The Host header is missing.');
-  if (isRepeated(rawHeaders, 'host')) return new RequestError(400, 'The Host header must be given once.');
+  // No host has a space in its name: these were several, joined.
+  if (headers.host?.includes(', ')) return new RequestError(400, 'The Host header must be given once.');
   if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect)) {
     return new RequestError(417, 'The only expectation that can be met is 100-continue.');
   }

@@ -205,6 +205,11 @@ t.test('requests whose headers HTTP forbids', (t) =>
     ],
     'no Host': [`GET ${base} HTTP/1.1\r\n\r\n`, { status: 400, detail: /Host/ }],
     'two Hosts': [message(`GET ${base}`, 'host: localhost\r\n'), { status: 400, detail: /Host/ }],
+    'two Hosts, one of them empty': [message(`GET ${base}`, 'Host:\r\n'), { status: 400, detail: /Host/ }],
+    'two media types': [
+      message(`POST ${base}`, `${json}${json}Content-Length: 2\r\n`, '{}'),
+      { status: 415, detail: /json/ },
+    ],
     'an expectation that cannot be met': [message(`GET ${base}`, 'Expect: the-impossible\r\n'), { status: 417 }],
   }),
 );

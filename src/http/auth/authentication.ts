@@ -9,7 +9,6 @@ import { holderOf } from '../server/request-log.ts';
 import type { TokenHolder } from '../server/request-log.ts';
 import { IssuerKeys, KeysUnavailableError } from './issuer-keys.ts';
 import { RequestError } from '../contract/problem.ts';
-import { isRepeated } from '../server/repeated-header.ts';
 
 export interface TokenRules {
   /** The `iss` of its tokens, over https or on this machine. */
@@ -28,7 +27,7 @@ export interface TokenRules {
  *   while the keys cannot be had
  */
 export type Authenticate = (
-  request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>,
+  request: Pick<IncomingMessage, 'headers'>,
   identify: (holder: TokenHolder) => void,
 ) => Promise<void>;
 
@@ -59,9 +58,9 @@ export function tokenAuthentication(rules: TokenRules, log: Logger, clock: Pick<
     clockTolerance: clockToleranceSeconds,
     requiredClaims: ['exp'],
   };
-  return async ({ headers: { authorization }, rawHeaders }, identify) => {
+  return async ({ headers: { authorization } }, identify) => {
     const token = bearerPattern.exec(authorization ?? '')?.[1];
-    if (token === undefined || isRepeated(rawHeaders, 'authorization')) throw unauthenticated();
+    if (token === undefined) throw unauthenticated();
     let payload: JWTPayload;
     try {
       payload = requireAccessToken(await verify(token, keys, verification));
