@@ -19,7 +19,7 @@ import { compileBodyValidation } from './contract/request-validation.ts';
 import type { BodyValidation } from './contract/request-validation.ts';
 import type { OperationId } from '../../generated/routes.ts';
 import { serveDocumentation } from './contract/documentation.ts';
-import { Closing, stopping } from './server/closing.ts';
+import { Closing, stopping } from './server/listener.ts';
 import { OpenRequests } from './server/request-lifecycle.ts';
 import { createHandlers, createRules } from './handlers.ts';
 import { RequestError, sendProblem } from './contract/problem.ts';
@@ -40,8 +40,6 @@ export interface Timeouts {
   writeMs: number;
   /** Between two requests on one connection. */
   idleMs: number;
-  /** From `close()` to the last connection. */
-  shutdownMs: number;
 }
 
 export interface AppOptions extends Telemetry {
@@ -73,8 +71,8 @@ export interface AppOptions extends Telemetry {
 const maxCheckingIntervalMs = 500;
 
 /**
- * The application, ready for plugins and for `listen`, which it never calls itself. `close()` ends within
- * `timeouts.shutdownMs`.
+ * The application, ready for plugins and for `listen`, which it never calls itself. `close()` ends once all requests that are
+ * under way are over, which `cutConnections()` brings about.
  *
  * @throws Error when the handlers are not those of the contract, or the files for TLS cannot be used
  */
@@ -89,7 +87,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   if (tls && credentials) renewTlsCredentials(app, tls, { current: credentials, log, clock });
 
   const waiting = new ContainerWaiting({ clock: systemClock, ...options });
-  const closing = new Closing(app, openRequests, timeouts.shutdownMs);
+  const closing = new Closing(app, openRequests);
   const release = () => {
     waiting.release();
     options.logs?.release();

@@ -87,7 +87,7 @@ t.test('a request that waits for too long, or behind too many, is answered 503 w
 });
 
 t.test('a client that leaves takes with it all that it has asked for', async (t) => {
-  await using server = await startHttpServer({ timeouts: { shutdownMs: 60_000 } });
+  await using server = await startHttpServer();
   holdReads(server);
   const connection = await openRaw(server.port);
   connection.write(get(`${base}/none`).repeat(20));

@@ -47,7 +47,7 @@ export interface HttpServerOptions {
 
 compileOpenApiSchemaOnce();
 
-const patient: Timeouts = { requestMs: 30_000, readMs: 15_000, writeMs: 15_000, idleMs: 60_000, shutdownMs: 15_000 };
+const patient: Timeouts = { requestMs: 30_000, readMs: 15_000, writeMs: 15_000, idleMs: 60_000 };
 
 export async function startHttpServer(options: HttpServerOptions = {}): Promise<HttpServer> {
   const repository = new InMemoryContainerRepository();
@@ -84,7 +84,7 @@ export async function startHttpServer(options: HttpServerOptions = {}): Promise<
     connections: () => [...sockets],
     passTime: (ms) => clock.advance(ms),
     [Symbol.asyncDispose]: async () => {
-      app.server.closeAllConnections();
+      app.cutConnections();
       await app.close();
     },
   };

@@ -254,7 +254,7 @@ t.test('authorities that are cut off stop the start, and leave all of the old on
 
 t.test('close() ends with connections that are idle, silent or in their handshake', async (t) => {
   await using certificate = await makeCertificate();
-  await using server = await startHttpServer({ tls: certificate, timeouts: { shutdownMs: 60_000 } });
+  await using server = await startHttpServer({ tls: certificate });
   const keepAlive = new Agent({ ...(await agentOptions(certificate)), keepAlive: true });
   t.teardown(() => keepAlive.destroy());
   await get(server, keepAlive);

@@ -1,9 +1,11 @@
-/** `close()` answers what is under way, refuses what is new, and ends in time whatever clients do. */
+/** The end of the listener: what is under way is answered, what is new is refused, and it is in time whatever clients do. */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { pino } from 'pino';
 import t from 'tap';
+import { createHttpServer } from '../../../src/http/server/listener.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { containerSpec, openRaw, startHttpServer } from '../../support/http.ts';
 import type { RawAnswer } from '../../support/http.ts';
@@ -14,17 +16,24 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 /** Long enough to show that an end did not wait for it. */
 const longMs = 60_000;
 
-t.test('a request in flight is answered, with connection: close, and then close() ends', async (t) => {
-  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
+/** A server that is closing while a list is under way on a connection; `release` lets it be answered. */
+async function closeDuringList() {
+  const server = await startHttpServer();
   const held = Promise.withResolvers<undefined>();
   server.repository.intercept = () => held.promise;
-  using connection = await openRaw(server.port);
+  const connection = await openRaw(server.port);
   connection.write(get(base));
   await until('the list has begun', () => server.repository.calls === 1);
-
   const closed = server.app.close();
   await until('the server takes no connections', () => !server.app.server.listening);
-  held.resolve(undefined);
+  const release = () => held.resolve(undefined);
+  return { server, connection, closed, release, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+t.test('a request in flight is answered, with connection: close, and then close() ends', async (t) => {
+  await using closing = await closeDuringList();
+  const { connection, closed, release } = closing;
+  release();
   const answer = await connection.answer({ path: base });
   t.equal(answer.status, 200);
   t.equal(answer.headers.get('connection'), 'close');
@@ -33,7 +42,7 @@ t.test('a request in flight is answered, with connection: close, and then close(
 });
 
 t.test('a request that arrives meanwhile is refused with 503', async (t) => {
-  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
+  await using server = await startHttpServer();
   using connection = await openRaw(server.port);
   // The beginning of a request keeps the connection from being idle.
   connection.write(`GET ${base} HTTP/1.1\r\n`);
@@ -51,16 +60,10 @@ t.test('a request that arrives meanwhile is refused with 503', async (t) => {
 });
 
 t.test('a request behind one that is in flight is refused as well', async (t) => {
-  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
-  const held = Promise.withResolvers<undefined>();
-  server.repository.intercept = () => held.promise;
-  using connection = await openRaw(server.port);
+  await using closing = await closeDuringList();
+  const { server, connection, closed, release } = closing;
   connection.write(get(base));
-  await until('the list has begun', () => server.repository.calls === 1);
-  const closed = server.app.close();
-  await until('the server takes no connections', () => !server.app.server.listening);
-  connection.write(get(base));
-  held.resolve(undefined);
+  release();
   t.equal((await connection.answer({ path: base })).status, 200);
   await connection.closed();
   await closed;
@@ -68,7 +71,7 @@ t.test('a request behind one that is in flight is refused as well', async (t) =>
 });
 
 t.test('connections that are silent or idle are not waited for', async (t) => {
-  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
+  await using server = await startHttpServer();
   using silent = await openRaw(server.port);
   using idle = await openRaw(server.port);
   idle.write(get(`${base}/health`));
@@ -83,7 +86,6 @@ t.test('a connection over TLS on which nothing was asked yet is not waited for',
   await using certificate = await makeCertificate();
   const shaken = Promise.withResolvers<undefined>();
   await using server = await startHttpServer({
-    timeouts: { shutdownMs: longMs },
     tls: certificate,
     prepare: (app) => app.server.once('secureConnection', () => shaken.resolve(undefined)),
   });
@@ -96,7 +98,7 @@ t.test('a connection over TLS on which nothing was asked yet is not waited for',
 
 t.test('a handshake that never ends is not waited for', async (t) => {
   await using certificate = await makeCertificate();
-  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs, readMs: longMs }, tls: certificate });
+  await using server = await startHttpServer({ timeouts: { readMs: longMs }, tls: certificate });
   using half = await openRaw(server.port);
   // The head of a record that announces more than ever comes.
   half.write('\x16\x03\x01\x02\x00\x01');
@@ -110,7 +112,7 @@ t.test('a handshake that never ends is not waited for', async (t) => {
 t.test('a client that was refused and keeps its side of the connection open is not waited for', async (t) => {
   const refused = ['CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n', 'NO HTTP AT ALL\r\n\r\n'];
   for (const request of refused) {
-    await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
+    await using server = await startHttpServer();
     const socket = connect({ host: '127.0.0.1', port: server.port, allowHalfOpen: true });
     t.teardown(() => socket.destroy());
     socket.on('error', () => undefined);
@@ -124,7 +126,7 @@ t.test('a client that was refused and keeps its side of the connection open is n
 });
 
 t.test('an answer that is read slowly is sent whole', async (t) => {
-  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
+  await using server = await startHttpServer();
   // Far more than the buffers of a connection take.
   const note = 'x'.repeat(32 * 1024 * 1024);
   await server.repository.create(
@@ -146,7 +148,7 @@ t.test('an answer that is read slowly is sent whole', async (t) => {
 });
 
 t.test('clients that are busy on kept-alive connections are told to leave, and none is cut off', async (t) => {
-  await using server = await startHttpServer({ timeouts: { shutdownMs: longMs } });
+  await using server = await startHttpServer();
   const path = `${base}/health`;
   const answered = new Set<number>();
   const lastAnswer = async (client: number): Promise<RawAnswer> => {
@@ -165,8 +167,8 @@ t.test('clients that are busy on kept-alive connections are told to leave, and n
   t.strictSame(ends, Array(40).fill('told'));
 });
 
-t.test('what is left is cut before the time is over', async (t) => {
-  await using server = await startHttpServer({ timeouts: { shutdownMs: 500 } });
+t.test('what is left is cut at the deadline', async (t) => {
+  await using server = await startHttpServer();
   let aborted = false;
   server.repository.intercept = (_method, { signal }) =>
     new Promise(() => signal.addEventListener('abort', () => (aborted = true)));
@@ -178,8 +180,9 @@ t.test('what is left is cut before the time is over', async (t) => {
     'both requests have begun',
     () => server.repository.calls === 1 && server.connections().every(({ bytesRead }) => bytesRead > 0),
   );
+  const part = createHttpServer({ app: server.app, address: { host: '', port: 0 }, log: pino({ enabled: false }) });
   const startedAt = performance.now();
-  await server.app.close();
+  await part.stop(AbortSignal.timeout(300));
   const tookMs = performance.now() - startedAt;
   t.ok(tookMs < 5_000, `${tookMs} ms`);
   t.equal(await hanging.closed(), '');
