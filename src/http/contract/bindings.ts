@@ -6,12 +6,12 @@ import { fastifyOpenapiGlue } from 'fastify-openapi-glue';
 import { basePath } from '../../../generated/routes.ts';
 import type { Handlers, OperationId } from '../../../generated/routes.ts';
 import type { Abortable } from '../../containers/waiting.ts';
-import { Admission } from '../server/admission.ts';
 import { inviteBody } from '../server/body.ts';
+import { ByteLimit, ConcurrencyLimit } from '../server/limits.ts';
 import { operationsOf, routerUrl } from './document.ts';
 import type { OpenApiDocument, ResolvedOperation } from './document.ts';
 import type { RequestLifecycle } from '../server/request-lifecycle.ts';
-import { isContainerList, serialize, UnreadLists } from './serialize.ts';
+import { isContainerList, serialize } from './serialize.ts';
 import { compileRequestValidation } from './request-validation.ts';
 import type { RequestParts, Rules } from './request-validation.ts';
 import { createSchemaCompiler } from './schema-compiler.ts';
@@ -29,7 +29,10 @@ declare module 'fastify' {
   }
 }
 
+/** Of requests that write: somewhat more than the cluster is asked at once. */
 const writeLimits = { atOnce: 24, waiting: 2_000 };
+/** What all lists together may weigh that wait in this process for slow clients to read them. */
+const maxUnreadBytes = 64 * 1024 * 1024;
 
 /** A handler of any operation: what the typed ones of `Handlers` have in common. */
 type Handler = (call: Call) => Promise<Answer>;
@@ -59,7 +62,11 @@ export async function bindOperations(
     Object.keys(handlers),
   );
   const compile = createSchemaCompiler();
-  const shared = { compile, unreadLists: new UnreadLists(), admission: new Admission(writeLimits) };
+  const shared = {
+    compile,
+    unreadLists: new ByteLimit(maxUnreadBytes, 'Too many lists wait for their clients to read them.'),
+    writes: new ConcurrencyLimit(writeLimits),
+  };
   const bound = new Map<string, BoundHandler>();
   for (const operation of operations) {
     const operationId = operation.operationId as OperationId;
@@ -136,8 +143,8 @@ class Call implements RequestParts {
 interface RouteParts {
   rules: Rules | undefined;
   compile: CompileSchema;
-  unreadLists: UnreadLists;
-  admission: Admission;
+  unreadLists: ByteLimit;
+  writes: ConcurrencyLimit;
 }
 
 type BoundHandler = Pick<RouteOptions, 'handler' | 'preParsing'>;
@@ -146,7 +153,7 @@ type BoundHandler = Pick<RouteOptions, 'handler' | 'preParsing'>;
 function bind(
   operation: ResolvedOperation,
   handle: Handler,
-  { rules, compile, unreadLists, admission }: RouteParts,
+  { rules, compile, unreadLists, writes }: RouteParts,
 ): BoundHandler {
   const { method } = operation;
   const validate = compileRequestValidation(operation, rules, compile);
@@ -154,7 +161,7 @@ function bind(
   // Neither awaits nor gives Fastify a promise: all that these take stays as long as a request waits for its answer.
   const handler = (request: FastifyRequest, reply: FastifyReply): void => {
     const call = new Call(validate(request), request.lifecycle);
-    const answering = method === 'GET' ? handle(call) : admission.admit(call, async () => handle(call));
+    const answering = method === 'GET' ? handle(call) : writes.run(call, async () => handle(call));
     if (method !== 'GET') request.lifecycle.handling = answering;
     // Sent already means that the time was up: how the handler ends then no longer matters.
     const refuse = (error: unknown) => {
@@ -176,7 +183,7 @@ function sendAnswer(
   reply: FastifyReply,
   { status, headers = {}, body }: Answer,
   contentTypes: Map<number, string>,
-  unreadLists: UnreadLists,
+  unreadLists: ByteLimit,
 ): void {
   if (body === undefined) {
     reply.code(status).headers(headers).send();
@@ -192,7 +199,11 @@ function sendAnswer(
   let payload: object = body;
   if (isContainerList(body)) {
     payload = Buffer.from(serialize(body));
-    if (reply.request.method !== 'HEAD') unreadLists.add((payload as Buffer).byteLength, reply.raw);
+    if (reply.request.method !== 'HEAD' && !reply.raw.closed) {
+      const { byteLength } = payload as Buffer;
+      unreadLists.take(byteLength);
+      reply.raw.once('close', () => unreadLists.give(byteLength));
+    }
   }
   reply
     .code(status)

@@ -1,6 +1,5 @@
 /** Bodies: JSON, or none, and what they may weigh. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { UnavailableError } from '../../containers/errors.ts';
 import { hasInexactNumbers } from '../../containers/json.ts';
 import { RequestError } from '../contract/problem.ts';
 
@@ -144,9 +143,6 @@ function parseJson(body: Buffer, request: FastifyRequest): unknown {
   }
 }
 
-/** What the bodies of all requests that are under way may weigh together, so that no number of them fills the memory. */
-const maxHeldBytes = 64 * 1024 * 1024;
-
 /**
  * What JSON takes at most once it is parsed, in bytes, as measured on V8: an object or an array (`{"31":0}` is the worst), a
  * member or an element (a number that is kept as it was written), and one byte of anything, with the copies that are made of
@@ -166,20 +162,4 @@ export function parsedWeight(json: Uint8Array): number {
   }
   const weight = openings * bytesOf.opening + separators * bytesOf.separator + json.length * bytesOf.any;
   return Math.min(weight, json.length * bytesOf.most);
-}
-
-export class HeldBodies {
-  #bytes = 0;
-
-  /** @throws UnavailableError where so much more has no room; then nothing is taken */
-  take(bytes: number): void {
-    if (this.#bytes + bytes > maxHeldBytes) {
-      throw new UnavailableError('Too many requests with large bodies are under way.');
-    }
-    this.#bytes += bytes;
-  }
-
-  give(bytes: number): void {
-    this.#bytes -= bytes;
-  }
 }

@@ -9,7 +9,7 @@ import { UnavailableError } from '../../containers/errors.ts';
 import type { Abortable } from '../../containers/waiting.ts';
 import { noMetrics } from '../../telemetry/telemetry.ts';
 import type { Metrics, Telemetry } from '../../telemetry/telemetry.ts';
-import { HeldBodies } from './body.ts';
+import { ByteLimit } from './limits.ts';
 import { fieldsOf, readPeer } from './request-log.ts';
 import type { Peer, TokenHolder } from './request-log.ts';
 import { sendProblem } from '../contract/problem.ts';
@@ -24,6 +24,9 @@ export interface TimeLimits {
 
 /** How often the limits are looked at, in milliseconds; short limits more often. */
 const maxCheckingIntervalMs = 250;
+
+/** What the bodies of all requests that are under way may weigh together, so that no number of them fills the memory. */
+const maxHeldBytes = 64 * 1024 * 1024;
 
 /** How many requests of a connection may wait for those before them: clients that send several at once send few. */
 const maxWaiting = 32;
@@ -53,13 +56,13 @@ export class RequestLifecycle {
   outlasts = false;
   /** The handler at work, where it goes on when the answer is out or the client gone; absent: it does not. */
   handling: Promise<unknown> | undefined;
-  readonly #bodies: HeldBodies;
+  readonly #bodies: ByteLimit;
   #heldBytes = 0;
   #controller: AbortController | undefined;
   #abortable: Abortable | undefined;
   #reason: Error | undefined;
 
-  constructor(request: FastifyRequest, reply: FastifyReply, connection: Connection, bodies: HeldBodies) {
+  constructor(request: FastifyRequest, reply: FastifyReply, connection: Connection, bodies: ByteLimit) {
     this.request = request;
     this.reply = reply;
     this.connection = connection;
@@ -139,7 +142,7 @@ export class OpenRequests {
   /** Not a Set: the tables that it leaves behind would keep whole requests alive (docs/decisions/0016-requests-die-young.md). */
   readonly #open: RequestLifecycle[] = [];
   readonly #connections = new WeakMap<Duplex, Connection>();
-  readonly #bodies = new HeldBodies();
+  readonly #bodies = new ByteLimit(maxHeldBytes, 'Too many requests with large bodies are under way.');
   readonly #timer: NodeJS.Timeout;
   #endListener: (() => void) | undefined;
 

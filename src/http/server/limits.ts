@@ -1,9 +1,9 @@
-/** How many requests that write to the cluster are handled at once: the others wait for their turn, or are refused. */
+/** What all requests together may take: how many are handled at once, and how many bytes are held. More is refused. */
 import { UnavailableError } from '../../containers/errors.ts';
 import type { Abortable } from '../../containers/waiting.ts';
 
-export interface AdmissionLimits {
-  /** Handled at once; somewhat more than the cluster is asked at once. */
+export interface ConcurrencyLimits {
+  /** Handled at once. */
   atOnce: number;
   /** Waiting for that. */
   waiting: number;
@@ -15,17 +15,18 @@ interface Place extends Abortable {
 }
 
 /** Who tells when a request is over before its turn has come. */
-export interface Admitted {
+export interface Waiting {
   onAbort(abortable: Abortable): void;
 }
 
-export class Admission {
-  readonly #limits: AdmissionLimits;
+/** Lets so many requests be handled at once, and the others wait for their turn. */
+export class ConcurrencyLimit {
+  readonly #limits: ConcurrencyLimits;
   #inside = 0;
   /** In the order of arrival. */
   readonly #waiting = new Set<Place>();
 
-  constructor(limits: AdmissionLimits) {
+  constructor(limits: ConcurrencyLimits) {
     this.#limits = limits;
   }
 
@@ -34,7 +35,7 @@ export class Admission {
    *
    * @throws UnavailableError where too many wait; the reason why the request was over before; what `handle` throws
    */
-  async admit<Answer>(request: Admitted, handle: () => Promise<Answer>): Promise<Answer> {
+  async run<Answer>(request: Waiting, handle: () => Promise<Answer>): Promise<Answer> {
     if (this.#inside < this.#limits.atOnce) this.#inside++;
     else await this.#turn(request);
     try {
@@ -44,7 +45,7 @@ export class Admission {
     }
   }
 
-  async #turn(request: Admitted): Promise<void> {
+  async #turn(request: Waiting): Promise<void> {
     if (this.#waiting.size >= this.#limits.waiting) {
       throw new UnavailableError('Too many requests wait for the cluster.');
     }
@@ -69,5 +70,28 @@ export class Admission {
     }
     this.#waiting.delete(next);
     next.enter();
+  }
+}
+
+/** Bytes that all requests together may hold. */
+export class ByteLimit {
+  readonly #maxBytes: number;
+  readonly #refusal: string;
+  #bytes = 0;
+
+  /** @param refusal - what clients are told where there is no room for more */
+  constructor(maxBytes: number, refusal: string) {
+    this.#maxBytes = maxBytes;
+    this.#refusal = refusal;
+  }
+
+  /** @throws UnavailableError where so much more has no room; then nothing is taken */
+  take(bytes: number): void {
+    if (this.#bytes + bytes > this.#maxBytes) throw new UnavailableError(this.#refusal);
+    this.#bytes += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#bytes -= bytes;
   }
 }

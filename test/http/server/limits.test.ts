@@ -1,23 +1,23 @@
 /** So many writes at once, so many that wait, and nobody more. */
 import t from 'tap';
 import type { Abortable } from '../../../src/containers/waiting.ts';
-import type { Admitted } from '../../../src/http/server/admission.ts';
-import { Admission } from '../../../src/http/server/admission.ts';
+import type { Waiting } from '../../../src/http/server/limits.ts';
+import { ConcurrencyLimit } from '../../../src/http/server/limits.ts';
 import { containerSpec, startHttpServer } from '../../support/http.ts';
 import { until } from '../../support/until.ts';
 
 /** Never over before its turn has come. */
-const patient: Admitted = { onAbort: () => undefined };
+const patient: Waiting = { onAbort: () => undefined };
 
 /** Requests that end when the test says so. */
-function requests(admission: Admission) {
+function requests(limit: ConcurrencyLimit) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   return {
     begun,
     end: (name: string) => ends.get(name)!(),
-    send: (name: string, request: Admitted = patient) =>
-      admission.admit(request, async () => {
+    send: (name: string, request: Waiting = patient) =>
+      limit.run(request, async () => {
         begun.push(name);
         await new Promise<void>((resolve) => ends.set(name, resolve));
         return name;
@@ -26,7 +26,7 @@ function requests(admission: Admission) {
 }
 
 t.test('who comes first is handled first, so many at once', async (t) => {
-  const { begun, end, send } = requests(new Admission({ atOnce: 2, waiting: 10 }));
+  const { begun, end, send } = requests(new ConcurrencyLimit({ atOnce: 2, waiting: 10 }));
   const sent = ['a', 'b', 'c', 'd'].map((name) => send(name));
   await new Promise(setImmediate);
   t.strictSame(begun, ['a', 'b']);
@@ -41,9 +41,9 @@ t.test('who comes first is handled first, so many at once', async (t) => {
 });
 
 t.test('a place is free again after a failure, and is not taken by who has left', async (t) => {
-  const admission = new Admission({ atOnce: 1, waiting: 10 });
-  const { begun, end, send } = requests(admission);
-  const failing = admission.admit(patient, () => Promise.reject(new Error('failed')));
+  const limit = new ConcurrencyLimit({ atOnce: 1, waiting: 10 });
+  const { begun, end, send } = requests(limit);
+  const failing = limit.run(patient, () => Promise.reject(new Error('failed')));
   const client: { place?: Abortable } = {};
   const left = send('left', { onAbort: (place) => (client.place = place) });
   const last = send('last');
