@@ -21,6 +21,8 @@ export interface ManagementServerOptions {
   probes: Probes;
   metrics: Scraped;
   log: Logger;
+  /** What a request may take to arrive, in milliseconds, and half of what an answer may of which nothing is taken; absent: 10 s. */
+  requestMs?: number;
 }
 
 interface Answer {
@@ -29,20 +31,27 @@ interface Answer {
   text: string;
 }
 
-/** Bounds of one request, in milliseconds: what is asked for here is small and at hand. */
-const requestMs = 10_000;
+/** What is asked for here is small and at hand. */
+const defaultRequestMs = 10_000;
 const probePathPattern = /^\/(?<probe>livez|readyz)(?:\/(?<check>[a-z0-9-]+))?$/;
 const nothingHere: Answer = { status: 404, text: 'Here are /livez, /readyz and /metrics.\n' };
 
-export function createManagementServer({ metrics, ...others }: ManagementServerOptions): Part {
+export function createManagementServer({
+  metrics,
+  requestMs = defaultRequestMs,
+  ...others
+}: ManagementServerOptions): Part {
   const { address, log } = others;
   const options = { ...others, metrics: sharing(metrics) };
-  const server = createServer({ requestTimeout: requestMs, headersTimeout: requestMs }, (request, response) => {
+  const times = { requestTimeout: requestMs, headersTimeout: requestMs, connectionsCheckingInterval: requestMs / 10 };
+  const server = createServer(times, (request, response) => {
     respond(options, request, response).catch((err: unknown) => {
       log.error({ err }, 'a request to the management address failed');
       response.destroy();
     });
   });
+  // Those on which nothing moves, as where an answer is not taken, are cut: later, since a late request is answered.
+  server.setTimeout(2 * requestMs);
   return {
     name: 'management',
     async start() {

@@ -105,6 +105,19 @@ t.test('a body that comes too slowly is answered 408, with the URI and the id of
   t.equal(await connection.closed(), '');
 });
 
+t.test('a body that comes too slowly has one id in its answer and in all its lines', async (t) => {
+  await using server = await startHttpServer({ timeouts: { readMs: 200 } });
+  using connection = await openRaw(server.port);
+  connection.write(`POST ${base} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`);
+  const answer = await connection.answer({ method: 'POST', path: base });
+  await until('both lines are there', () => server.logLines.length === 2);
+  const id = answer.headers.get('x-request-id');
+  t.match(server.logLines, [
+    { msg: 'request could not be read', requestId: id },
+    { msg: 'request aborted', requestId: id },
+  ]);
+});
+
 t.test('a connection on which nothing comes is closed', async (t) => {
   await using server = await startHttpServer({ timeouts: { readMs: 200 } });
   using connection = await openRaw(server.port);

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Authenticate } from '../auth/authentication.ts';
 import type { RequestLifecycle, OpenRequests } from './request-lifecycle.ts';
@@ -61,7 +61,7 @@ function breakOff(
   socket: Duplex,
   { request, reply }: RequestLifecycle,
 ): void {
-  if (!reply.raw.headersSent) refuse(options, error, socket, request.raw);
+  if (!reply.raw.headersSent) refuse(options, error, socket, request);
   else if (reply.raw.writableFinished) socket.destroy();
   else reply.raw.once('close', () => socket.destroy());
 }
@@ -71,16 +71,16 @@ function refuse(
   { log, lingerMs, problemTypes }: RefusalOptions,
   error: ClientError,
   socket: Duplex,
-  request?: IncomingMessage,
+  request?: FastifyRequest,
 ): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
   const refusal = refusalOf(error);
-  const requestId = requestIdOf(request ?? { headers: {} });
+  const requestId = request?.id ?? requestIdOf({ headers: {} });
   log.info({ requestId, status: refusal.status, code: error.code }, 'request could not be read');
-  endWith(socket, rawAnswer(problemAnswer(refusal, request?.url, problemTypes), requestId), lingerMs);
+  endWith(socket, rawAnswer(problemAnswer(refusal, request?.raw.url, problemTypes), requestId), lingerMs);
 }
 
 /** What the client sends from now on is thrown away: a connection that is closed on it would take the answer along. */
