@@ -35,7 +35,7 @@ function buildNamedProblem({ status, detail, violations = [] }: Failure, instanc
   const type = nameOf(status);
   return {
     type,
-    title: kinds[type].title,
+    title: titles[type],
     status,
     detail,
     ...(instance !== undefined && { instance }),
@@ -43,19 +43,23 @@ function buildNamedProblem({ status, detail, violations = [] }: Failure, instanc
   };
 }
 
-const kinds: Record<NamedProblem['type'], { title: string; uri: UriProblem['type'] }> = {
-  INVALID_ARGUMENT: { title: 'Invalid argument', uri: 'https://dcm-project.github.io/problems/invalid-argument' },
-  NOT_FOUND: { title: 'Not found', uri: 'https://dcm-project.github.io/problems/not-found' },
-  ALREADY_EXISTS: { title: 'Already exists', uri: 'https://dcm-project.github.io/problems/already-exists' },
-  UNAUTHENTICATED: { title: 'Unauthenticated', uri: 'https://dcm-project.github.io/problems/unauthenticated' },
-  PERMISSION_DENIED: { title: 'Permission denied', uri: 'https://dcm-project.github.io/problems/permission-denied' },
-  INTERNAL: { title: 'Internal error', uri: 'https://dcm-project.github.io/problems/internal' },
+/** Names have none for what is unavailable: there it is `INTERNAL`. */
+type Kind = NamedProblem['type'] | 'UNAVAILABLE';
+
+const titles: Record<Kind, string> = {
+  INVALID_ARGUMENT: 'Invalid argument',
+  NOT_FOUND: 'Not found',
+  ALREADY_EXISTS: 'Already exists',
+  UNAUTHENTICATED: 'Unauthenticated',
+  PERMISSION_DENIED: 'Permission denied',
+  UNAVAILABLE: 'Unavailable',
+  INTERNAL: 'Internal error',
 };
-/** Names have none for it: there it is `INTERNAL`. */
-const unavailable: (typeof kinds)[keyof typeof kinds] = {
-  title: 'Unavailable',
-  uri: 'https://dcm-project.github.io/problems/unavailable',
-};
+
+/** `https://dcm-project.github.io/problems/invalid-argument` for `INVALID_ARGUMENT`. */
+function uriOf(kind: Kind): UriProblem['type'] {
+  return `https://dcm-project.github.io/problems/${kind.toLowerCase().replace('_', '-')}` as UriProblem['type'];
+}
 
 /** All others are `INTERNAL` from 500 on, and `INVALID_ARGUMENT` below. */
 const names: Readonly<Record<number, NamedProblem['type']>> = {
@@ -73,8 +77,8 @@ function nameOf(status: number): NamedProblem['type'] {
 const severalViolations = 'multiple validation errors, see the errors array for details';
 
 function buildUriProblem({ status, detail, refusal, violations = [] }: Failure, instance?: string): UriProblem {
-  const { uri: type, title } = status === 503 ? unavailable : kinds[nameOf(status)];
-  const document = { type, title, status };
+  const kind = status === 503 ? 'UNAVAILABLE' : nameOf(status);
+  const document = { type: uriOf(kind), title: titles[kind], status };
   const at = instance !== undefined && { instance };
   const [only, ...others] = resourcesBeforeLabels(violations).map(withPlace);
   if (only === undefined) return { ...document, detail, ...at };
