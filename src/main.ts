@@ -98,17 +98,11 @@ function firstSignal(log: Logger, exit: (code: number) => Promise<void>): Promis
   });
 }
 
-interface Service {
-  /** In the order in which they start. */
-  parts: Part[];
-  probes: Probes;
-}
-
 /**
  * The parts in the order in which they start; they stop in reverse, so that what takes work in ends before what carries it
  * out, and the status of a container that a last request created is published too. None has opened a connection yet.
  */
-async function build(config: Config, version: string, log: Logger): Promise<Service> {
+async function build(config: Config, version: string, log: Logger): Promise<{ parts: Part[]; probes: Probes }> {
   const { kubernetes, leaderElection, monitor, nats: natsServers, keyValueBucket } = config;
   const { provider, registry, server, problemTypes, tokens } = config;
   const metrics = config.management && (await createMetrics(version));

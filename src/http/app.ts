@@ -11,7 +11,6 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { tokenAuthentication } from './auth/authentication.ts';
 import type { Authenticate, TokenRules } from './auth/authentication.ts';
 import { bindOperations, refuseOtherMethods } from './contract/bindings.ts';
-import type { TokenHolder } from './server/request-log.ts';
 import { acceptJsonOnly, ignoreOtherTypes, maxBodyBytes } from './server/body.ts';
 import { loadContract, operationsOf } from './contract/document.ts';
 import type { OpenApiDocument } from './contract/document.ts';
@@ -136,10 +135,7 @@ function addHooks(app: FastifyInstance, { openRequests, authenticate, closing, r
       done(violationOfHeaders(request) ?? nothing ?? (closing.hasBegun ? stopping() : undefined));
     };
     ignoreOtherTypes(request);
-    openRequests.begin(request, reply, () => {
-      if (authenticate === undefined || request.routeOptions.config.isOpen) check();
-      else authenticate(request.raw, identify(request)).then(check, done);
-    });
+    openRequests.begin(request, reply, () => authorize(authenticate, request, check, done));
   });
   app.addHook('onSend', (request, reply, payload, done) => {
     request.lifecycle.answeredAt = performance.now();
@@ -195,10 +191,7 @@ function createServer({ log, timeouts, problemTypes }: AppOptions, parts: Server
       const refuse = (reason: unknown) => {
         if (!reply.sent) sendProblem(log, reason, request, reply);
       };
-      openRequests.begin(request, reply, () => {
-        if (authenticate === undefined) refuse(error);
-        else authenticate(request.raw, identify(request)).then(() => refuse(error), refuse);
-      });
+      openRequests.begin(request, reply, () => authorize(authenticate, request, () => refuse(error), refuse));
     },
   });
   // An expectation that nobody can meet is refused with the other headers, and a body is only asked for when it is wanted.
@@ -207,8 +200,15 @@ function createServer({ log, timeouts, problemTypes }: AppOptions, parts: Server
   return app as unknown as FastifyInstance;
 }
 
-function identify({ lifecycle }: FastifyRequest): (holder: TokenHolder) => void {
-  return (holder) => (lifecycle.holder = holder);
+/** Calls back when it is known whether the caller may go on: at once where everybody may. */
+function authorize(
+  authenticate: Authenticate | undefined,
+  { raw, lifecycle, routeOptions }: FastifyRequest,
+  allowed: () => void,
+  refused: (reason: Error) => void,
+): void {
+  if (authenticate === undefined || routeOptions.config.isOpen) allowed();
+  else authenticate(raw, (holder) => (lifecycle.holder = holder)).then(allowed, refused);
 }
 
 function compilesNothing(): never {
