@@ -1,7 +1,7 @@
 /** Whether answers are as the OpenAPI document says. Every HTTP test looks at its answers through this. */
 import { AssertionError } from 'node:assert';
 import type { ValidateFunction } from 'ajv';
-import { basePath, loadContract, operationsOf } from '../../src/http/contract/document.ts';
+import { basePathOf, loadContract, operationsOf } from '../../src/http/contract/document.ts';
 import type { ResolvedOperation, Response as DeclaredResponse } from '../../src/http/contract/document.ts';
 import { createAjv } from '../../src/http/contract/schema-compiler.ts';
 import { problemMediaType, withProblemTypes } from '../../src/http/contract/problem-forms.ts';
@@ -17,7 +17,7 @@ export interface Answer {
 }
 
 const document = withProblemTypes(await loadContract(), problemTypes);
-const prefix = basePath(document);
+const prefix = basePathOf(document);
 const operations = operationsOf(document);
 const problemResponse = operations[0]!.responses.default!;
 const ajv = createAjv();

@@ -1,4 +1,4 @@
-/** Sends broken requests over bare sockets and judges what the server does with them. */
+/** Sends broken requests over bare sockets and checks what the server does with them. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -21,7 +21,7 @@ export async function findFault(target: RawTarget, broken: BrokenRequest): Promi
   // A client that resets its connection may lose any part of what it was sent.
   if (broken.ending === 'reset') return undefined;
   try {
-    judge(broken, bytes);
+    checkAnswers(broken, bytes);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -34,7 +34,7 @@ export function describeRequest({ kind, packets, ending }: BrokenRequest): strin
   return `${kind}, then ${ending}: ${text}`;
 }
 
-function judge({ packets, ambiguous }: BrokenRequest, bytes: Buffer): void {
+function checkAnswers({ packets, ambiguous }: BrokenRequest, bytes: Buffer): void {
   const mayLackBodies = Buffer.concat(packets).includes('HEAD ');
   for (const { status, headers, body } of parseAnswers(bytes, { mayLackBodies })) {
     if (status >= 500) throw new Error(`was answered ${status}: ${body}`);

@@ -1,5 +1,5 @@
 /** The client that is typed from the document. */
-import { basePath, operationsOf } from '../../src/http/contract/document.ts';
+import { basePathOf, operationsOf } from '../../src/http/contract/document.ts';
 import type { OpenApiDocument, ResolvedOperation } from '../../src/http/contract/document.ts';
 
 export function generateClient(document: OpenApiDocument): string {
@@ -29,7 +29,7 @@ export function generateClient(document: OpenApiDocument): string {
      * \`parseAs: 'text'\`, or as it comes with \`parseAs: 'stream'\`.
      */
     export function createClient(options: ClientOptions): Client {
-      return createFetchClient<paths>({ ...options, baseUrl: options.baseUrl.replace(/\\/+$/, '') + ${JSON.stringify(basePath(document))} });
+      return createFetchClient<paths>({ ...options, baseUrl: options.baseUrl.replace(/\\/+$/, '') + ${JSON.stringify(basePathOf(document))} });
     }
   `;
 }

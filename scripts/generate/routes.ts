@@ -1,5 +1,5 @@
 /** Bindings of a document's operations: where each is served, and the type that its handler must have. */
-import { basePath, operationsOf, routerUrl } from '../../src/http/contract/document.ts';
+import { basePathOf, operationsOf, routerUrl } from '../../src/http/contract/document.ts';
 import type { OpenApiDocument, Parameter, ResolvedOperation } from '../../src/http/contract/document.ts';
 
 export function generateRoutes(document: OpenApiDocument): string {
@@ -9,7 +9,7 @@ export function generateRoutes(document: OpenApiDocument): string {
     import type { operations } from './api.ts';
 
     /** Path that all routes are under. */
-    export const basePath = ${JSON.stringify(basePath(document))};
+    export const basePath = ${JSON.stringify(basePathOf(document))};
 
     /** Where each operation is served, as the router takes it: below \`basePath\`, parameters as \`:name\`. */
     export const routes = {

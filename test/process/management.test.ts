@@ -13,9 +13,9 @@ import { containerSpec } from '../support/base-spec.ts';
 import { until } from '../support/until.ts';
 import { findFreePort } from '../../scripts/free-port.ts';
 import { startService } from './service.ts';
-import type { Service } from './service.ts';
+import type { ServiceProcess } from './service.ts';
 
-async function managementOf(service: Service) {
+async function managementOf(service: ServiceProcess) {
   const [, address] = await service.printed(/"managementAddress":"([^"]+)"/);
   return async (path: string, init?: RequestInit) => {
     const response = await fetch(`http://${address!}${path}`, init);

@@ -16,7 +16,7 @@ export const required = {
   SP_NATS_URL: 'nats://127.0.0.1:9',
 };
 
-export interface Service extends TestProcess {
+export interface ServiceProcess extends TestProcess {
   /** The complete lines of its log so far. */
   log(): LogLine[];
   /** Resolves to its URL, without a path, once it listens. */
@@ -29,7 +29,7 @@ export interface Service extends TestProcess {
 export function startService(
   env: Record<string, string>,
   { nodeArgs = [], ...options }: Omit<ProcessOptions, 'env'> & { nodeArgs?: string[] } = {},
-): Service {
+): ServiceProcess {
   const service = startProcess(process.execPath, [...nodeArgs, ...mainArguments], {
     ...options,
     env: { ...required, SP_SERVER_ADDRESS: '127.0.0.1:0', ...env },

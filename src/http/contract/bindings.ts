@@ -185,32 +185,30 @@ function sendAnswer(
   contentTypes: Map<number, string>,
   unreadLists: ByteLimit,
 ): void {
+  reply.code(status).headers(headers);
   if (body === undefined) {
-    reply.code(status).headers(headers).send();
+    reply.send();
     return;
   }
+  reply.header('content-type', contentTypes.get(status) ?? 'application/json');
   if (body instanceof Readable) {
     if (reply.request.method === 'HEAD') body.destroy();
     // The first line may be long in coming.
     reply.raw.once('pipe', () => reply.raw.flushHeaders());
-    reply.code(status).headers(headers).header('content-type', contentTypes.get(status)!).send(body);
+    reply.send(body);
     return;
   }
-  let payload: object = body;
   if (isContainerList(body)) {
-    payload = Buffer.from(serialize(body));
+    const list = Buffer.from(serialize(body));
     if (reply.request.method !== 'HEAD' && !reply.raw.closed) {
-      const { byteLength } = payload as Buffer;
-      unreadLists.take(byteLength);
-      reply.raw.once('close', () => unreadLists.give(byteLength));
+      unreadLists.take(list.byteLength);
+      reply.raw.once('close', () => unreadLists.give(list.byteLength));
     }
+    reply.send(list);
+    return;
   }
-  reply
-    .code(status)
-    .headers(headers)
-    .header('content-type', contentTypes.get(status) ?? 'application/json');
   // The serializer is named here because Fastify would otherwise add a charset to the content type.
-  reply.serializer(serialize).send(payload);
+  reply.serializer(serialize).send(body);
 }
 
 function contentTypesOf(operation: ResolvedOperation): Map<number, string> {

@@ -98,7 +98,7 @@ export function parseDocument(text: string): OpenApiDocument {
 }
 
 /** Path that all paths of the document are under, without a trailing slash: `/api/v1alpha1`. */
-export function basePath(document: OpenApiDocument): string {
+export function basePathOf(document: OpenApiDocument): string {
   const url = document.servers?.[0]?.url ?? '';
   return new URL(url, 'http://localhost').pathname.replace(/\/$/, '');
 }
