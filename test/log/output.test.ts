@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 
 import { LineOutput, openNonBlocking } from '../../src/log/output.ts';
+import { until } from '../support/until.ts';
 
 interface Pipe extends Disposable {
   readEnd: number;
@@ -100,6 +102,41 @@ t.test(
     t.strictSame(reports, [1_500]);
   },
 );
+
+t.test('keeps no more while the reader of a socket has stopped reading, as one of journald may', async (t) => {
+  const lines = 20_000;
+  // Node gives a child a pair of sockets for its standard output.
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', writerTo(lines)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => child.kill());
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await until('all are written', () => said.includes('written'));
+  let kept = 0;
+  child.stdout.on('data', (chunk: Buffer) => (kept += chunk.length / 1_000));
+  await once(child, 'close');
+  const lost = Number(/lost (\d+)/.exec(said)?.[1]);
+  t.equal(kept + lost, lines);
+  t.ok(kept >= 500 && kept < 3_000, `${kept} lines of 1,000 bytes, and 500 are kept beside what the system keeps`);
+});
+
+/** A program that writes lines for as long as it takes to fill whatever is between. */
+function writerTo(lines: number): string {
+  return `
+    import { setImmediate } from 'node:timers/promises';
+    import { LineOutput } from ${JSON.stringify(import.meta.resolve('../../src/log/output.ts'))};
+    const onLost = (lines) => process.stderr.write('lost ' + lines + '\\n');
+    const output = new LineOutput({ fd: 1, maxBufferedBytes: 500_000, onLost });
+    for (let line = 0; line < ${lines}; line++) {
+      output.write('x'.repeat(999) + '\\n');
+      if (line % 100 === 0) await setImmediate();
+    }
+    process.stderr.write('written\\n');
+    await output.flush();
+    process.exit();
+  `;
+}
 
 t.test('leaves a descriptor that is no pipe as it is', (t) => {
   const fd = openSync('/dev/null', 'w');
