@@ -3,6 +3,7 @@ import type { components } from '../../../generated/api.ts';
 import type { ContainerSpec } from '../../containers/container.ts';
 import { kubernetesHints } from '../../containers/hints.ts';
 import type { KubernetesHints } from '../../containers/hints.ts';
+import { withoutUndefined } from '../../containers/json.ts';
 import { memoryToQuantity } from '../../containers/units.ts';
 import type { Deployment } from '../api/resources.ts';
 import type { FieldPointers } from './object.ts';
@@ -48,29 +49,29 @@ export function buildHintedContainer(
 
 function buildProbe(probe: Schemas['KubernetesProbe'], write: (text: string) => string): PodProbe {
   const { http_get: http, tcp_socket: tcp, grpc, exec } = probe;
-  return {
+  return withoutUndefined({
     ...(http && { httpGet: { path: http.path ?? '/', port: http.port, scheme: http.scheme ?? 'HTTP' } }),
     ...(tcp && { tcpSocket: { port: tcp.port } }),
     ...(grpc && { grpc: { port: grpc.port, service: grpc.service ?? '' } }),
     ...(exec && { exec: { command: exec.command.map(write) } }),
-    ...present('initialDelaySeconds', probe.initial_delay_seconds),
-    ...present('periodSeconds', probe.period_seconds),
-    ...present('timeoutSeconds', probe.timeout_seconds),
-    ...present('successThreshold', probe.success_threshold),
-    ...present('failureThreshold', probe.failure_threshold),
-  };
+    initialDelaySeconds: probe.initial_delay_seconds,
+    periodSeconds: probe.period_seconds,
+    timeoutSeconds: probe.timeout_seconds,
+    successThreshold: probe.success_threshold,
+    failureThreshold: probe.failure_threshold,
+  });
 }
 
 function buildSecurityContext(
   context: Schemas['KubernetesSecurityContext'],
 ): NonNullable<PodContainer['securityContext']> {
-  return {
-    ...present('runAsUser', context.run_as_user),
-    ...present('runAsGroup', context.run_as_group),
-    ...present('runAsNonRoot', context.run_as_non_root),
-    ...present('readOnlyRootFilesystem', context.read_only_root_filesystem),
+  return withoutUndefined({
+    runAsUser: context.run_as_user,
+    runAsGroup: context.run_as_group,
+    runAsNonRoot: context.run_as_non_root,
+    readOnlyRootFilesystem: context.read_only_root_filesystem,
     ...(context.drop_capabilities && { capabilities: { drop: context.drop_capabilities } }),
-  };
+  });
 }
 
 function buildToleration({
@@ -80,17 +81,17 @@ function buildToleration({
   effect,
   toleration_seconds: seconds,
 }: Schemas['KubernetesToleration']) {
-  return {
-    ...present('key', key),
-    ...present('operator', operator),
-    ...present('value', value),
-    ...present('effect', effect),
-    ...present('tolerationSeconds', seconds),
-  };
+  return withoutUndefined({
+    key,
+    operator,
+    value,
+    effect,
+    tolerationSeconds: seconds,
+  });
 }
 
 function buildEnvironmentSource({ name, prefix }: Schemas['KubernetesEnvironmentSource']) {
-  return { ...present('prefix', prefix), secretRef: { name } };
+  return withoutUndefined({ prefix, secretRef: { name } });
 }
 
 function buildVolume({
@@ -106,7 +107,7 @@ function buildVolume({
     ...(configMap && { configMap: { name: configMap.name } }),
     ...(secret && { secret: { secretName: secret.secret_name } }),
     ...(claim && {
-      persistentVolumeClaim: { claimName: claim.claim_name, ...present('readOnly', claim.read_only) },
+      persistentVolumeClaim: withoutUndefined({ claimName: claim.claim_name, readOnly: claim.read_only }),
     }),
   };
 }
@@ -118,11 +119,7 @@ function buildVolumeMount({
   config_map: configMap,
   secret,
 }: Schemas['KubernetesVolume']) {
-  return { name, mountPath, ...(configMap || secret ? { readOnly: true } : present('readOnly', readOnly)) };
-}
-
-function present<K extends string, T>(key: K, value: T | undefined): Partial<Record<K, T>> {
-  return value === undefined ? {} : ({ [key]: value } as Partial<Record<K, T>>);
+  return withoutUndefined({ name, mountPath, readOnly: configMap || secret ? true : readOnly });
 }
 
 const podFields = 'terminationGracePeriodSeconds|nodeSelector|tolerations|imagePullSecrets|volumes';
