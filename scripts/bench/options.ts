@@ -24,6 +24,8 @@ export interface BenchOptions {
   /** How many clients create large containers at once while the API server stands still, for how many milliseconds. */
   heavyClients: number;
   heavyMs: number;
+  /** For how long nothing happens. */
+  quietSeconds: number;
   /** Numbers of containers between which growth is measured. */
   growth: readonly number[];
   /** How many wait for a status at once. */
@@ -55,6 +57,7 @@ const sizes = {
     heavyClients: 2_000,
     heavyMs: 20_000,
     waiters: 10_000,
+    quietSeconds: 60,
     growth: [100, 1_000, 10_000, 50_000],
   },
   small: {
@@ -71,11 +74,12 @@ const sizes = {
     heavyClients: 100,
     heavyMs: 2_000,
     waiters: 100,
+    quietSeconds: 2,
     growth: [10, 100],
   },
 };
 
-export const usage = `npm run bench -- [--size full|small] [--containers N] [--runs N] [--only ${Object.keys(figures).join(',')}] [--json FILE] [--plot FILE] [--cluster] [--against FOLDER]`;
+export const usage = `npm run bench -- [--size full|small] [--containers N] [--runs N] [--only ${Object.keys(figures).join(',')}] [--quiet-seconds N] [--json FILE] [--plot FILE] [--cluster] [--against FOLDER]`;
 
 /** @throws Error that says what cannot be understood */
 export function readOptions(commandLine: readonly string[]): BenchOptions {
@@ -86,6 +90,7 @@ export function readOptions(commandLine: readonly string[]): BenchOptions {
       containers: { type: 'string' },
       runs: { type: 'string' },
       only: { type: 'string' },
+      'quiet-seconds': { type: 'string' },
       json: { type: 'string' },
       plot: { type: 'string' },
       cluster: { type: 'boolean', default: false },
@@ -104,6 +109,7 @@ export function readOptions(commandLine: readonly string[]): BenchOptions {
     ...size,
     containers,
     fewContainers: Math.min(size.fewContainers, containers),
+    quietSeconds: positive('quiet-seconds', values['quiet-seconds']) ?? size.quietSeconds,
     runs: positive('runs', values.runs) ?? size.runs,
     only,
     cluster: values.cluster,

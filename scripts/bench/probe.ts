@@ -18,6 +18,8 @@ export interface Reading {
   heapUsed: number;
   /** Milliseconds of processor time since the start, in user and in kernel mode. */
   processorMs: number;
+  /** Times that a thread has waited for something, and then was given a processor. */
+  wakeUps: number;
   /** Longest time for which the event loop did not turn, since the measurement began, in milliseconds; 0 before. */
   longestDelayMs: number;
   /** What keeps the process alive, by kind. */
@@ -53,6 +55,7 @@ function read(): Reading {
     residentMemory: rss,
     heapUsed,
     processorMs: (user + system) / 1_000,
+    wakeUps: process.resourceUsage().voluntaryContextSwitches,
     longestDelayMs: Math.max(0, delay.max / 1e6 - delayResolutionMs),
     resources,
   };

@@ -10,6 +10,7 @@ import { buildGet } from './get.ts';
 import { buildGrowth } from './growth.ts';
 import { buildList } from './list.ts';
 import { buildMetrics } from './metrics.ts';
+import { buildQuiet } from './quiet.ts';
 import { buildRemembered } from './remembered.ts';
 import { buildWait } from './wait.ts';
 import { buildCalls, buildCreate } from './writes.ts';
@@ -30,6 +31,7 @@ export const figures: Record<string, FigureBuilder> = {
   bodies: buildBodies,
   wait: buildWait,
   start: buildStart,
+  quiet: buildQuiet,
   growth: buildGrowth,
   builds: buildBuilds,
 };
