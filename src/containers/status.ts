@@ -22,6 +22,12 @@ export const defaultCrashTolerance = 1;
 /** How long `RUNNING` waits for the address of a load balancer where nothing else is wanted, in milliseconds. */
 export const defaultAddressWaitMs = 90_000;
 
+/**
+ * How long the next Pod of a roll-out may run without being ready before that is told, in milliseconds: probes look each ten
+ * seconds where nothing else is asked for, and the first look mostly comes too early.
+ */
+const ordinaryReadinessMs = 30_000;
+
 /** Longest message, in UTF-16 units: conditions carry whatever an admission webhook wrote. */
 const maxMessageLength = 1024;
 
@@ -93,9 +99,9 @@ export function containerStatus(
   const counting = countingPods(pods).map((pod) => ({ pod, verdict: podVerdict(pod, context) }));
   const deciding = decidingAmong(counting);
   const { status, message: own } = (deciding && podStatus(deciding, deployment)) ?? statusWithoutPod(deployment);
-  const obstacle = deciding && status === 'RUNNING' ? heldUp(deciding.pod, counting, deployment) : undefined;
-  const message = obstacle === undefined ? own : `${own} ${obstacle}`;
-  const lookAgainAt = nextLook(counting);
+  const rollOut = deciding && status === 'RUNNING' ? rollOutBeside(deciding.pod, counting, context) : undefined;
+  const message = rollOut?.message === undefined ? own : `${own} ${rollOut.message}`;
+  const lookAgainAt = nextLook([...counting.map(({ verdict }) => verdict), rollOut]);
   const { pod } = deciding ?? {};
   const { conditions } = pod ?? { conditions: [deployment, ...pods].flatMap((object) => object.conditions) };
   return {
@@ -123,9 +129,9 @@ function decidingAmong(counting: readonly CountingPod[]): CountingPod | undefine
   );
 }
 
-/** When time alone will change what a Pod that counts says: also of one that does not decide now, and then may. */
-function nextLook(counting: readonly CountingPod[]): number | undefined {
-  const next = Math.min(...counting.map(({ verdict }) => verdict?.lookAgainAt ?? Infinity));
+/** When time alone will change what is said: also of a Pod that does not decide now, and then may. */
+function nextLook(all: readonly (Pick<Verdict, 'lookAgainAt'> | undefined)[]): number | undefined {
+  const next = Math.min(...all.map((each) => each?.lookAgainAt ?? Infinity));
   return next === Infinity ? undefined : next;
 }
 
@@ -157,23 +163,45 @@ function statusWithoutPod(deployment: ObservedDeployment): Verdict {
   return overdue(deployment, verdict) ?? verdict;
 }
 
-/** What is to be said of a roll-out while a Pod of the former template serves; absent where nothing holds it up. */
-function heldUp(
+/** What is to be said of a roll-out beside the state of the Pod that serves: no message where nothing holds it up. */
+type RollOut = Partial<Pick<Verdict, 'message' | 'lookAgainAt'>>;
+
+/** Absent where there is no roll-out, or all of it that is left is that the former Pods go. */
+function rollOutBeside(
   { templateHash, createdAt }: ObservedPod,
   counting: readonly CountingPod[],
-  deployment: ObservedDeployment,
-): string | undefined {
+  { deployment, moment }: Context,
+): RollOut | undefined {
   if (deployment.reconciling !== true) return undefined;
   const next = counting.find(({ pod }) => pod.templateHash !== templateHash && pod.createdAt >= createdAt);
-  const cause = next ? obstacleOf(next) : podsRefused(deployment)?.message;
-  const isOver = isOverdue(deployment);
-  if (cause === undefined) return isOver ? 'The roll-out did not finish in time.' : undefined;
-  return `The roll-out ${isOver ? 'did not finish in time' : 'is held up'}: ${cause}`;
+  if (isOverdue(deployment)) {
+    const cause = next ? obstacleOf(next) : podsRefused(deployment)?.message;
+    return { message: `The roll-out did not finish in time${cause === undefined ? '.' : `: ${cause}`}` };
+  }
+  const readyUntil = next && ordinaryReadinessUntil(next.pod);
+  const isOrdinary = readyUntil !== undefined && moment.elapsed < readyUntil;
+  const cause = isOrdinary ? lastEndOf(next!.pod) : next ? obstacleOf(next) : podsRefused(deployment)?.message;
+  return {
+    ...(cause !== undefined && { message: `The roll-out is held up: ${cause}` }),
+    ...(isOrdinary && { lookAgainAt: readyUntil }),
+  };
 }
 
 /** Absent for what every Pod passes through on its way up. */
 function obstacleOf({ pod, verdict }: CountingPod): string | undefined {
   return verdict === undefined || verdict.message === ordinaryWait(pod) ? undefined : verdict.message;
+}
+
+/** Until when a run that is not ready yet is on its way; absent where the container does not run, or is in a crash loop. */
+function ordinaryReadinessUntil({ container }: ObservedPod): number | undefined {
+  if (container?.state.running === undefined || container.isReady || crashLoopUntil(container) !== undefined)
+    return undefined;
+  return container.state.running.since + ordinaryReadinessMs;
+}
+
+/** In the words of the time between two runs, so that the next one is no news; absent where no run has ended. */
+function lastEndOf({ container }: ObservedPod): string | undefined {
+  return container?.lastRun && restartingAfter(container.lastRun);
 }
 
 function podVerdict(pod: ObservedPod, context: Context): Verdict | undefined {
@@ -399,9 +427,13 @@ const pullReasons: ReadonlySet<string> = new Set([
 function held(container: ObservedContainer | undefined): string | undefined {
   if (container === undefined) return undefined;
   const { state, isReady } = container;
-  if (state.terminated) return `Container is restarting after ${exitOf(state.terminated)}.`;
+  if (state.terminated) return restartingAfter(state.terminated);
   if (state.running) return isReady ? undefined : 'Container is not ready.';
   return blocked(state);
+}
+
+function restartingAfter(ended: ObservedRun): string {
+  return `Container is restarting after ${exitOf(ended)}.`;
 }
 
 function blocked({ waiting }: ObservedContainerState): string | undefined {

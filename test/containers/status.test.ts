@@ -425,6 +425,56 @@ const rows: [
     deployment({ reconciling: true }),
   ],
   [
+    'a Pod that serves while the next one is not ready yet',
+    [former, pod({ ...next, container: container(running(moment.elapsed - 29_999), { isReady: false }) })],
+    'RUNNING',
+    'Container is running.',
+    deployment({ reconciling: true }),
+  ],
+  [
+    'a Pod that serves while the next one has not been ready for long',
+    [former, pod({ ...next, container: container(running(moment.elapsed - 30_000), { isReady: false }) })],
+    'RUNNING',
+    'Container is running. The roll-out is held up: Container is not ready.',
+    deployment({ reconciling: true }),
+  ],
+  ...[terminated(1), running(moment.elapsed - 1_000)].map((state): (typeof rows)[number] => [
+    `a Pod that serves while the next one is ${state.running ? 'run once more' : 'restarting'} after an end`,
+    [
+      former,
+      pod({
+        ...next,
+        container: container(state, {
+          isReady: false,
+          ...(state.running && { restartCount: 1, lastRun: run(1) }),
+        }),
+      }),
+    ],
+    'RUNNING',
+    'Container is running. The roll-out is held up: Container is restarting after Error (exit code 1).',
+    deployment({ reconciling: true }),
+  ]),
+  [
+    'a Pod that serves while the next one, which crashes again and again, runs for a moment',
+    [
+      former,
+      pod({
+        ...next,
+        container: container(running(moment.elapsed - 1_000), { isReady: false, restartCount: 2, lastRun: run(1) }),
+      }),
+    ],
+    'RUNNING',
+    'Container is running. The roll-out is held up: Container is crash-looping: Error (exit code 1).',
+    deployment({ reconciling: true }),
+  ],
+  [
+    'a Pod that serves while the next one is not ready yet, beyond the deadline',
+    [former, pod({ ...next, container: container(running(moment.elapsed), { isReady: false }) })],
+    'RUNNING',
+    'Container is running. The roll-out did not finish in time: Container is not ready.',
+    deployment({ reconciling: true, conditions: [overdue] }),
+  ],
+  [
     'a Pod that serves while the next one is not ready, beyond the deadline',
     [former, pod({ ...next, container: container(running(), { isReady: false }) })],
     'RUNNING',
@@ -956,6 +1006,17 @@ await t.test('asks for another look when a Pod that does not decide yet will cou
   t.end();
 });
 
+await t.test('asks for another look when it will be news that the Pod of a roll-out is not ready', (t) => {
+  const unready = pod({ ...next, container: container(running(moment.elapsed - 1_000), { isReady: false }) });
+  const objects = { deployment: deployment({ reconciling: true }), pods: [former, unready] };
+  const newsAt = moment.elapsed + 29_000;
+  t.match(containerStatus(objects, moment), { message: 'Container is running.', lookAgainAt: newsAt });
+  const later = containerStatus(objects, { ...moment, elapsed: newsAt });
+  t.match(later.message, /held up/);
+  t.notOk('lookAgainAt' in later);
+  t.end();
+});
+
 await t.test('which Pod decides', (t) => {
   const old = (changes: Partial<ObservedPod> = {}) => pod({ name: 'old', createdAt, ...changes });
   const young = (changes: Partial<ObservedPod> = {}) =>
@@ -1051,7 +1112,8 @@ await t.test('gives every combination of objects a status', (t) => {
   const anyPod = fc
     .record(
       {
-        phase: fc.string(),
+        phase: fc.oneof(fc.constant('Running'), fc.string()),
+        templateHash: fc.constantFrom('1', '2'),
         createdAt: fc.integer(),
         deletedAt: fc.integer(),
         container: anyContainer,
@@ -1062,8 +1124,9 @@ await t.test('gives every combination of objects a status', (t) => {
     )
     .map((changes) => pod(changes));
   fc.assert(
-    fc.property(fc.array(anyPod, { maxLength: 3 }), fc.integer(), (pods, time) => {
-      const report = containerStatus({ deployment: deployment(), pods }, { now: time, elapsed: time });
+    fc.property(fc.array(anyPod, { maxLength: 3 }), fc.integer(), fc.boolean(), (pods, time, rolls) => {
+      const objects = { deployment: deployment({ ...(rolls && { reconciling: true }) }), pods };
+      const report = containerStatus(objects, { now: time, elapsed: time });
       return report.message.length > 0 && (report.lookAgainAt === undefined || report.lookAgainAt > time);
     }),
   );
